@@ -1,0 +1,404 @@
+"""The tables of the ledger, in a form that SQLite and PostgreSQL serve alike.
+
+Everything belongs to a tenant, so the tenant comes first in every key. Instants are microseconds UTC, quantities are
+ten-thousandths of a unit, foreign ids are text. Flags are small integers. What waits for something to be done is found
+by a partial index on its state, never by "everything after the last id": ids become visible out of order on PostgreSQL.
+
+What stays for ever: `orders` and `line` and `move` (a refund comes years later). What is kept for a while: `payload`,
+`reading`, `taking`, `level_write`.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+def _text(name: str, default: str | None = None) -> Column[str]:
+    return Column(name, Text, nullable=False, server_default=None if default is None else text(f"'{default}'"))
+
+
+def _number(name: str, default: int | None = None) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default=None if default is None else text(str(default)))
+
+
+def _maybe_number(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=True)
+
+
+def _flag(name: str, default: int = 0) -> Column[int]:
+    return Column(name, Integer, nullable=False, server_default=text(str(default)))
+
+
+# One row per tenant: who may write for it (epoch), and the numbers given out: `reading` orders readings of orders,
+# `sequence` orders moves and writes.
+lease = Table(
+    "lease",
+    metadata,
+    _text("tenant"),
+    _number("epoch"),
+    _text("holder"),
+    _number("expires"),
+    _number("reading", 0),
+    _number("sequence", 0),
+    PrimaryKeyConstraint("tenant"),
+)
+
+# One row per store. `identity` is pinned at the first contact. `state`: new, baseline, ready. `approved` is the instant
+# of the approval of its plan (0: none), `brake` why its writes are stopped ("" if they aren't).
+store = Table(
+    "store",
+    metadata,
+    _text("tenant"),
+    _text("store"),
+    _text("identity"),
+    _text("state"),
+    _text("mode"),
+    _number("cutover"),
+    _number("cursor"),
+    _number("drained"),
+    _text("resume"),
+    _text("behaviour"),
+    _number("approved", 0),
+    _text("brake", ""),
+    _flag("paused"),
+    _number("swept", 0),
+    _number("catalogued", 0),
+    PrimaryKeyConstraint("tenant", "store"),
+)
+
+# The ERP of a tenant: identity and epoch pinned, where its level feed continues.
+erp = Table(
+    "erp",
+    metadata,
+    _text("tenant"),
+    _text("identity"),
+    _text("epoch"),
+    _text("cursor", ""),
+    _number("watched", 0),
+    PrimaryKeyConstraint("tenant"),
+)
+
+# Orders in the state read last. `reading` is the fence: a reading that began earlier never overwrites a later one.
+# `batch`, `place`: where the raw bytes are (payload). `missing`: how often in a row the store said that it is gone.
+orders = Table(
+    "orders",
+    metadata,
+    _text("tenant"),
+    _text("store"),
+    _text("order"),
+    _number("created"),
+    _text("key"),
+    _number("modified"),
+    _text("phase"),
+    _text("status"),
+    _text("cart"),
+    _number("reading"),
+    _number("read_at"),
+    Column("content", LargeBinary, nullable=False),
+    _number("batch", 0),
+    _flag("place"),
+    _flag("rules_version"),
+    _flag("mapper_version"),
+    _flag("baseline"),
+    _flag("missing"),
+    PrimaryKeyConstraint("tenant", "store", "order"),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_orders_living",
+    orders.c.tenant,
+    orders.c.store,
+    orders.c.read_at,
+    sqlite_where=text("phase IN ('draft', 'pending', 'placed', 'paid')"),
+    postgresql_where=text("phase IN ('draft', 'pending', 'placed', 'paid')"),
+)
+
+# One row per line, product in it and component: the accounts of counting. `lead` rows carry what the shop took.
+# `state`: counted, quarantined, ignored. `open`: it may still matter to a target (untold, claim, hold, or confirmed so
+# lately that the ERP's last level may not show it).
+line = Table(
+    "line",
+    metadata,
+    _text("tenant"),
+    _text("store"),
+    _text("order"),
+    _text("line"),
+    _flag("part"),
+    _text("product"),
+    _text("item"),
+    _text("sku"),
+    _text("location"),
+    _number("factor"),
+    _flag("lead"),
+    _number("quantity"),
+    _number("commitment"),
+    _number("confirmed"),
+    _number("taken"),
+    _number("claim"),
+    _number("hold"),
+    _number("hold_until"),
+    _text("state"),
+    _text("rule"),
+    _flag("open"),
+    _flag("moves"),
+    PrimaryKeyConstraint("tenant", "store", "order", "line", "part"),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_line_open",
+    line.c.tenant,
+    line.c.sku,
+    sqlite_where=text("open = 1"),
+    postgresql_where=text("open = 1"),
+)
+
+# Stock moves: each is its own effect on the ERP. `change` is signed: a sale is negative. `state`: intended, sent,
+# confirmed, refused, void. `doubt`: it was sent and nobody knows. `seq`: the order in which they go out.
+move = Table(
+    "move",
+    metadata,
+    _text("tenant"),
+    _text("store"),
+    _text("order"),
+    _text("line"),
+    _flag("n"),
+    _flag("part"),
+    _text("sku"),
+    _text("location"),
+    _number("change"),
+    _text("key"),
+    _text("state"),
+    _number("seq"),
+    _number("reading"),
+    _text("rule"),
+    _number("epoch", 0),
+    _number("planned_at"),
+    _number("sent_at", 0),
+    _number("dead_at", 0),
+    _number("confirmed_at", 0),
+    _number("retry_at", 0),
+    _flag("attempts"),
+    _flag("doubt"),
+    _text("reason", ""),
+    _text("erp_ref", ""),
+    PrimaryKeyConstraint("tenant", "store", "order", "line", "n"),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_move_waiting",
+    move.c.tenant,
+    move.c.seq,
+    sqlite_where=text("state IN ('intended', 'sent')"),
+    postgresql_where=text("state IN ('intended', 'sent')"),
+)
+Index("ix_move_key", move.c.tenant, move.c.key)
+Index("ix_move_sku", move.c.tenant, move.c.sku, move.c.confirmed_at)
+
+# What a shop sells: the product as order lines name it, and the stock item that it draws from ("" if none is counted).
+listing = Table(
+    "listing",
+    metadata,
+    _text("tenant"),
+    _text("store"),
+    _text("product"),
+    _text("item"),
+    _text("sku"),
+    _text("name"),
+    _flag("digital"),
+    _number("seen"),
+    PrimaryKeyConstraint("tenant", "store", "product"),
+)
+
+# Stock items: the counters of a shop. `recipe` is the JSON list of [SKU, factor] that it sells. `due`: when the
+# publisher should look at it next (NULL: nothing to do). `read_at`: the last reading. `needs_absolute`: the shop has no
+# level there. `accepted`: a named offset that the operator accepted as drift.
+item = Table(
+    "item",
+    metadata,
+    _text("tenant"),
+    _text("store"),
+    _text("item"),
+    _text("sku"),
+    _text("recipe"),
+    _text("name"),
+    _flag("active", 1),
+    _maybe_number("due"),
+    _number("read_at", 0),
+    _flag("needs_absolute"),
+    _number("refused_at", 0),
+    _number("accepted", 0),
+    _text("trouble", ""),
+    _maybe_number("shown"),
+    PrimaryKeyConstraint("tenant", "store", "item"),
+)
+Index(
+    "ix_item_due",
+    item.c.tenant,
+    item.c.store,
+    item.c.due,
+    sqlite_where=text("due IS NOT NULL"),
+    postgresql_where=text("due IS NOT NULL"),
+)
+Index("ix_item_read", item.c.tenant, item.c.store, item.c.read_at)
+
+# Which items draw on which ERP SKU: a component may be in many kits.
+ingredient = Table(
+    "ingredient",
+    metadata,
+    _text("tenant"),
+    _text("sku"),
+    _text("store"),
+    _text("item"),
+    _number("factor"),
+    PrimaryKeyConstraint("tenant", "sku", "store", "item"),
+)
+
+# Readings of items, newest few. `write`: the seq of our own absolute write that this reading is (0: a real reading).
+reading = Table(
+    "reading",
+    metadata,
+    _text("tenant"),
+    _text("store"),
+    _text("item"),
+    _number("began"),
+    _number("ended"),
+    _number("level"),
+    _number("write", 0),
+    PrimaryKeyConstraint("tenant", "store", "item", "began", "write"),
+)
+
+# Changes of what the shop has taken, as far as they can be dated: at some instants in [began, ended]. While it went on,
+# taken was within [least, most]; since then it is within [low, high]. `plain`: one placing, nothing else hides in it.
+taking = Table(
+    "taking",
+    metadata,
+    _text("tenant"),
+    _text("store"),
+    _text("item"),
+    _number("seq"),
+    _text("order"),
+    _text("line"),
+    _number("began"),
+    _number("ended"),
+    _number("was"),
+    _number("low"),
+    _number("high"),
+    _number("least"),
+    _number("most"),
+    _flag("plain"),
+    PrimaryKeyConstraint("tenant", "store", "item", "seq"),
+)
+
+# Effects on a shop's counters. `change` is what it should do to the level; `level` the absolute number, NULL if it
+# adds. `blind_from`: takings since then may have been written over (absolute only). `state`: sent, confirmed, refused,
+# doubt. `ended`: its effect falls into [sent_at, ended].
+level_write = Table(
+    "level_write",
+    metadata,
+    _text("tenant"),
+    _text("store"),
+    _text("item"),
+    _number("seq"),
+    _text("key"),
+    _text("state"),
+    _number("change"),
+    _maybe_number("level"),
+    _number("blind_from"),
+    _number("sent_at"),
+    _number("not_after"),
+    _number("ended"),
+    _number("target"),
+    _number("low"),
+    _number("high"),
+    _text("why"),
+    _text("reason", ""),
+    _number("epoch", 0),
+    PrimaryKeyConstraint("tenant", "store", "item", "seq"),
+)
+Index(
+    "ix_level_write_waiting",
+    level_write.c.tenant,
+    level_write.c.store,
+    sqlite_where=text("state = 'sent'"),
+    postgresql_where=text("state = 'sent'"),
+)
+
+# The ERP's levels as last read: `began` is the start of the request that returned this very SKU.
+erp_level = Table(
+    "erp_level",
+    metadata,
+    _text("tenant"),
+    _text("sku"),
+    _text("location"),
+    _number("level"),
+    _number("began"),
+    _number("ended"),
+    PrimaryKeyConstraint("tenant", "sku", "location"),
+)
+
+# What could not be processed, and why. `line` is "" for a whole order. `state`: held, counted, already_counted, mended.
+quarantine = Table(
+    "quarantine",
+    metadata,
+    _text("tenant"),
+    _number("id"),
+    _text("store"),
+    _text("order"),
+    _text("line"),
+    _text("reason"),
+    _text("hint"),
+    Column("raw", LargeBinary, nullable=False),
+    _number("since"),
+    _text("state"),
+    _number("released", 0),
+    PrimaryKeyConstraint("tenant", "id"),
+)
+Index("ix_quarantine_place", quarantine.c.tenant, quarantine.c.store, quarantine.c.order, quarantine.c.line)
+
+# Drift: readings that contradict each other or the book, and what became of it. `state`: open, explained, accepted.
+drift = Table(
+    "drift",
+    metadata,
+    _text("tenant"),
+    _number("id"),
+    _text("store"),
+    _text("item"),
+    _number("since"),
+    _number("units"),
+    _text("reason"),
+    _text("state"),
+    PrimaryKeyConstraint("tenant", "id"),
+)
+
+# Raw answers, one row per page, zstd-compressed; `orders.place` counts within it.
+payload = Table(
+    "payload",
+    metadata,
+    _text("tenant"),
+    _number("id"),
+    _text("store"),
+    _number("taken_at"),
+    _text("codec"),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("tenant", "id"),
+)
