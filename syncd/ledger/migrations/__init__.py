@@ -1,0 +1,1 @@
+"""The ledger's migrations, in Alembic's layout."""
