@@ -1,0 +1,81 @@
+"""Order documents and shipments in the stock book: rows that inform, and never move stock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from syncd.core.quantity import Instant, parse, show
+from syncd.erps.embedded.book import StockBook
+from syncd.errors import NotFound, RefusedError
+from syncd.ports.erp import ErpOrder, ErpOrderLine, Shipment, ShipmentLine
+
+
+def put_order(book: StockBook, order: ErpOrder) -> None:
+    """Create the document or replace it. Repeating changes nothing."""
+    lines = json.dumps([[line.line, line.sku, show(line.quantity)] for line in order.lines])
+    row = (order.key, order.store, order.order, order.status, order.created, lines)
+    with book.writing() as page:
+        page.connection.execute(
+            "INSERT INTO document (key, store, store_order, status, created, lines, changed) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET store = excluded.store, store_order = excluded.store_order,"
+            " status = excluded.status, created = excluded.created, lines = excluded.lines, changed = excluded.changed",
+            (*row, page.now),
+        )
+
+
+def document(book: StockBook, key: str) -> ErpOrder:
+    """The document with this key; NotFound where there is none."""
+    with book.file.read() as connection:
+        row = connection.execute(
+            "SELECT store, store_order, status, created, lines FROM document WHERE key = ?", (key,)
+        ).fetchone()
+    if row is None:
+        raise NotFound(f"no order document {key!r}", operation="erp.document", key=key)
+    lines = tuple(ErpOrderLine(line, sku, parse(quantity)) for line, sku, quantity in json.loads(row[4]))
+    return ErpOrder(key, row[0], row[1], row[2], Instant(row[3]), lines)
+
+
+def record_shipment(book: StockBook, shipment: Shipment) -> None:
+    """Record goods that left the house. Repeating changes nothing; RefusedError for the same key with other content."""
+    row = (
+        shipment.key,
+        shipment.store,
+        shipment.order,
+        json.dumps([[line.line, show(line.quantity)] for line in shipment.lines]),
+        shipment.carrier,
+        shipment.tracking,
+    )
+    if not shipment.key or not shipment.lines or any(line.quantity <= 0 for line in shipment.lines):
+        raise RefusedError(
+            "a shipment has a key, and lines of more than 0 units", operation="erp.ship", key=shipment.key
+        )
+    with book.writing() as page:
+        there = page.connection.execute(
+            "SELECT key, store, store_order, lines, carrier, tracking FROM shipment WHERE key = ?", (shipment.key,)
+        ).fetchone()
+        if there is None:
+            page.connection.execute(
+                "INSERT INTO shipment (key, store, store_order, lines, carrier, tracking, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (*row, page.now),
+            )
+        elif there != row:
+            raise RefusedError("there is another shipment with this key", operation="erp.ship", key=shipment.key)
+
+
+def shipments_since(book: StockBook, number: int, limit: int) -> tuple[list[Shipment], int, bool]:
+    """At most `limit` shipments recorded after the one with this number, the number reached, and whether there are more."""
+    with book.file.read() as connection:
+        rows = connection.execute(
+            "SELECT id, key, store, store_order, lines, carrier, tracking FROM shipment WHERE id > ? ORDER BY id LIMIT ?",
+            (number, limit + 1),
+        ).fetchall()
+    more = len(rows) > limit
+    rows = rows[:limit]
+    return [_shipment(row[1:]) for row in rows], rows[-1][0] if rows else number, more
+
+
+def _shipment(row: Sequence[str]) -> Shipment:
+    key, store, order, lines, carrier, tracking = row
+    shipped = tuple(ShipmentLine(line, parse(quantity)) for line, quantity in json.loads(lines))
+    return Shipment(key, store, order, shipped, carrier, tracking)
