@@ -1,0 +1,1 @@
+"""What syncd tells about itself: events, the log, and messages to systemd."""

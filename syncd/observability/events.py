@@ -1,0 +1,113 @@
+"""Every event that syncd logs, by name. `docs/log-events.md` explains each one to operators; a test holds both together.
+
+An event is logged on an edge (unreachable once, recovered once), never on each turn of a loop. Its name says what it is
+about and what happened; its level says who should care:
+
+    debug    of use only when something is being looked into
+    info     the normal course of things, worth keeping
+    warning  something is off; syncd goes on by itself, or waits for an operator without harm
+    error    something stays wrong until someone acts
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+Level = Literal["debug", "info", "warning", "error"]
+
+
+class Event(NamedTuple):
+    """One kind of thing that happens. `meaning` is one sentence, the same as on the manual page."""
+
+    name: str
+    level: Level
+    meaning: str
+
+
+DAEMON_STARTED = Event("daemon.started", "info", "The daemon is up; its tenants are being started.")
+DAEMON_STOPPING = Event(
+    "daemon.stopping", "info", "The daemon was asked to stop and finishes the steps that are running."
+)
+DAEMON_STOPPED = Event("daemon.stopped", "info", "The daemon has stopped; everything it acknowledged is on disk.")
+
+TENANT_STARTED = Event("tenant.started", "info", "A tenant's ERP and stores are being kept in agreement from now on.")
+TENANT_FAILED = Event("tenant.failed", "error", "A tenant cannot run; the others go on.")
+TENANT_STOPPED = Event("tenant.stopped", "info", "A tenant's work has ended.")
+
+STORE_UNREACHABLE = Event("store.unreachable", "warning", "A store no longer answers as it should; it is tried again.")
+STORE_RECOVERED = Event("store.recovered", "info", "A store that was unreachable answers again.")
+STORE_THROTTLED = Event("store.throttled", "info", "A store asked for a pause longer than its quota lets expect.")
+STORE_STALE = Event(
+    "store.stale", "warning", "A store's orders are behind their freshness bound: nothing is raised there."
+)
+STORE_FRESH = Event("store.fresh", "info", "A store's orders are within their freshness bound again.")
+STORE_BASELINE_STARTED = Event(
+    "store.baseline_started", "info", "The orders from before a store's cutover are being read."
+)
+STORE_BASELINE_DONE = Event(
+    "store.baseline_done", "info", "A store's baseline is complete; levels may be written from now."
+)
+STORE_IDENTITY_MISMATCH = Event(
+    "store.identity_mismatch", "error", "Another shop answers behind a store's configuration; it is refused."
+)
+STORE_BRAKE = Event("store.brake", "error", "A mass change was about to be written to a store; its writes are stopped.")
+STORE_PLAN_READY = Event(
+    "store.plan_ready", "warning", "A store's plan waits for approval; nothing is written to it until then."
+)
+STORE_APPROVED = Event("store.approved", "info", "A store's plan was approved; its levels are written.")
+STORE_FAILED = Event("store.failed", "error", "A store's reconciler failed; it is started again after a pause.")
+STORE_FILTER_IGNORED = Event(
+    "store.filter_ignored",
+    "error",
+    "A store answered with orders outside the bounds that were asked for; its scan stopped.",
+)
+
+ORDER_APPLIED = Event(
+    "order.applied", "info", "A state of an order is in the ledger, with the moves that follow from it."
+)
+ORDER_QUARANTINED = Event(
+    "order.quarantined", "error", "An order, or lines of it, can't be counted until someone decides."
+)
+ORDER_GONE = Event("order.gone", "warning", "A store says explicitly that an order exists no more.")
+ORDER_UNSETTLED = Event(
+    "order.unsettled", "debug", "An order may still be half-written in its store; it is read again."
+)
+
+MOVE_SENT = Event("move.sent", "debug", "A stock move is being posted to the ERP.")
+MOVE_CONFIRMED = Event("move.confirmed", "info", "The ERP has counted a stock move.")
+MOVE_REFUSED = Event("move.refused", "error", "The ERP refused a stock move; it stays untold until someone decides.")
+MOVE_DOUBT = Event(
+    "move.doubt", "warning", "A stock move was sent and its outcome is unknown; the ERP is asked by its key."
+)
+
+LEVEL_WRITTEN = Event("level.written", "info", "A store has taken a new level for a stock item.")
+LEVEL_REFUSED = Event("level.refused", "warning", "A store refused a new level for a stock item.")
+LEVEL_DOUBT = Event("level.doubt", "warning", "A level was sent and its outcome is unknown; the next readings tell.")
+
+DRIFT_FOUND = Event("drift.found", "warning", "Readings of a stock item contradict each other or the book.")
+DRIFT_EXPLAINED = Event("drift.explained", "info", "A drift has found its explanation, or was corrected.")
+
+ERP_UNREACHABLE = Event(
+    "erp.unreachable", "warning", "The ERP no longer answers as it should; nothing is raised meanwhile."
+)
+ERP_RECOVERED = Event("erp.recovered", "info", "The ERP answers again.")
+ERP_EPOCH_CHANGED = Event(
+    "erp.epoch_changed", "warning", "The ERP's book was replaced or restored; recent moves are asked again."
+)
+
+QUARANTINE_RELEASED = Event(
+    "quarantine.released", "info", "An operator decided about something in quarantine; it goes on."
+)
+
+LEDGER_MIGRATED = Event("ledger.migrated", "info", "The ledger's schema was brought to this version.")
+LEDGER_GROUP_FAILED = Event(
+    "ledger.group_failed", "warning", "A group of ledger units failed together; each was run again by itself."
+)
+
+CONFIG_INVALID = Event("config.invalid", "error", "The configuration holds a mistake; what it concerns doesn't run.")
+CONTROL_COMMAND = Event("control.command", "info", "An operator's command reached the daemon by the control socket.")
+
+LIBRARY_WARNED = Event("library.warned", "warning", "A library that syncd uses reported something by itself.")
+BUG_FOUND = Event("bug.found", "error", "An assumption of syncd's own is broken; please report it with this line.")
+
+EVENTS: Final[tuple[Event, ...]] = tuple(event for event in list(globals().values()) if isinstance(event, Event))
