@@ -1,0 +1,108 @@
+"""Targets: the level that a shop should show for a stock item.
+
+    target of a SKU = R - (untold decreases not confirmed before R's request) - claims - holds of other shops - buffer
+
+R is the ERP's last level of that very SKU. NEVER-EARLY: what gives units back counts only when R shows it, and R shows
+surely only what the ERP had confirmed before R's request began. So per account the told units are the confirmed ones, less
+those confirmed since R began, and an increase that may be in R already is assumed to be in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from syncd.core.moves import CONFIRMED, REFUSED, VOID
+from syncd.core.quantity import UNIT, ZERO, Instant, Quantity, floor_to_whole
+
+
+class ErpReading(msgspec.Struct, frozen=True):
+    """The ERP's available quantity of a SKU, and when the request that returned it began."""
+
+    level: Quantity
+    began: Instant
+
+
+class RecentMove(msgspec.Struct, frozen=True):
+    """A move that R may or may not show: not confirmed, or confirmed since R's request began."""
+
+    change: Quantity
+    state: str
+    confirmed_at: Instant
+
+
+class OpenAccount(msgspec.Struct, frozen=True):
+    """An account that may matter to a target, with its recent moves. `store` is the shop whose order it belongs to."""
+
+    store: str
+    order: str
+    line: str
+    commitment: Quantity
+    confirmed: Quantity
+    claim: Quantity
+    hold: Quantity
+    hold_until: Instant
+    moves: tuple[RecentMove, ...] = ()
+
+
+class Term(msgspec.Struct, frozen=True):
+    """One subtraction from R, for `explain`: what, of which order, how many units."""
+
+    what: str
+    store: str
+    order: str
+    line: str
+    units: Quantity
+
+
+class SkuTarget(msgspec.Struct, frozen=True):
+    """The target of one ERP SKU for one shop, and how it came about."""
+
+    sku: str
+    target: Quantity
+    reading: ErpReading
+    buffer: Quantity
+    terms: tuple[Term, ...]
+
+
+def untold(account: OpenAccount, reading: ErpReading) -> Quantity:
+    """UNTOLD: units committed that R surely doesn't show yet; never negative (NEVER-EARLY)."""
+    told = account.confirmed
+    for move in account.moves:
+        if move.state in (VOID, REFUSED):
+            continue
+        counted = -move.change
+        if move.state == CONFIRMED:
+            if move.confirmed_at < reading.began:
+                continue
+            told = Quantity(told - counted)
+        told = Quantity(told + min(ZERO, counted))
+    return Quantity(max(ZERO, account.commitment - told))
+
+
+def sku_target(
+    sku: str, store: str, reading: ErpReading, accounts: Iterable[OpenAccount], *, buffer: Quantity, now: Instant
+) -> SkuTarget:
+    """The target of `sku` for the shop `store`. `accounts` are all open accounts of the SKU, of every shop."""
+    terms: list[Term] = []
+    for entry in accounts:
+        where = (entry.store, entry.order, entry.line)
+        missing = untold(entry, reading)
+        if missing:
+            terms.append(Term("untold", *where, missing))
+        if entry.claim:
+            terms.append(Term("claim", *where, entry.claim))
+        if entry.hold and entry.store != store and entry.hold_until > now:
+            terms.append(Term("hold", *where, entry.hold))
+    total = sum(term.units for term in terms)
+    return SkuTarget(sku, Quantity(reading.level - total - buffer), reading, buffer, tuple(terms))
+
+
+def item_target(recipe: Sequence[tuple[str, Quantity]], targets: Mapping[str, SkuTarget], *, whole: bool) -> Quantity:
+    """The least, over components, of component target / factor, rounded down (to whole units where the shop counts such)."""
+    least = min(
+        targets[sku].target if factor == UNIT else Quantity(targets[sku].target * UNIT // factor)
+        for sku, factor in recipe
+    )
+    return floor_to_whole(least) if whole else Quantity(least)
