@@ -79,10 +79,10 @@ class Ledger:
         self._lock = lock
         self._lanes = Lanes()
         self._room = {
-            Lane.LIVE: anyio.Semaphore(LIVE_UNITS_MAX),
-            Lane.BACKFILL: anyio.Semaphore(BACKFILL_UNITS_MAX),
+            Lane.LIVE: anyio.Semaphore(LIVE_UNITS_MAX, fast_acquire=True),
+            Lane.BACKFILL: anyio.Semaphore(BACKFILL_UNITS_MAX, fast_acquire=True),
         }
-        self._reading = anyio.Semaphore(1)
+        self._reading = anyio.Semaphore(1, fast_acquire=True)
         self._reads_waiting = 0
         self._writing = False
         self._idle = anyio.Event()

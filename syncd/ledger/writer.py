@@ -196,7 +196,7 @@ class Writer:
     def _roll_back(self, connection: Connection) -> None:
         """Leave no transaction open, whatever state SQLAlchemy and the driver are in. A failure here ends the process."""
         try:
-            if connection.in_transaction():
+            if connection.get_transaction() is not None:  # in_transaction() overlooks one whose commit was refused
                 connection.rollback()
             if _driver(connection).in_transaction:
                 _driver(connection).rollback()
