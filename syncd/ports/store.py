@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 
 from syncd.core.order import Order, Unreadable
-from syncd.core.quantity import Instant, Quantity
+from syncd.core.quantity import NEVER, Instant, Quantity
 
 
 class StockBehaviour(msgspec.Struct, frozen=True):
@@ -194,8 +194,9 @@ class InventoryPort(Protocol):
     async def levels(self, items: Sequence[str]) -> LevelPage:
         """The levels of these items (at most `traits.batch_max`)."""
 
-    async def write(self, writes: Sequence[LevelWrite]) -> tuple[WriteOutcome, ...]:
-        """Send these writes (at most `traits.batch_max`, one per item), once. One outcome per write, in order.
+    async def write(self, writes: Sequence[LevelWrite], *, not_after: Instant = NEVER) -> tuple[WriteOutcome, ...]:
+        """Send these writes (at most `traits.batch_max`, one per item), once, and nothing after `not_after` (our clock; the
+        transport looks at it just before sending). One outcome per write, in order.
 
         Raises StoreFault or Throttled only when surely nothing was written. An unclear end is an UNKNOWN outcome of
         each write concerned, never an exception.

@@ -1,0 +1,177 @@
+"""Orders in the state read last, and their accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from sqlalchemy import Connection, func, or_, select, update
+
+from syncd.core.account import Account, Product
+from syncd.core.order import Order, Phase
+from syncd.core.policy import RULES_VERSION
+from syncd.core.quantity import Instant, Quantity
+from syncd.ledger.rows import Rows
+from syncd.ledger.schema import erp_level, line, listing, orders
+
+MAPPER_VERSION = 1  # raised when an adapter maps the same raw bytes differently
+
+_LIVING = ("draft", "pending", "placed", "paid")
+
+
+class OrderRow(msgspec.Struct, frozen=True, gc=False):
+    """What the fence and the rules need of a known order."""
+
+    order: str
+    created: Instant
+    key: str
+    modified: Instant
+    phase: Phase
+    reading: int
+    content: bytes
+    baseline: bool
+    missing: int
+
+
+_HEAD = (
+    orders.c.order,
+    orders.c.created,
+    orders.c.key,
+    orders.c.modified,
+    orders.c.phase,
+    orders.c.reading,
+    orders.c.content,
+    orders.c.baseline,
+    orders.c.missing,
+)
+
+_WRITE_ORDERS = Rows(
+    orders,
+    [
+        "tenant", "store", "order", "created", "key", "modified", "phase", "status", "cart", "reading", "read_at",
+        "content", "batch", "place", "rules_version", "mapper_version", "baseline", "missing",
+    ],
+)  # fmt: skip
+
+_ACCOUNT = (
+    "line", "part", "product", "item", "sku", "location", "factor", "lead", "quantity", "commitment", "confirmed",
+    "taken", "claim", "hold", "hold_until", "state", "rule", "moves",
+)  # fmt: skip
+_ACCOUNT_COLUMNS = tuple(line.c[name] for name in _ACCOUNT)
+_WRITE_LINES = Rows(line, ["tenant", "store", "order", *_ACCOUNT, "open"])
+
+
+def read_orders(connection: Connection, tenant: str, store: str, ids: Sequence[str]) -> dict[str, OrderRow]:
+    """The known ones among these orders."""
+    query = select(*_HEAD).where(orders.c.tenant == tenant, orders.c.store == store, orders.c.order.in_(ids))
+    return {
+        row[0]: OrderRow(row[0], row[1], row[2], row[3], Phase(row[4]), row[5], row[6], bool(row[7]), row[8])
+        for row in connection.execute(query)
+    }
+
+
+def order_row(
+    tenant: str, store: str, order: Order, *, reading: int, read_at: Instant, batch: int, place: int, baseline: bool
+) -> tuple[object, ...]:
+    """The row for `write_orders`."""
+    return (
+        tenant, store, order.order, order.created, order.key, order.modified, order.phase.value, order.status, order.cart,
+        reading, read_at, order.content, batch, place, RULES_VERSION, MAPPER_VERSION, int(baseline), 0,
+    )  # fmt: skip
+
+
+def write_orders(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert or replace order rows."""
+    _WRITE_ORDERS.write(connection, rows)
+
+
+def account_row(tenant: str, store: str, order: str, entry: Account, *, is_open: bool) -> tuple[object, ...]:
+    """The row for `write_accounts`."""
+    return (
+        tenant, store, order, entry.line, entry.part, entry.product, entry.item, entry.sku, entry.location, entry.factor,
+        int(entry.lead), entry.quantity, entry.commitment, entry.confirmed, entry.taken, entry.claim, entry.hold,
+        entry.hold_until, entry.state, entry.rule, entry.moves, int(is_open),
+    )  # fmt: skip
+
+
+def write_accounts(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert or replace accounts."""
+    _WRITE_LINES.write(connection, rows)
+
+
+def read_accounts(connection: Connection, tenant: str, store: str, ids: Sequence[str]) -> dict[str, list[Account]]:
+    """All accounts of these orders."""
+    if not ids:
+        return {}
+    query = select(line.c.order, *_ACCOUNT_COLUMNS).where(
+        line.c.tenant == tenant, line.c.store == store, line.c.order.in_(ids)
+    )
+    found: dict[str, list[Account]] = {}
+    for row in connection.execute(query):
+        values = list(row[1:])
+        values[7] = bool(values[7])
+        found.setdefault(row[0], []).append(Account(*values))
+    return found
+
+
+def read_products(connection: Connection, tenant: str, store: str, products: Iterable[str]) -> dict[str, Product]:
+    """What the catalogue knows of these products."""
+    query = select(listing.c.product, listing.c.item, listing.c.sku, listing.c.digital).where(
+        listing.c.tenant == tenant, listing.c.store == store, listing.c.product.in_(list(products))
+    )
+    return {row[0]: Product(row[1], row[2], bool(row[3])) for row in connection.execute(query)}
+
+
+def known_skus(connection: Connection, tenant: str, location: str, skus: Iterable[str]) -> frozenset[str]:
+    """Which of these SKUs the ERP has shown at this location."""
+    query = select(erp_level.c.sku).where(
+        erp_level.c.tenant == tenant, erp_level.c.location == location, erp_level.c.sku.in_(list(skus))
+    )
+    return frozenset(connection.execute(query).scalars())
+
+
+def living_orders(connection: Connection, tenant: str, store: str, after: str, limit: int, since: Instant) -> list[str]:
+    """Ids of orders that may still change, or were read since `since`; ascending from `after`: what a sweep reads again."""
+    query = (
+        select(orders.c.order)
+        .where(
+            orders.c.tenant == tenant,
+            orders.c.store == store,
+            orders.c.order > after,
+            or_(orders.c.phase.in_(_LIVING), orders.c.read_at >= since),
+            orders.c.phase != "gone",
+        )
+        .order_by(orders.c.order)
+        .limit(limit)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def count_missing(connection: Connection, tenant: str, store: str, order: str) -> int:
+    """The store said explicitly that this order is not there: count it. Returns how often in a row by now."""
+    where = (orders.c.tenant == tenant, orders.c.store == store, orders.c.order == order)
+    connection.execute(update(orders).where(*where).values(missing=orders.c.missing + 1))
+    return connection.execute(select(orders.c.missing).where(*where)).scalar_one_or_none() or 0
+
+
+def confirm_units(
+    connection: Connection, tenant: str, store: str, order: str, line_id: str, part: int, units: Quantity
+) -> None:
+    """The ERP has counted `units` more for this account (negative: it has given them back)."""
+    connection.execute(
+        update(line)
+        .where(
+            line.c.tenant == tenant,
+            line.c.store == store,
+            line.c.order == order,
+            line.c.line == line_id,
+            line.c.part == part,
+        )
+        .values(confirmed=line.c.confirmed + units, open=1)
+    )
+
+
+def count_orders(connection: Connection, tenant: str, store: str) -> int:
+    """How many orders of the store the ledger has."""
+    query = select(func.count()).where(orders.c.tenant == tenant, orders.c.store == store)
+    return connection.execute(query).scalar_one()

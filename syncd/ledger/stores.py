@@ -1,0 +1,56 @@
+"""The row of each store: who it is, where its scan stands, whether its writes are allowed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, insert, select, update
+
+from syncd.core.quantity import Instant
+from syncd.ledger.schema import store
+
+NEW, BASELINE, READY = "new", "baseline", "ready"
+
+
+class StoreRow(msgspec.Struct, frozen=True):
+    """A store as the ledger knows it. `cursor` and `cutover` are by the store's clock, `drained` by ours."""
+
+    identity: str
+    state: str
+    mode: str
+    cutover: Instant
+    cursor: Instant
+    drained: Instant
+    behaviour: str
+    approved: Instant
+    brake: str
+    paused: bool
+    swept: Instant
+    catalogued: Instant
+
+
+_FIELDS = StoreRow.__struct_fields__
+
+
+def read_store(connection: Connection, tenant: str, name: str) -> StoreRow | None:
+    """The store's row, or None before its first contact."""
+    query = select(*(store.c[field] for field in _FIELDS)).where(store.c.tenant == tenant, store.c.store == name)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else StoreRow(*row[:9], bool(row[9]), *row[10:])
+
+
+def store_names(connection: Connection, tenant: str) -> list[str]:
+    """All stores the tenant ever had."""
+    return list(connection.execute(select(store.c.store).where(store.c.tenant == tenant)).scalars())
+
+
+def add_store(connection: Connection, tenant: str, name: str, row: StoreRow) -> None:
+    """Pin a store at its first contact."""
+    values = {field: getattr(row, field) for field in _FIELDS} | {"paused": int(row.paused)}
+    connection.execute(insert(store).values(tenant=tenant, store=name, resume="", **values))
+
+
+def change_store(connection: Connection, tenant: str, name: str, **values: Any) -> None:
+    """Set some columns of a store's row."""
+    connection.execute(update(store).where(store.c.tenant == tenant, store.c.store == name).values(**values))
