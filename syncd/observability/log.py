@@ -13,7 +13,7 @@ import errno
 import os
 import traceback
 from collections.abc import Iterable, Mapping, MutableMapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal, Self, TextIO
 
 import msgspec
@@ -50,7 +50,7 @@ FIRST_KEYS: Final = (
     "attempt",
 )
 RESERVED: Final = frozenset({"time", "level", "event", "method_name"})  # the line's own; the last is structlog's
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 -- UTC, said by the Z that is put behind
 
 
 def order_key(tenant: str, store: str, order: str) -> str:
@@ -103,7 +103,11 @@ def make_log(
         return entry
 
     def clean(_logger: Any, _method: str, entry: Entry) -> Entry:
-        return {name: _clean_field(name, value, redaction) for name, value in entry.items()}
+        for name, value in entry.items():
+            if name not in RESERVED:
+                limit = TRACE_CHARACTERS_MAX if name == "trace" else VALUE_CHARACTERS_MAX
+                entry[name] = _clean(name, value, redaction, limit, DEPTH_MAX)
+        return entry
 
     def to_json(_logger: Any, _method: str, entry: Entry) -> str:
         return msgspec.json.encode(entry).decode()
@@ -164,7 +168,7 @@ def _is_terminal(stream: TextIO) -> bool:
 
 
 def _iso(instant_us: int) -> str:
-    return (EPOCH + timedelta(microseconds=instant_us)).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return (EPOCH + timedelta(microseconds=instant_us)).isoformat(timespec="microseconds") + "Z"
 
 
 def _name_the_order(_logger: Any, _method: str, entry: Entry) -> Entry:
@@ -191,11 +195,6 @@ def _arrange(_logger: Any, _method: str, entry: Entry) -> Entry:
     return {**arranged, **entry}
 
 
-def _clean_field(name: str, value: Any, redaction: Redaction) -> Any:
-    limit = TRACE_CHARACTERS_MAX if name == "trace" else VALUE_CHARACTERS_MAX
-    return _clean(name, value, redaction, limit, DEPTH_MAX)
-
-
 def _clean(name: str, value: Any, redaction: Redaction, limit: int, depth: int) -> Any:
     """The value as JSON can hold it: redacted, cut at the limits."""
     if value is None or isinstance(value, bool):
@@ -204,15 +203,18 @@ def _clean(name: str, value: Any, redaction: Redaction, limit: int, depth: int) 
         return REDACTED
     if type(value) is float or (type(value) is int and abs(value) <= INTEGER_MAX):
         return value
-    if isinstance(value, Mapping) and depth:
-        items = list(value.items())[:ITEMS_MAX]
-        return {str(key): _clean(str(key), inner, redaction, limit, depth - 1) for key, inner in items}
-    if isinstance(value, list | tuple | set | frozenset) and depth:
-        return [_clean("", inner, redaction, limit, depth - 1) for inner in list(value)[:ITEMS_MAX]]
+    if type(value) is not str and depth:
+        if isinstance(value, Mapping):
+            items = list(value.items())[:ITEMS_MAX]
+            return {str(key): _clean(str(key), inner, redaction, limit, depth - 1) for key, inner in items}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [_clean("", inner, redaction, limit, depth - 1) for inner in list(value)[:ITEMS_MAX]]
     return _cut(redaction.text(_as_text(value)), limit)
 
 
 def _as_text(value: Any) -> str:
+    if type(value) is str and value.isascii():
+        return value
     try:
         if isinstance(value, bytes):
             return value.decode("utf-8", "backslashreplace")

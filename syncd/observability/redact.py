@@ -12,6 +12,7 @@ from urllib.parse import quote, quote_plus
 
 REDACTED = "[redacted]"
 SECRET_LENGTH_MIN = 5  # shorter ones would blot out ordinary text ("main", "1"); no platform issues such keys
+NAMES_MAX = 500  # decisions about names that are remembered: our own fields are far fewer, a shop's keys may be endless
 
 SECRET_NAMES = re.compile(
     r"(?:^|_|-)(?:tokens?|secrets?|passw(?:or)?d|passphrase|authori[sz]ation|credentials?|cookies?|signature)(?:$|_|-)"
@@ -25,6 +26,7 @@ SECRET_SHAPES = re.compile(
     r"|(?P<user>://)[^/\s:@]+:[^/\s@]+(?=@)",
     re.IGNORECASE,
 )
+SHAPES_NEED = re.compile(r"[\s=:]")  # no shape is without one of these: most values are through in one look
 
 
 class Redaction:
@@ -35,16 +37,22 @@ class Redaction:
         # the longest first, so that no rest of a secret stays behind one that it begins with
         ordered = sorted(spellings, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        self._names: dict[str, bool] = {}  # what was decided about names; see NAMES_MAX
 
     def is_secret_name(self, name: str) -> bool:
         """Whether a field of this name should never show its value."""
-        return SECRET_NAMES.search(name) is not None
+        decided = self._names.get(name)
+        if decided is None:
+            decided = SECRET_NAMES.search(name) is not None
+            if len(self._names) < NAMES_MAX:
+                self._names[name] = decided
+        return decided
 
     def text(self, text: str) -> str:
         """The text without what is, or looks like, a secret."""
-        if self._known is not None:
+        if self._known is not None and len(text) >= SECRET_LENGTH_MIN:
             text = self._known.sub(REDACTED, text)
-        return SECRET_SHAPES.sub(_keep_the_name, text)
+        return SECRET_SHAPES.sub(_keep_the_name, text) if SHAPES_NEED.search(text) else text
 
 
 def _keep_the_name(found: re.Match[str]) -> str:
