@@ -1,0 +1,1 @@
+"""The store adapters, one package per platform: wire types, reading and writing, mapping to core values."""

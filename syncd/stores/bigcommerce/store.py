@@ -1,0 +1,60 @@
+"""One BigCommerce store, as the adapter hands it out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from syncd.core.quantity import SECOND
+from syncd.stores.bigcommerce.client import Client
+from syncd.stores.bigcommerce.inventory import BigCommerceInventory
+from syncd.stores.bigcommerce.orders import SETTLE_US, SETTLE_WAIT_MAX_US, BigCommerceOrders
+from syncd.stores.bigcommerce.settings import ShopSettings
+
+DEFAULT_LOCATION_ID = 1  # of every store: it can't be deleted, and online orders take from it
+APPLY_US = 5 * SECOND  # the vendor names no bound for "a short delay"
+STALE_US = 5 * SECOND  # reads straight after a write show the old value for as long
+LATE_US = 60 * SECOND  # a request that long without an answer has been dropped by the vendor's gateway
+
+
+class BigCommerceStore:
+    """A store's orders and counters (`syncd.ports.store.Store`).
+
+    `client` has the base address `https://api.bigcommerce.com/stores/{store_hash}` and sends `X-Auth-Token`. Needed
+    scopes: orders read-only, products read-only, information & settings read-only, inventory modify. `channels` are
+    those whose settings `describe` compares, besides the default one and those seen in orders. Durations in
+    microseconds, as in `ScanTraits` and `InventoryTraits`.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        store_hash: str,
+        location_id: int = DEFAULT_LOCATION_ID,
+        channels: Iterable[int] = (),
+        settle_us: int = SETTLE_US,
+        settle_wait_max_us: int = SETTLE_WAIT_MAX_US,
+        apply_us: int = APPLY_US,
+        stale_us: int = STALE_US,
+        late_us: int = LATE_US,
+    ) -> None:
+        self._orders = BigCommerceOrders(
+            client,
+            ShopSettings(client, channels),
+            store_hash=store_hash,
+            settle_us=settle_us,
+            settle_wait_max_us=settle_wait_max_us,
+        )
+        self._inventory = BigCommerceInventory(
+            client, location_id=location_id, apply_us=apply_us, stale_us=stale_us, late_us=late_us
+        )
+
+    @property
+    def orders(self) -> BigCommerceOrders:
+        """Its orders."""
+        return self._orders
+
+    @property
+    def inventory(self) -> BigCommerceInventory:
+        """Its counters, at one location."""
+        return self._inventory
