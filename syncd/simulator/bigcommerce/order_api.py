@@ -1,0 +1,157 @@
+"""Reading orders: /v2/orders and what hangs below an order."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Mapping
+from itertools import islice
+
+from aiohttp import web
+
+from syncd.simulator.bigcommerce.answers import PAGE_MAX, answer, page_of, v2_error, v2_list, v2_missing
+from syncd.simulator.bigcommerce.order_filters import BadFilter, Filters
+from syncd.simulator.bigcommerce.order_shapes import show_line, show_order, show_shipment, show_shipping_address
+from syncd.simulator.bigcommerce.orders import STATUS_NAMES, Order
+from syncd.simulator.bigcommerce.shop import Shop
+
+
+def consignments_of(query: Mapping[str, str]) -> str:
+    """How much of the consignments a request wants: "", "links" or "lines"."""
+    if query.get("consignment_structure") != "object":
+        return ""
+    wanted = {part.strip() for part in query.get("include", "").split(",")}
+    if "consignments.line_items" in wanted:
+        return "lines"
+    return "links" if "consignments" in wanted else ""
+
+
+class OrderApi:
+    """The read side of the v2 orders API."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+
+    def routes(self) -> list[web.RouteDef]:
+        """Paths below /stores/{store}."""
+        return [
+            web.get("/v2/orders", self.list),
+            web.get("/v2/orders/count", self.count),
+            web.get(r"/v2/orders/{order:\d+}", self.one),
+            web.get(r"/v2/orders/{order:\d+}/products", self.products),
+            web.get(r"/v2/orders/{order:\d+}/products/{line:\d+}", self.product),
+            web.get(r"/v2/orders/{order:\d+}/shipping_addresses", self.addresses),
+            web.get(r"/v2/orders/{order:\d+}/shippingaddresses", self.addresses),
+            web.get(r"/v2/orders/{order:\d+}/shipments", self.shipments),
+            web.get(r"/v2/orders/{order:\d+}/shipments/{shipment:\d+}", self.shipment),
+            web.get("/v2/order_statuses", self.statuses),
+        ]
+
+    def found(self, request: web.Request) -> Order | None:
+        """The order of a path as it shows at this moment, if it shows."""
+        order = self._shop.book.get(int(request.match_info["order"]))
+        if order is None or order.visible_from_us > self._shop.now():
+            return None
+        return self._shop.snapshot(order)
+
+    async def list(self, request: web.Request) -> web.Response:
+        """A page of orders; 204 when it is empty."""
+        shop = self._shop
+        page, limit = page_of(request.query)
+        if limit > PAGE_MAX:
+            return v2_error(413, f"The limit may not be above {PAGE_MAX}.")
+        try:
+            ignored = shop.happens(shop.faults.ignored_filters)
+            filters = Filters(request.query, shop.settings.switches, ignored=ignored)
+        except BadFilter as bad:
+            return v2_error(400, str(bad))
+        ties = shop.chance if shop.happens(shop.faults.shuffled_ties) else None
+        found = filters.select(shop.book, shop.now(), ties)
+        whole, lines_max = consignments_of(request.query), shop.settings.switches.include_lines_max
+        store = request.match_info["store"]
+        rows = [
+            show_order(shop.snapshot(order), store, consignments=whole, lines_max=lines_max)
+            for order in islice(found, (page - 1) * limit, page * limit)
+        ]
+        self._move_one()
+        return v2_list(rows)
+
+    def _move_one(self) -> None:
+        """The dial move_order_every: an order changes while somebody pages."""
+        shop = self._shop
+        shop.lists_served += 1
+        every = shop.faults.move_order_every
+        if every and len(shop.book) and shop.lists_served % every == 0:
+            shop.touch(shop.book.nth(shop.chance.randrange(len(shop.book))))
+
+    async def count(self, request: web.Request) -> web.Response:
+        """How many orders, by status."""
+        try:
+            filters = Filters(request.query, self._shop.settings.switches)
+        except BadFilter as bad:
+            return v2_error(400, str(bad))
+        found = filters.select(self._shop.book, self._shop.now())
+        tally = Tally(self._shop.snapshot(order).status_id for order in found)
+        rows = [{**row, "count": tally[number], "sort_order": number} for number, row in enumerate(_statuses())]
+        return answer({"statuses": rows, "count": tally.total()})
+
+    async def one(self, request: web.Request) -> web.Response:
+        """An order by its id; archived ones too."""
+        order = self.found(request)
+        if order is None:
+            return v2_missing()
+        lines_max = self._shop.settings.switches.include_lines_max
+        store, whole = request.match_info["store"], consignments_of(request.query)
+        return answer(show_order(order, store, consignments=whole, lines_max=lines_max))
+
+    async def products(self, request: web.Request) -> web.Response:
+        """The lines of an order."""
+        order = self.found(request)
+        page, limit = page_of(request.query)
+        if limit > PAGE_MAX:
+            return v2_error(413, f"The limit may not be above {PAGE_MAX}.")
+        if order is None:
+            return v2_missing()
+        return v2_list([show_line(order, line) for line in order.lines[(page - 1) * limit : page * limit]])
+
+    async def product(self, request: web.Request) -> web.Response:
+        """One line of an order."""
+        order = self.found(request)
+        number = int(request.match_info["line"])
+        lines = [line for line in order.lines if line.id == number] if order else []
+        return answer(show_line(order, lines[0])) if order and lines else v2_missing()
+
+    async def addresses(self, request: web.Request) -> web.Response:
+        """The shipping addresses of an order: here always one."""
+        order = self.found(request)
+        if order is None:
+            return v2_missing()
+        page, _ = page_of(request.query)
+        return v2_list([show_shipping_address(order, request.match_info["store"])] if page == 1 else [])
+
+    async def shipments(self, request: web.Request) -> web.Response:
+        """The shipments of an order; 204 when there are none."""
+        order = self.found(request)
+        if order is None:
+            return v2_missing()
+        page, limit = page_of(request.query)
+        shown = order.shipments[(page - 1) * limit : page * limit]
+        return v2_list([show_shipment(order, shipment) for shipment in shown])
+
+    async def shipment(self, request: web.Request) -> web.Response:
+        """One shipment."""
+        order = self.found(request)
+        number = int(request.match_info["shipment"])
+        found = [shipment for shipment in order.shipments if shipment.id == number] if order else []
+        return answer(show_shipment(order, found[0])) if order and found else v2_missing()
+
+    async def statuses(self, request: web.Request) -> web.Response:
+        """The statuses; a merchant may rename the custom labels."""
+        del request
+        return answer([{**row, "order": number} for number, row in enumerate(_statuses())])
+
+
+def _statuses() -> list[dict[str, object]]:
+    return [
+        {"id": number, "name": name, "system_label": name, "custom_label": name, "system_description": ""}
+        for number, name in enumerate(STATUS_NAMES)
+    ]

@@ -1,0 +1,160 @@
+"""Selling: how an order comes to be, and how it changes its status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from syncd.simulator.bigcommerce import orders
+from syncd.simulator.bigcommerce.orders import Line, Order
+from syncd.simulator.bigcommerce.premises import Premises
+from syncd.simulator.bigcommerce.refusals import NoSuch, NotPossible, OutOfStock
+
+
+class Sales(Premises):
+    """Orders, from the shopper's purchase to a final status."""
+
+    def sell(
+        self,
+        lines: Iterable[Mapping[str, Any]],
+        *,
+        paid: bool = True,
+        channel: int = 1,
+        custom_lines: Iterable[Mapping[str, Any]] = (),
+        status_id: int | None = None,
+        source: str = "www",
+    ) -> Order:
+        """A shopper buys: `lines` of sku and quantity. Raises OutOfStock, NoSuch, NotPossible.
+
+        Paid is status 11; unpaid is the switch's 7 or 1; `status_id=0` is a shopper who reached the payment page and
+        hasn't paid (nothing is checked or taken then).
+        """
+        wanted = [self.line_of(line["sku"], int(line["quantity"])) for line in lines]
+        wanted += [self.custom_line(line["name"], int(line["quantity"])) for line in custom_lines]
+        if status_id is None:
+            status_id = orders.AWAITING_FULFILLMENT if paid else self.settings.switches.unpaid_status
+        return self.place(wanted, status_id=status_id, channel_id=channel, source=source)
+
+    def line_of(self, sku: str, quantity: int, price: Decimal | None = None) -> Line:
+        """A line for a SKU of the catalog, not yet in an order. Raises NoSuch, NotPossible."""
+        try:
+            product, variant = self.catalog.sold_as(sku)
+        except KeyError:
+            raise NoSuch(f"nothing is sold under the SKU {sku!r}") from None
+        if quantity < 1:
+            raise NotPossible("a quantity is at least 1")
+        shown = variant.price if price is None else price
+        number = self.next_id("line")
+        return Line(number, product.id, variant.id, sku, product.name, quantity, shown, product.item_of(variant.id))
+
+    def custom_line(self, name: str, quantity: int, price: Decimal = Decimal(5), sku: str = "") -> Line:
+        """A line that isn't in the catalog and never moves stock. Raises NotPossible."""
+        if quantity < 1:
+            raise NotPossible("a quantity is at least 1")
+        return Line(self.next_id("line"), 0, None, sku, name, quantity, price, None)
+
+    def place(self, lines: Sequence[Line], *, status_id: int, channel_id: int, source: str, **fields: Any) -> Order:
+        """Enter an order. `fields` are attributes of Order. Raises OutOfStock, NotPossible."""
+        if not lines:
+            raise NotPossible("an order has at least one line")
+        if channel_id not in self.channels:
+            raise NotPossible(f"no channel {channel_id}")
+        now_us, second = self.now(), self.stamp()
+        if status_id != orders.INCOMPLETE and (
+            missing := self.takings.missing((one.item, one.quantity) for one in lines)
+        ):
+            raise OutOfStock(missing)
+        number = self.next_id("order")
+        cart_id = str(UUID(int=self.chance.getrandbits(128), version=4)) if source == "www" else ""
+        paid = status_id not in {orders.INCOMPLETE, orders.PENDING, orders.AWAITING_PAYMENT}
+        order = Order(
+            id=number,
+            created_us=now_us,
+            created_seconds=second,
+            modified_seconds=second,
+            status_id=status_id,
+            channel_id=channel_id,
+            source=source,
+            cart_id=cart_id,
+            address_id=number,
+            lines=list(lines),
+            payment_status="captured" if paid and source == "www" else "",
+            visible_from_us=now_us + self.draw_us(self.faults.late_orders_seconds),
+        )
+        for name, value in fields.items():
+            setattr(order, name, value)
+        if self.happens(self.faults.torn_orders):
+            order.torn_until_us = order.visible_from_us + self.draw_us(self.faults.torn_seconds)
+        self.book.add(order)
+        self.takings.entered(order, status_id, now_us)
+        return order
+
+    def order(self, number: int | str) -> Order:
+        """An order in its true state. Raises NoSuch."""
+        found = self.book.get(int(number))
+        if found is None:
+            raise NoSuch(f"no order {number}")
+        return found
+
+    def touch(self, order: Order, *, may_be_silent: bool = False) -> None:
+        """Set date_modified to the shop's time."""
+        if not (may_be_silent and self.happens(self.faults.silent_edits)):
+            self.book.restamp(order, self.stamp())
+
+    def set_status(self, order: Order, status_id: int, *, by_refund_api: bool = False) -> None:
+        """Write a status, with what that does to stock. Entering a status again does nothing."""
+        now_us = self.now()
+        if status_id == order.status_id:
+            return
+        order.status_id = status_id
+        self.takings.entered(order, status_id, now_us, by_refund_api=by_refund_api)
+
+    def pay(self, number: int | str) -> Order:
+        """The shopper pays. Raises NoSuch, and OutOfStock if nothing was held and others were quicker."""
+        order = self.order(number)
+        self.now()
+        if order.status_id not in {orders.INCOMPLETE, orders.PENDING, orders.AWAITING_PAYMENT}:
+            raise NotPossible(f"the order is {orders.STATUS_NAMES[order.status_id]}")
+        unheld = [(line.item, line.quantity) for line in order.lines if not line.counted]
+        if order.status_id == orders.INCOMPLETE and (missing := self.takings.missing(unheld)):
+            raise OutOfStock(missing)
+        self.set_status(order, orders.AWAITING_FULFILLMENT)
+        order.payment_status = "captured"
+        self.touch(order)
+        return order
+
+    def complete(self, number: int | str) -> Order:
+        """The merchant sets the order to Completed."""
+        return self._finish(number, orders.COMPLETED)
+
+    def cancel(self, number: int | str) -> Order:
+        """The merchant sets the order to Cancelled."""
+        return self._finish(number, orders.CANCELLED)
+
+    def decline(self, number: int | str) -> Order:
+        """The merchant sets the order to Declined."""
+        return self._finish(number, orders.DECLINED)
+
+    def _finish(self, number: int | str, status_id: int) -> Order:
+        order = self.order(number)
+        self.set_status(order, status_id)
+        self.touch(order)
+        return order
+
+    def archive(self, number: int | str) -> Order:
+        """Archive an order: it leaves the default list and can still be read by its id."""
+        order = self.order(number)
+        order.archived = True
+        if self.settings.switches.archive_returns_stock:
+            self.takings.give_all_back(order, self.now())
+        self.touch(order)
+        return order
+
+    def delete(self, number: int | str) -> Order:
+        """Delete an order for good: 404 from now on, no stock is moved. The API itself can only archive."""
+        order = self.order(number)
+        order.deleted = True
+        self.book.drop(order)
+        return order

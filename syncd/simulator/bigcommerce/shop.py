@@ -1,0 +1,184 @@
+"""A BigCommerce shop in memory: what its shoppers and its merchant really do. No HTTP here.
+
+This is the ground truth. The vendor's HTTP surface reads and writes it; tests and the control API drive it and ask
+`truth()` what happened. Lines and orders are named by the vendor's integer ids; the methods also take them as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from syncd.simulator.bigcommerce import orders
+from syncd.simulator.bigcommerce.orders import Line, Order, Refund, Shipment
+from syncd.simulator.bigcommerce.products import DEFAULT_LOCATION
+from syncd.simulator.bigcommerce.refusals import NoSuch, NotPossible, OutOfStock
+from syncd.simulator.bigcommerce.sales import Sales
+from syncd.simulator.bigcommerce.truth import show_changes, show_order, tally
+
+
+class Shop(Sales):
+    """One shop: catalog, counters, orders, settings, faults. Nothing in it waits; time is the injected clock's."""
+
+    def ship(self, number: int | str, lines: Iterable[Mapping[str, Any]] = (), **fields: Any) -> Shipment:
+        """Ship units of lines, all that is left by default. Raises NoSuch, NotPossible (more than is left)."""
+        order = self.order(number)
+        wanted = self._units(order, lines) or {line.id: line.quantity - line.shipped for line in order.lines}
+        wanted = {line_id: units for line_id, units in wanted.items() if units > 0}
+        if not wanted or any(
+            units > order.line(one).quantity - order.line(one).shipped for one, units in wanted.items()
+        ):
+            raise NotPossible("there is nothing to ship, or less than that")
+        now_us = self.now()
+        for line_id, units in wanted.items():
+            line = order.line(line_id)
+            line.shipped += units
+            self.takings.shipped(order, line, units, now_us)
+        shipment = Shipment(self.next_id("shipment"), self.stamp(), wanted, fields)
+        order.shipments.append(shipment)
+        whole = all(line.shipped >= line.quantity for line in order.lines)
+        if whole:
+            order.shipped_seconds = self.stamp()
+        if order.status_id not in {orders.CANCELLED, orders.REFUNDED}:
+            self.set_status(order, orders.SHIPPED if whole else orders.PARTIALLY_SHIPPED)
+        self.touch(order, may_be_silent=True)
+        return shipment
+
+    def edit(
+        self,
+        number: int | str,
+        lines: Iterable[Mapping[str, Any]] = (),
+        add: Iterable[Mapping[str, Any]] = (),
+    ) -> Order:
+        """Change quantities of lines (0 removes one), add others. Raises NoSuch, NotPossible, OutOfStock.
+
+        Stock moves only if the channel's edit_order_stock_adjustment is on. Only then is there a check of stock.
+        """
+        order = self.order(number)
+        wanted = self._units(order, lines)
+        new = [self.line_of(one["sku"], int(one["quantity"])) for one in add]
+        self.apply_edit(order, wanted, new)
+        return order
+
+    def apply_edit(self, order: Order, quantities: Mapping[int, int], new: Sequence[Line]) -> None:
+        """Set quantities by line id and append lines. Raises OutOfStock, NotPossible; nothing is changed then."""
+        now_us = self.now()
+        more = [(order.line(one).item, units - order.line(one).quantity) for one, units in quantities.items()]
+        more += [(line.item, line.quantity) for line in new]
+        if any(units < 0 for units in quantities.values()):
+            raise NotPossible("a quantity is at least 0")
+        if self.takings.rules(order).edit_order_stock_adjustment and (missing := self.takings.missing(more)):
+            raise OutOfStock(missing)
+        for line_id, units in quantities.items():
+            line = order.line(line_id)
+            self.takings.edited(order, line, units - line.quantity, now_us)
+            line.quantity = units
+        order.removed += [line for line in order.lines if line.quantity == 0]
+        order.lines = [line for line in order.lines if line.quantity > 0]
+        for line in new:
+            order.lines.append(line)
+            self.takings.added(order, line, now_us)
+        order.discount = Decimal(0)
+        self.touch(order, may_be_silent=True)
+
+    def refund(self, number: int | str, lines: Iterable[Mapping[str, Any]] = (), *, restock: bool = False) -> Refund:
+        """The merchant refunds units of lines, all that is left by default. Raises NoSuch, NotPossible.
+
+        With `restock` the units go back to the counter: where the refund completes the order and the channel's
+        refund_order_stock_adjustment is on, by the status Refunded; else the merchant adds them by hand (the platform
+        itself doesn't return units of a partial refund). Without `restock` a counter never moves.
+        """
+        order = self.order(number)
+        wanted = self._units(order, lines) or {line.id: line.quantity - line.refunded for line in order.lines}
+        refund = self.book_refund(order, wanted)
+        now_us = self.now()
+        if restock:
+            before = {line.id: line.taken_units for line in order.lines}
+            if order.status_id == orders.REFUNDED:
+                self.takings.entered(order, orders.REFUNDED, now_us)
+            for line in order.lines:
+                returned = before[line.id] - line.taken_units
+                units = wanted.get(line.id, 0)
+                if returned < units:
+                    returned += self._put_back(order, line, units - returned, now_us)
+                line.restocked += returned
+        return refund
+
+    def book_refund(
+        self, order: Order, items: Mapping[int, int], reason: str = "", provider_id: str = "custom"
+    ) -> Refund:
+        """A refund of money, as the refund API makes it. Raises NotPossible (more than is left)."""
+        items = {line_id: units for line_id, units in items.items() if units > 0}
+        if not items or any(
+            units > order.line(one).quantity - order.line(one).refunded for one, units in items.items()
+        ):
+            raise NotPossible("there is nothing to refund, or less than that")
+        self.now()
+        amount = Decimal(0)
+        for line_id, units in items.items():
+            line = order.line(line_id)
+            line.refunded += units
+            amount += line.price * units
+        refund = Refund(self.next_id("refund"), order.id, self.stamp(), items, amount, reason, provider_id)
+        order.refunds.append(refund)
+        self.refunds.append(refund)
+        whole = all(line.refunded >= line.quantity for line in order.lines)
+        order.payment_status = "refunded" if whole else "partially refunded"
+        before = {line.id: line.taken_units for line in order.lines}
+        self.set_status(order, orders.REFUNDED if whole else orders.PARTIALLY_REFUNDED, by_refund_api=True)
+        for line in order.lines:
+            line.restocked += before[line.id] - line.taken_units if whole else 0
+        self.touch(order, may_be_silent=True)
+        return refund
+
+    def _put_back(self, order: Order, line: Line, units: int, now_us: int) -> int:
+        """The merchant adds units to the counter by hand; a later cancel doesn't give them back again."""
+        if line.item is None:
+            return 0
+        given = self.takings.give_back(order, line, units, now_us, f"hand: refund of order {order.id}")
+        if given < units:
+            counter = self.stockroom.counter(line.item, line.sku, DEFAULT_LOCATION)
+            self.stockroom.move(counter, units - given, now_us, f"hand: refund of order {order.id}")
+            self.takings.returned[line.sku] = self.takings.returned.get(line.sku, 0) + units - given
+        return units
+
+    def _units(self, order: Order, lines: Iterable[Mapping[str, Any]]) -> dict[int, int]:
+        wanted: dict[int, int] = {}
+        for line in lines:
+            line_id = int(line["line"])
+            if not any(one.id == line_id for one in order.lines):
+                raise NoSuch(f"no line {line_id} in order {order.id}")
+            wanted[line_id] = wanted.get(line_id, 0) + int(line["quantity"])
+        return wanted
+
+    def snapshot(self, order: Order) -> Order:
+        """An order as the API shows it at this moment: torn, if it is."""
+        if self.clock.now() >= order.torn_until_us:
+            return order
+        lines = [] if self.faults.torn_as != "incomplete" else order.lines
+        status_id = orders.INCOMPLETE if self.faults.torn_as != "no_lines" else order.status_id
+        return replace(order, lines=lines, status_id=status_id)
+
+    def truth(self) -> dict[str, Any]:
+        """What really happened; the shape is GET /_sim/truth (less the number of requests).
+
+        `level` is the counter at all locations once everything in flight is applied, `pending` the part of it that
+        isn't applied yet. `sold` are the units that orders took from counters, `returned` those that went back because
+        of orders: level = opening + writes + returned - sold (+ oversold, where counters stop at 0). `open` are units
+        in orders that haven't taken them and still may. `oversold` are units taken though there were none.
+        """
+        self.now()
+        return {
+            "skus": tally(self),
+            "orders": [show_order(order) for order in self.book.kept.values()],
+            "writes": {"relative": self.stockroom.relative_writes, "absolute": self.stockroom.absolute_writes},
+            "oversold": dict(self.stockroom.oversold),
+        }
+
+    def history(self, sku: str) -> list[dict[str, Any]]:
+        """Each change of a SKU's counters, by time: at (microseconds), change, level after it, location, cause."""
+        self.now()
+        counters = self.stockroom.counters(self.counter(sku).item)
+        return sorted((entry for one in counters for entry in show_changes(one)), key=lambda entry: int(entry["at"]))
