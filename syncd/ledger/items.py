@@ -1,0 +1,296 @@
+"""Stock items: what the shop sells, its counters, and the books from which belief is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+
+import msgspec
+from sqlalchemy import Connection, and_, delete, func, or_, select, update
+
+from syncd.core.belief import Change, ItemBook, Reading, Write
+from syncd.core.policy import Recipe
+from syncd.core.quantity import Instant, Quantity
+from syncd.ledger.rows import Rows
+from syncd.ledger.schema import ingredient, item, level_write, listing, reading, taking
+
+READINGS_KEPT = 8  # more than are used, so that a clean one is among them when an item sells all the time
+
+
+class ItemRow(msgspec.Struct, frozen=True):
+    """A stock item and what it sells."""
+
+    item: str
+    sku: str
+    recipe: Recipe
+    read_at: Instant
+    needs_absolute: bool
+    refused_at: Instant
+    accepted: Quantity
+    due: Instant | None
+
+
+_ITEM = (item.c.item, item.c.sku, item.c.recipe, item.c.read_at, item.c.needs_absolute, item.c.refused_at,
+         item.c.accepted, item.c.due)  # fmt: skip
+_WRITE_LISTINGS = Rows(listing, ["tenant", "store", "product", "item", "sku", "name", "digital", "seen"])
+_WRITE_ITEMS = Rows(item, ["tenant", "store", "item", "sku", "recipe", "name", "active"])
+_WRITE_INGREDIENTS = Rows(ingredient, ["tenant", "sku", "store", "item", "factor"])
+_WRITE_READINGS = Rows(reading, ["tenant", "store", "item", "began", "ended", "level", "write"])
+_WRITE_TAKINGS = Rows(
+    taking,
+    [
+        "tenant",
+        "store",
+        "item",
+        "seq",
+        "order",
+        "line",
+        "began",
+        "ended",
+        "was",
+        "low",
+        "high",
+        "least",
+        "most",
+        "plain",
+    ],
+)
+
+
+def write_listings(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    """Rows of (tenant, store, product, item, sku, name, digital, seen)."""
+    _WRITE_LISTINGS.write(connection, rows)
+
+
+def write_items(connection: Connection, tenant: str, store: str, items: Mapping[str, tuple[str, str, Recipe]]) -> None:
+    """Counters by name -> (sku, product name, recipe)."""
+    _WRITE_ITEMS.write(
+        connection,
+        [
+            (tenant, store, name, sku, msgspec.json.encode(recipe).decode(), title, 1)
+            for name, (sku, title, recipe) in items.items()
+        ],
+    )
+    for name in items:
+        connection.execute(
+            delete(ingredient).where(
+                ingredient.c.tenant == tenant, ingredient.c.store == store, ingredient.c.item == name
+            )
+        )
+    _WRITE_INGREDIENTS.write(
+        connection,
+        [(tenant, sku, store, name, factor) for name, (_, _, recipe) in items.items() for sku, factor in recipe],
+    )
+
+
+def known_items(connection: Connection, tenant: str, store: str) -> dict[str, tuple[str, str, Recipe]]:
+    """Active counters by name -> (sku, product name, recipe)."""
+    query = select(item.c.item, item.c.sku, item.c.name, item.c.recipe).where(
+        item.c.tenant == tenant, item.c.store == store, item.c.active == 1
+    )
+    return {row[0]: (row[1], row[2], _recipe(row[3])) for row in connection.execute(query)}
+
+
+def retire_items(connection: Connection, tenant: str, store: str, seen_since: Instant) -> list[str]:
+    """Counters that the catalogue read since `seen_since` no longer names: nothing is written to them."""
+    alive = select(listing.c.item).where(
+        listing.c.tenant == tenant, listing.c.store == store, listing.c.seen >= seen_since
+    )
+    where = and_(item.c.tenant == tenant, item.c.store == store, item.c.active == 1, item.c.item.not_in(alive))
+    gone = list(connection.execute(select(item.c.item).where(where)).scalars())
+    if gone:
+        connection.execute(update(item).where(where).values(active=0, due=None))
+    return gone
+
+
+def items_to_read(
+    connection: Connection, tenant: str, store: str, before: Instant, limit: int
+) -> list[tuple[str, Instant]]:
+    """Counters not read since `before`, the longest ago first."""
+    query = (
+        select(item.c.item, item.c.read_at)
+        .where(item.c.tenant == tenant, item.c.store == store, item.c.active == 1, item.c.read_at < before)
+        .order_by(item.c.read_at)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in connection.execute(query)]
+
+
+def oldest_read(connection: Connection, tenant: str, store: str) -> Instant | None:
+    """When the counter that was read the longest ago was read; None without counters."""
+    query = select(func.min(item.c.read_at)).where(item.c.tenant == tenant, item.c.store == store, item.c.active == 1)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def add_readings(
+    connection: Connection, tenant: str, store: str, levels: Mapping[str, Quantity], began: Instant, ended: Instant
+) -> None:
+    """Record what the shop has shown; keeps the newest few of each item."""
+    _WRITE_READINGS.write(connection, [(tenant, store, name, began, ended, level, 0) for name, level in levels.items()])
+    names = list(levels)
+    connection.execute(
+        update(item)
+        .where(item.c.tenant == tenant, item.c.store == store, item.c.item.in_(names))
+        .values(read_at=began, needs_absolute=0, due=began)
+    )
+    prune(connection, tenant, store, names)
+
+
+def add_write_reading(
+    connection: Connection,
+    tenant: str,
+    store: str,
+    name: str,
+    level: Quantity,
+    began: Instant,
+    ended: Instant,
+    seq: int,
+) -> None:
+    """An absolute write that is known to have been applied is a reading."""
+    _WRITE_READINGS.write(connection, [(tenant, store, name, began, ended, level, seq)])
+
+
+def needs_absolute(connection: Connection, tenant: str, store: str, names: Sequence[str], now: Instant) -> None:
+    """The shop has no level there yet: the first write must be absolute."""
+    connection.execute(
+        update(item)
+        .where(item.c.tenant == tenant, item.c.store == store, item.c.item.in_(names))
+        .values(needs_absolute=1, due=now, read_at=now)
+    )
+
+
+def read_soon(connection: Connection, tenant: str, store: str, names: Iterable[str]) -> None:
+    """These counters should be read at the next opportunity."""
+    connection.execute(
+        update(item)
+        .where(item.c.tenant == tenant, item.c.store == store, item.c.item.in_(list(names)))
+        .values(read_at=0)
+    )
+
+
+def prune(connection: Connection, tenant: str, store: str, names: Sequence[str]) -> None:
+    """Keep the newest readings of these items, and the takings and writes since the oldest of them."""
+    kept: dict[str, Instant] = {}
+    query = (
+        select(reading.c.item, reading.c.began)
+        .where(reading.c.tenant == tenant, reading.c.store == store, reading.c.item.in_(names))
+        .order_by(reading.c.item, reading.c.began.desc())
+    )
+    for name, rows in groupby(connection.execute(query), key=lambda row: row[0]):
+        instants = [row[1] for row in rows]
+        if len(instants) > READINGS_KEPT:
+            kept[name] = instants[READINGS_KEPT - 1]
+    for name, oldest in kept.items():
+        for table, column in ((reading, "began"), (taking, "ended"), (level_write, "ended")):
+            connection.execute(
+                delete(table).where(
+                    table.c.tenant == tenant,
+                    table.c.store == store,
+                    table.c.item == name,
+                    table.c[column] < oldest,
+                )
+            )
+
+
+def add_takings(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    """Rows of (tenant, store, item, seq, order, line, began, ended, was, low, high, least, most, plain)."""
+    _WRITE_TAKINGS.write(connection, rows)
+
+
+def make_due(connection: Connection, tenant: str, skus: Iterable[str], now: Instant) -> int:
+    """The targets of these SKUs may have changed: all items that draw on them, in every shop. Returns how many."""
+    names = list(skus)
+    if not names:
+        return 0
+    drawing = exists_ingredient(tenant, names)
+    done = connection.execute(
+        update(item)
+        .where(item.c.tenant == tenant, item.c.active == 1, drawing, or_(item.c.due.is_(None), item.c.due > now))
+        .values(due=now)
+    )
+    return done.rowcount
+
+
+def exists_ingredient(tenant: str, skus: Sequence[str]):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    """The condition that an item draws on one of these SKUs."""
+    return (
+        select(ingredient.c.item)
+        .where(
+            ingredient.c.tenant == tenant,
+            ingredient.c.sku.in_(skus),
+            ingredient.c.store == item.c.store,
+            ingredient.c.item == item.c.item,
+        )
+        .exists()
+    )
+
+
+def items_due(connection: Connection, tenant: str, store: str, now: Instant, limit: int) -> list[ItemRow]:
+    """Items that the publisher should look at now."""
+    query = (
+        select(*_ITEM)
+        .where(item.c.tenant == tenant, item.c.store == store, item.c.due <= now, item.c.active == 1)
+        .order_by(item.c.due)
+        .limit(limit)
+    )
+    return [_item(row) for row in connection.execute(query)]
+
+
+def all_items(connection: Connection, tenant: str, store: str) -> list[ItemRow]:
+    """All active items of a shop."""
+    query = select(*_ITEM).where(item.c.tenant == tenant, item.c.store == store, item.c.active == 1)
+    return [_item(row) for row in connection.execute(query.order_by(item.c.sku))]
+
+
+def set_item(connection: Connection, tenant: str, store: str, name: str, **values: object) -> None:
+    """Change some columns of an item."""
+    connection.execute(
+        update(item).where(item.c.tenant == tenant, item.c.store == store, item.c.item == name).values(**values)
+    )
+
+
+def next_due(connection: Connection, tenant: str, store: str) -> Instant | None:
+    """When the publisher should look next; None if nothing waits."""
+    query = select(func.min(item.c.due)).where(item.c.tenant == tenant, item.c.store == store, item.c.due.is_not(None))
+    return connection.execute(query).scalar_one_or_none()
+
+
+def item_books(connection: Connection, tenant: str, store: str, names: Sequence[str]) -> dict[str, ItemBook]:
+    """The books of these items: readings, changes of what was taken, own writes; each oldest first."""
+    readings: dict[str, list[Reading]] = {name: [] for name in names}
+    changes: dict[str, list[Change]] = {name: [] for name in names}
+    writes: dict[str, list[Write]] = {name: [] for name in names}
+    for row in connection.execute(
+        select(reading.c.item, reading.c.level, reading.c.began, reading.c.ended, reading.c.write)
+        .where(reading.c.tenant == tenant, reading.c.store == store, reading.c.item.in_(names))
+        .order_by(reading.c.began, reading.c.ended)
+    ):
+        readings[row[0]].append(Reading(*row[1:]))
+    t = taking.c
+    for taken in connection.execute(
+        select(t.item, t.began, t.ended, t.was, t.low, t.high, t.least, t.most, t.plain)
+        .where(t.tenant == tenant, t.store == store, t.item.in_(names))
+        .order_by(t.seq)
+    ):
+        numbers = taken[1:8]
+        changes[taken[0]].append(Change(*numbers, bool(taken[8])))
+    w = level_write.c
+    for written in connection.execute(
+        select(w.item, w.seq, w.change, w.level, w.sent_at, w.ended, w.state, w.blind_from)
+        .where(w.tenant == tenant, w.store == store, w.item.in_(names), w.state != "refused")
+        .order_by(w.seq)
+    ):
+        writes[written[0]].append(Write(*written[1:]))
+    return {name: ItemBook(tuple(readings[name]), tuple(changes[name]), tuple(writes[name])) for name in names}
+
+
+def _recipe(text: str) -> Recipe:
+    return msgspec.json.decode(text, type=Recipe)
+
+
+def _item(row: Sequence[object]) -> ItemRow:
+    return msgspec.convert(
+        dict(zip(ItemRow.__struct_fields__, row, strict=True))
+        | {"recipe": _recipe(str(row[2])), "needs_absolute": bool(row[4])},
+        ItemRow,
+    )

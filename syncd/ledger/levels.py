@@ -1,0 +1,164 @@
+"""The ERP's levels as last read, and the accounts that a target needs beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import Connection, and_, exists, insert, or_, select, update
+
+from syncd.core.moves import CONFIRMED, INTENDED, SENT
+from syncd.core.quantity import Instant, Quantity
+from syncd.core.target import ErpReading, OpenAccount, RecentMove
+from syncd.ledger.rows import Rows
+from syncd.ledger.schema import erp, erp_level, line, move
+
+_WRITE = Rows(erp_level, ["tenant", "sku", "location", "level", "began", "ended"])
+
+
+def read_erp(connection: Connection, tenant: str) -> tuple[str, str, str, Instant] | None:
+    """(identity, epoch, cursor, watched), or None before the first contact."""
+    row = connection.execute(
+        select(erp.c.identity, erp.c.epoch, erp.c.cursor, erp.c.watched).where(erp.c.tenant == tenant)
+    ).one_or_none()
+    return None if row is None else (row[0], row[1], row[2], row[3])
+
+
+def add_erp(connection: Connection, tenant: str, identity: str, epoch: str) -> None:
+    """Pin the ERP at the first contact."""
+    connection.execute(insert(erp).values(tenant=tenant, identity=identity, epoch=epoch))
+
+
+def change_erp(connection: Connection, tenant: str, **values: object) -> None:
+    """Set some columns of the ERP's row."""
+    connection.execute(update(erp).where(erp.c.tenant == tenant).values(**values))
+
+
+def write_levels(
+    connection: Connection,
+    tenant: str,
+    levels: Mapping[tuple[str, str], Quantity],
+    began: Instant,
+    ended: Instant,
+) -> list[str]:
+    """Record what the ERP has shown. Returns the SKUs whose level is new or another than before."""
+    known = {
+        (row[0], row[1]): (row[2], row[3])
+        for row in connection.execute(
+            select(erp_level.c.sku, erp_level.c.location, erp_level.c.level, erp_level.c.began).where(
+                erp_level.c.tenant == tenant, erp_level.c.sku.in_({sku for sku, _ in levels})
+            )
+        )
+    }
+    fresh = {place: level for place, level in levels.items() if known.get(place, (None, Instant(0)))[1] < began}
+    _WRITE.write(connection, [(tenant, sku, place, level, began, ended) for (sku, place), level in fresh.items()])
+    return sorted({sku for (sku, place), level in fresh.items() if known.get((sku, place), (None, 0))[0] != level})
+
+
+def open_skus(connection: Connection, tenant: str) -> list[str]:
+    """SKUs with accounts that may matter to a target."""
+    return list(
+        connection.execute(select(line.c.sku).where(line.c.tenant == tenant, line.c.open == 1).distinct()).scalars()
+    )
+
+
+def reaffirm(connection: Connection, tenant: str, skus: Sequence[str], began: Instant, ended: Instant) -> None:
+    """The ERP's feed of changes, asked at `began`, did not name these SKUs: their levels still hold."""
+    connection.execute(
+        update(erp_level)
+        .where(erp_level.c.tenant == tenant, erp_level.c.sku.in_(skus), erp_level.c.began < began)
+        .values(began=began, ended=ended)
+    )
+
+
+def close_accounts(connection: Connection, tenant: str, skus: Sequence[str], now: Instant) -> list[str]:
+    """Close the accounts of these SKUs of which everything is told and shown by the ERP's last level.
+
+    Returns the SKUs of which some account was closed: their targets may rise.
+    """
+    unsettled = exists().where(
+        move.c.tenant == line.c.tenant,
+        move.c.store == line.c.store,
+        move.c.order == line.c.order,
+        move.c.line == line.c.line,
+        move.c.part == line.c.part,
+        or_(
+            move.c.state.in_((INTENDED, SENT)),
+            and_(
+                move.c.state == CONFIRMED,
+                move.c.confirmed_at
+                >= select(erp_level.c.began)
+                .where(
+                    erp_level.c.tenant == line.c.tenant,
+                    erp_level.c.sku == line.c.sku,
+                    erp_level.c.location == line.c.location,
+                )
+                .scalar_subquery(),
+            ),
+        ),
+    )
+    where = and_(
+        line.c.tenant == tenant,
+        line.c.sku.in_(skus),
+        line.c.open == 1,
+        line.c.claim == 0,
+        or_(line.c.hold == 0, line.c.hold_until <= now),
+        line.c.commitment == line.c.confirmed,
+        ~unsettled,
+    )
+    closing = sorted(set(connection.execute(select(line.c.sku).where(where)).scalars()))
+    if closing:
+        connection.execute(update(line).where(where).values(open=0))
+    return closing
+
+
+def erp_readings(connection: Connection, tenant: str, location: str, skus: Iterable[str]) -> dict[str, ErpReading]:
+    """The ERP's last levels of these SKUs at a location; absent ones are unknown."""
+    query = select(erp_level.c.sku, erp_level.c.level, erp_level.c.began).where(
+        erp_level.c.tenant == tenant, erp_level.c.location == location, erp_level.c.sku.in_(list(skus))
+    )
+    return {row[0]: ErpReading(row[1], row[2]) for row in connection.execute(query)}
+
+
+def open_accounts(
+    connection: Connection, tenant: str, location: str, skus: Iterable[str]
+) -> dict[str, list[OpenAccount]]:
+    """The open accounts of these SKUs with the moves that the ERP's level may or may not show yet."""
+    names = list(skus)
+    recent: dict[tuple[str, str, str, int], list[RecentMove]] = {}
+    shown = (
+        select(erp_level.c.began)
+        .where(
+            erp_level.c.tenant == line.c.tenant, erp_level.c.sku == line.c.sku, erp_level.c.location == line.c.location
+        )
+        .scalar_subquery()
+    )
+    joined = line.join(
+        move,
+        and_(
+            move.c.tenant == line.c.tenant,
+            move.c.store == line.c.store,
+            move.c.order == line.c.order,
+            move.c.line == line.c.line,
+            move.c.part == line.c.part,
+        ),
+    )
+    mine = and_(line.c.tenant == tenant, line.c.open == 1, line.c.sku.in_(names), line.c.location == location)
+    for row in connection.execute(
+        select(move.c.store, move.c.order, move.c.line, move.c.part, move.c.change, move.c.state, move.c.confirmed_at)
+        .select_from(joined)
+        .where(
+            mine, or_(move.c.state.in_((INTENDED, SENT)), and_(move.c.state == CONFIRMED, move.c.confirmed_at >= shown))
+        )
+    ):
+        recent.setdefault((row[0], row[1], row[2], row[3]), []).append(RecentMove(row[4], row[5], row[6]))
+    found: dict[str, list[OpenAccount]] = {}
+    columns = (
+        line.c.sku, line.c.store, line.c.order, line.c.line, line.c.part, line.c.commitment, line.c.confirmed,
+        line.c.claim, line.c.hold, line.c.hold_until,
+    )  # fmt: skip
+    for entry in connection.execute(select(*columns).where(mine)):
+        moves = recent.get((entry[1], entry[2], entry[3], entry[4]), ())
+        found.setdefault(entry[0], []).append(
+            OpenAccount(entry[1], entry[2], entry[3], entry[5], entry[6], entry[7], entry[8], entry[9], tuple(moves))
+        )
+    return found

@@ -1,0 +1,178 @@
+"""Stock moves, each its own effect on the ERP: intended, sent, confirmed, refused, void."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import Connection, and_, exists, or_, select, update
+
+from syncd.core.moves import CONFIRMED, INTENDED, REFUSED, SENT, VOID, LiveMove, NewMove, move_key
+from syncd.core.quantity import Instant, Quantity
+from syncd.ledger.rows import Rows
+from syncd.ledger.schema import move
+
+_WRITE = Rows(
+    move,
+    [
+        "tenant", "store", "order", "line", "n", "part", "sku", "location", "change", "key", "state", "seq", "reading",
+        "rule", "epoch", "planned_at",
+    ],
+)  # fmt: skip
+
+
+class DueMove(msgspec.Struct, frozen=True):
+    """A move that the poster has to do something about."""
+
+    store: str
+    order: str
+    line: str
+    n: int
+    part: int
+    sku: str
+    location: str
+    change: Quantity
+    key: str
+    state: str
+    dead_at: Instant
+    attempts: int
+
+
+_DUE = tuple(move.c[name] for name in DueMove.__struct_fields__)
+
+
+def live_moves(connection: Connection, tenant: str, store: str, ids: Sequence[str]) -> dict[str, list[LiveMove]]:
+    """The unsettled moves of these orders."""
+    if not ids:
+        return {}
+    query = select(move.c.order, move.c.line, move.c.n, move.c.part, move.c.change, move.c.state).where(
+        move.c.tenant == tenant, move.c.store == store, move.c.order.in_(ids), move.c.state.in_((INTENDED, SENT))
+    )
+    found: dict[str, list[LiveMove]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row[0], []).append(LiveMove(*row[1:]))
+    return found
+
+
+def move_row(
+    tenant: str, store: str, order: str, new: NewMove, *, seq: int, reading: int, epoch: int, now: Instant
+) -> tuple[object, ...]:
+    """The row for `add_moves`."""
+    return (
+        tenant, store, order, new.line, new.n, new.part, new.sku, new.location, new.change,
+        move_key(tenant, store, order, new.line, new.n), INTENDED, seq, reading, new.rule, epoch, now,
+    )  # fmt: skip
+
+
+def add_moves(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    """Plan these moves."""
+    _WRITE.write(connection, rows)
+
+
+def void_move(connection: Connection, tenant: str, store: str, order: str, line: str, n: int, reason: str) -> None:
+    """A move that was never sent is not needed any more."""
+    connection.execute(
+        update(move)
+        .where(
+            move.c.tenant == tenant,
+            move.c.store == store,
+            move.c.order == order,
+            move.c.line == line,
+            move.c.n == n,
+            move.c.state == INTENDED,
+        )
+        .values(state=VOID, reason=reason)
+    )
+
+
+def moves_to_post(connection: Connection, tenant: str, now: Instant, limit: int) -> list[DueMove]:
+    """Intended moves that may be sent now, in sequence: none whose order has an earlier one without an end."""
+    earlier = move.alias("earlier")
+    blocked = exists().where(
+        earlier.c.tenant == move.c.tenant,
+        earlier.c.store == move.c.store,
+        earlier.c.order == move.c.order,
+        earlier.c.seq < move.c.seq,
+        or_(earlier.c.state == SENT, and_(earlier.c.state == INTENDED, earlier.c.retry_at > now)),
+    )
+    query = (
+        select(*_DUE)
+        .where(move.c.tenant == tenant, move.c.state == INTENDED, move.c.retry_at <= now, ~blocked)
+        .order_by(move.c.seq)
+        .limit(limit)
+    )
+    return [DueMove(*row) for row in connection.execute(query)]
+
+
+def moves_in_doubt(connection: Connection, tenant: str, now: Instant, limit: int) -> list[DueMove]:
+    """Sent moves without a known end that should be asked for now."""
+    query = (
+        select(*_DUE)
+        .where(move.c.tenant == tenant, move.c.state == SENT, move.c.retry_at <= now)
+        .order_by(move.c.seq)
+        .limit(limit)
+    )
+    return [DueMove(*row) for row in connection.execute(query)]
+
+
+def next_move_due(connection: Connection, tenant: str) -> Instant | None:
+    """When the next waiting move may be worked on; None if none waits."""
+    query = select(move.c.retry_at).where(move.c.tenant == tenant, move.c.state.in_((INTENDED, SENT)))
+    return connection.execute(query.order_by(move.c.retry_at).limit(1)).scalar_one_or_none()
+
+
+def set_move(connection: Connection, tenant: str, due: DueMove, **values: object) -> None:
+    """Change some columns of a move."""
+    connection.execute(
+        update(move)
+        .where(
+            move.c.tenant == tenant,
+            move.c.store == due.store,
+            move.c.order == due.order,
+            move.c.line == due.line,
+            move.c.n == due.n,
+        )
+        .values(**values)
+    )
+
+
+def mark_sent(connection: Connection, tenant: str, due: Sequence[DueMove], now: Instant, dead_at: Instant) -> None:
+    """These moves leave now; until `dead_at` their request may still take effect."""
+    for entry in due:
+        set_move(
+            connection,
+            tenant,
+            entry,
+            state=SENT,
+            sent_at=now,
+            dead_at=dead_at,
+            retry_at=dead_at,
+            attempts=entry.attempts + 1,
+            doubt=0,
+        )
+
+
+def confirmed_since(
+    connection: Connection, tenant: str, since: Instant, after: int, limit: int
+) -> list[tuple[int, DueMove]]:
+    """Moves confirmed since `since`, by their sequence: asked for again when the ERP's book was restored."""
+    query = (
+        select(move.c.seq, *_DUE)
+        .where(move.c.tenant == tenant, move.c.state == CONFIRMED, move.c.confirmed_at >= since, move.c.seq > after)
+        .order_by(move.c.seq)
+        .limit(limit)
+    )
+    return [(row[0], DueMove(*row[1:])) for row in connection.execute(query)]
+
+
+def sku_in_doubt(connection: Connection, tenant: str, skus: Sequence[str]) -> frozenset[str]:
+    """Those of the SKUs that have a move whose end is unknown."""
+    query = (
+        select(move.c.sku)
+        .where(move.c.tenant == tenant, move.c.state == SENT, move.c.doubt == 1, move.c.sku.in_(skus))
+        .distinct()
+    )
+    return frozenset(connection.execute(query).scalars())
+
+
+__all__ = ["REFUSED", "DueMove"]

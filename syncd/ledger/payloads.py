@@ -1,0 +1,44 @@
+"""Raw answers kept for replay and for people: one zstd frame a page, purged after the tenant's retention."""
+
+from __future__ import annotations
+
+import zstandard
+from sqlalchemy import Connection, delete, insert, select
+
+from syncd.core.quantity import Instant
+from syncd.ledger.schema import payload
+
+CODEC = "zstd"
+LEVEL = 1  # a fifth of the CPU of the default level, for a few percent of size
+BODY_BYTES_MAX = 64 * 1024 * 1024  # refused when unpacking: no page is larger
+
+
+def compress(body: bytes) -> bytes:
+    """Done outside of the transaction."""
+    return zstandard.ZstdCompressor(level=LEVEL).compress(body)
+
+
+def keep(connection: Connection, tenant: str, store: str, number: int, now: Instant, body: bytes) -> None:
+    """Store a compressed page under a number of the tenant's sequence."""
+    connection.execute(
+        insert(payload).values(tenant=tenant, id=number, store=store, taken_at=now, codec=CODEC, body=body)
+    )
+
+
+def read(connection: Connection, tenant: str, number: int) -> bytes | None:
+    """The page, unpacked; None once it was purged."""
+    body = connection.execute(
+        select(payload.c.body).where(payload.c.tenant == tenant, payload.c.id == number)
+    ).scalar_one_or_none()
+    return None if body is None else zstandard.ZstdDecompressor().decompress(body, max_output_size=BODY_BYTES_MAX)
+
+
+def purge(connection: Connection, tenant: str, before: Instant, limit: int) -> int:
+    """Delete up to `limit` pages taken before this instant; returns how many."""
+    old = (
+        select(payload.c.id)
+        .where(payload.c.tenant == tenant, payload.c.taken_at < before)
+        .order_by(payload.c.id)
+        .limit(limit)
+    )
+    return connection.execute(delete(payload).where(payload.c.tenant == tenant, payload.c.id.in_(old))).rowcount

@@ -1,0 +1,93 @@
+"""Level writes: the effects on a shop's counters. On disk as *sent* before the first byte leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import Connection, select, update
+
+from syncd.core.quantity import Instant, Quantity
+from syncd.ledger.rows import Rows
+from syncd.ledger.schema import level_write
+
+SENT, CONFIRMED, REFUSED, DOUBT = "sent", "confirmed", "refused", "doubt"
+
+_WRITE = Rows(
+    level_write,
+    [
+        "tenant", "store", "item", "seq", "key", "state", "change", "level", "blind_from", "sent_at", "not_after", "ended",
+        "target", "low", "high", "why", "epoch",
+    ],
+)  # fmt: skip
+
+
+class PlannedWrite(msgspec.Struct, frozen=True):
+    """A write that was decided: what it should do to the level, and from which numbers it follows."""
+
+    item: str
+    seq: int
+    key: str
+    change: Quantity
+    level: Quantity | None
+    blind_from: Instant
+    sent_at: Instant
+    not_after: Instant
+    ended: Instant
+    target: Quantity
+    low: Quantity
+    high: Quantity
+    why: str
+
+
+def add_writes(connection: Connection, tenant: str, store: str, writes: Sequence[PlannedWrite], epoch: int) -> None:
+    """Put these effects on disk as sent: they leave right after the commit, or are in doubt for ever."""
+    _WRITE.write(
+        connection,
+        [
+            (
+                tenant, store, w.item, w.seq, w.key, SENT, w.change, w.level, w.blind_from, w.sent_at, w.not_after, w.ended,
+                w.target, w.low, w.high, w.why, epoch,
+            )
+            for w in writes
+        ],
+    )  # fmt: skip
+
+
+def end_write(
+    connection: Connection,
+    tenant: str,
+    store: str,
+    item: str,
+    seq: int,
+    *,
+    state: str,
+    ended: Instant,
+    reason: str = "",
+) -> None:
+    """How a write ended, and until when its effect may fall."""
+    connection.execute(
+        update(level_write)
+        .where(
+            level_write.c.tenant == tenant,
+            level_write.c.store == store,
+            level_write.c.item == item,
+            level_write.c.seq == seq,
+        )
+        .values(state=state, ended=ended, reason=reason)
+    )
+
+
+def orphans_in_doubt(connection: Connection, tenant: str, store: str, late_us: int) -> list[str]:
+    """Writes that a crash left as sent: nobody knows their end; they are surely dead `late_us` after they left.
+
+    Returns the items concerned.
+    """
+    where = (level_write.c.tenant == tenant, level_write.c.store == store, level_write.c.state == SENT)
+    names = list(connection.execute(select(level_write.c.item).where(*where).distinct()).scalars())
+    connection.execute(
+        update(level_write)
+        .where(*where)
+        .values(state=DOUBT, ended=level_write.c.not_after + late_us, reason="the process ended before the answer")
+    )
+    return names
