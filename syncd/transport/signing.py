@@ -112,22 +112,24 @@ class OAuth1Signer:
 def signature_base(method: str, url: str, query: Query) -> str:
     """The text that OAuth 1.0a signs, as PHP sees the query.
 
-    Raises BugError for names that PHP would not keep apart: twice the same, or nested more than once.
+    Raises BugError for names that PHP would not keep apart: twice the same, `a` beside `a[]`, or nested more than once.
     """
-    seen: dict[str, int] = {}
+    kinds: dict[str, str] = {}  # of each name, without what stands in brackets
+    taken: set[str] = set()
     rows: list[tuple[bytes, int, str]] = []
     for position, (name, value) in enumerate(query):
         nested = _NESTED.fullmatch(name)
-        top, written = name, quote(name, safe="")
         if nested:
-            top = nested[1]
-            index = nested[2] or str(seen.get(top, 0))
-            seen[top] = seen.get(top, 0) + 1
+            top, index = nested[1], nested[2]
+            kind = "named" if index else "listed"
+            if kind == "listed":
+                index = str(sum(1 for earlier, _ in query[:position] if earlier == name))
             written = f"{quote(top, safe='')}%5B{index}%5D"
-        elif "[" in name or name in seen:
-            raise BugError(f"PHP would not keep this query parameter apart: {name}")
         else:
-            seen[name] = 1
+            top, kind, written = name, "plain", quote(name, safe="")
+        if kinds.setdefault(top, kind) != kind or written in taken or (kind == "plain" and "[" in name):
+            raise BugError(f"PHP would not keep this query parameter apart: {name}")
+        taken.add(written)
         rows.append((top.encode(), position, f"{written}={quote(value, safe='')}"))
     if any(name == "rest_route" for name, _ in query):
         url = url.rstrip("/")
