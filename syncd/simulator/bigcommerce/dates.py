@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
+from time import gmtime
 from typing import Final, Protocol
 
 SECOND_US: Final = 1_000_000
+
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS: Final = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 _RFC_2822 = re.compile(r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (?:[+-]\d{4}|GMT|UTC?|Z)")
 _ISO_8601 = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:?\d\d)?)?")
@@ -22,7 +26,8 @@ class Clock(Protocol):
 
 def rfc_2822(at_seconds: int) -> str:
     """Show an instant as the v2 API does: `Tue, 05 Mar 2019 21:40:11 +0000`."""
-    return format_datetime(datetime.fromtimestamp(at_seconds, UTC))
+    year, month, day, hour, minute, second, weekday, *_ = gmtime(at_seconds)
+    return f"{_DAYS[weekday]}, {day:02} {_MONTHS[month]} {year} {hour:02}:{minute:02}:{second:02} +0000"
 
 
 def iso_8601(at_seconds: int) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
+from collections import OrderedDict
 from collections.abc import Mapping
 from itertools import islice
+from typing import Final
 
+import msgspec
 from aiohttp import web
 
 from syncd.simulator.bigcommerce.answers import PAGE_MAX, answer, page_of, v2_error, v2_list, v2_missing
@@ -13,6 +16,32 @@ from syncd.simulator.bigcommerce.order_filters import BadFilter, Filters
 from syncd.simulator.bigcommerce.order_shapes import show_line, show_order, show_shipment, show_shipping_address
 from syncd.simulator.bigcommerce.orders import STATUS_NAMES, Order
 from syncd.simulator.bigcommerce.shop import Shop
+
+RENDERED_MAX: Final = 2_000
+"""Orders kept in their encoded form: eight pages of the greatest size, about 10 MB."""
+
+
+class Rendering:
+    """Orders as JSON. One that didn't change since it was shown last isn't built again."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self._kept: OrderedDict[tuple[int, str, int], tuple[int, msgspec.Raw]] = OrderedDict()
+
+    def show(self, order: Order, store: str, consignments: str) -> msgspec.Raw:
+        """An order as the vendor shows it at this moment."""
+        lines_max = self._shop.settings.switches.include_lines_max
+        shown = self._shop.snapshot(order)
+        key = (order.id, consignments, lines_max)
+        kept = self._kept.get(key)
+        if kept and kept[0] == order.version and shown is order:
+            return kept[1]
+        raw = msgspec.Raw(msgspec.json.encode(show_order(shown, store, consignments=consignments, lines_max=lines_max)))
+        if shown is order:
+            self._kept[key] = (order.version, raw)
+            if len(self._kept) > RENDERED_MAX:
+                self._kept.popitem(last=False)
+        return raw
 
 
 def consignments_of(query: Mapping[str, str]) -> str:
@@ -30,6 +59,7 @@ class OrderApi:
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
+        self._rendering = Rendering(shop)
 
     def routes(self) -> list[web.RouteDef]:
         """Paths below /stores/{store}."""
@@ -66,12 +96,8 @@ class OrderApi:
             return v2_error(400, str(bad))
         ties = shop.chance if shop.happens(shop.faults.shuffled_ties) else None
         found = filters.select(shop.book, shop.now(), ties)
-        whole, lines_max = consignments_of(request.query), shop.settings.switches.include_lines_max
-        store = request.match_info["store"]
-        rows = [
-            show_order(shop.snapshot(order), store, consignments=whole, lines_max=lines_max)
-            for order in islice(found, (page - 1) * limit, page * limit)
-        ]
+        whole, store = consignments_of(request.query), request.match_info["store"]
+        rows = [self._rendering.show(order, store, whole) for order in islice(found, (page - 1) * limit, page * limit)]
         self._move_one()
         return v2_list(rows)
 
@@ -96,12 +122,10 @@ class OrderApi:
 
     async def one(self, request: web.Request) -> web.Response:
         """An order by its id; archived ones too."""
-        order = self.found(request)
-        if order is None:
+        order = self._shop.book.get(int(request.match_info["order"]))
+        if order is None or order.visible_from_us > self._shop.now():
             return v2_missing()
-        lines_max = self._shop.settings.switches.include_lines_max
-        store, whole = request.match_info["store"], consignments_of(request.query)
-        return answer(show_order(order, store, consignments=whole, lines_max=lines_max))
+        return answer(self._rendering.show(order, request.match_info["store"], consignments_of(request.query)))
 
     async def products(self, request: web.Request) -> web.Response:
         """The lines of an order."""

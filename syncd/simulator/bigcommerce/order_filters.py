@@ -76,8 +76,21 @@ class Filters:
             some = book.by_modified(low, high, descending=False) if by_stamp else iter(book)
             key = _SORTS[self.sort]
             found = iter(sorted(some, key=lambda order: (key(order), order.id), reverse=self.descending))
-        shown = (order for order in found if order.visible_from_us <= now_us and self._matches(order))
+        rest = self._beyond_index(by_stamp=by_stamp)
+        if rest or self._texts or self._archived != "hidden":
+            shown = (order for order in found if order.visible_from_us <= now_us and self._matches(order))
+        else:
+            shown = (order for order in found if order.visible_from_us <= now_us and not order.archived)
         return shown if ties is None else _shuffle(shown, _SORTS[self.sort], ties)
+
+    def _beyond_index(self, *, by_stamp: bool) -> set[str]:
+        """The filters that the book's own sorting hasn't answered already."""
+        answered: set[str] = set()
+        if self.sort == "date_modified" or by_stamp:
+            answered = {"min_date_modified", "max_date_modified"}
+        elif self.sort == "id":
+            answered = {"min_id", "max_id"}
+        return self._numbers.keys() - answered
 
     def _matches(self, order: Order) -> bool:
         if order.archived and self._archived == "hidden":

@@ -171,7 +171,7 @@ class OrderWrites:
         if status_id is not None and status_id != order.status_id:
             self._shop.set_status(order, status_id)
             self._shop.touch(order)
-        elif not (quantities or new):
+        else:
             self._shop.touch(order, may_be_silent=True)
 
     async def archive(self, request: web.Request) -> web.Response:

@@ -114,6 +114,8 @@ class Order:
     deleted: bool = False
     visible_from_us: int = 0
     torn_until_us: int = 0
+    version: int = 0
+    """Counts changes, also those that date_modified doesn't tell; `Shop.touch` does it."""
 
     @property
     def manual(self) -> bool:

@@ -99,7 +99,8 @@ class Sales(Premises):
         return found
 
     def touch(self, order: Order, *, may_be_silent: bool = False) -> None:
-        """Set date_modified to the shop's time."""
+        """Set date_modified to the shop's time. Each change of an order ends here."""
+        order.version += 1
         if not (may_be_silent and self.happens(self.faults.silent_edits)):
             self.book.restamp(order, self.stamp())
 
@@ -109,6 +110,7 @@ class Sales(Premises):
         if status_id == order.status_id:
             return
         order.status_id = status_id
+        order.version += 1
         self.takings.entered(order, status_id, now_us, by_refund_api=by_refund_api)
 
     def pay(self, number: int | str) -> Order:
