@@ -1,0 +1,126 @@
+"""What the steps of a tenant and of a store are given. `app` makes these from the configuration; nothing here reads files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import anyio
+
+from syncd.core.policy import Policy
+from syncd.core.quantity import LONG_AGO, ZERO, Instant, Quantity, microseconds
+from syncd.core.taking import TakingRule
+from syncd.ledger.ledger import Ledger
+from syncd.observability.log import Log
+from syncd.ports.clock import Chance, Clock
+from syncd.ports.erp import Erp
+from syncd.ports.store import Store
+
+LIVE, SHADOW = "live", "shadow"
+
+
+class Bell:
+    """Wakes whoever waits for work. A hint, never data: what there is to do stands in the ledger."""
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+
+    def ring(self) -> None:
+        """There may be something to do."""
+        self._event.set()
+
+    async def wait(self, clock: Clock, wait_seconds: float) -> None:
+        """Return when rung, or after this long."""
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._cancel_after, clock, wait_seconds, scope)
+                await self._event.wait()
+                group.cancel_scope.cancel()
+        self._event = anyio.Event()
+
+    @staticmethod
+    async def _cancel_after(clock: Clock, wait_seconds: float, scope: anyio.CancelScope) -> None:
+        await clock.sleep(wait_seconds)
+        scope.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class ErpOptions:
+    """How often the ERP is asked. `late_us` bounds how old a reading may be for raising."""
+
+    poll_seconds: float = 15.0
+    full_seconds: float = 3_600.0
+    fresh_seconds: float = 120.0
+
+
+@dataclass(slots=True)
+class TenantContext:
+    """One tenant at work: the ledger's epoch it writes under, its ERP, and the bells of its loops."""
+
+    tenant: str
+    mode: str
+    epoch: int
+    ledger: Ledger
+    clock: Clock
+    chance: Chance
+    log: Log
+    erp: Erp
+    erp_location: str
+    options: ErpOptions = field(default_factory=ErpOptions)
+    approve_automatically: bool = False
+    payload_days: int = 90
+    poster_bell: Bell = field(default_factory=Bell)
+    watcher_bell: Bell = field(default_factory=Bell)
+    publish: Callable[[], None] = lambda: None  # rings every store's publisher
+    stores: dict[str, StoreContext] = field(default_factory=dict)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether anything outside may be written (SHADOW)."""
+        return self.mode == LIVE
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """How a store is read and written."""
+
+    poll_seconds: float = 30.0
+    overlap_seconds: float = 60.0
+    overlap_long_seconds: float = 1_800.0
+    overlap_long_every: int = 20
+    sweep_seconds: float = 86_400.0
+    read_items_seconds: float = 900.0
+    catalogue_seconds: float = 3_600.0
+    buffer: Quantity = ZERO
+    drift: str = "erp"
+    brake_share: float = 0.3
+    brake_gone_orders: int = 20
+    cutover: Instant | None = None
+
+    @property
+    def fresh_us(self) -> int:
+        """How far the order stream may be behind for raising."""
+        return microseconds(3 * self.poll_seconds + 30.0)
+
+
+@dataclass(slots=True)
+class StoreContext:
+    """One store at work. `drained` is soft: every taking up to it has been read; a lost one is only later than it could be."""
+
+    tenant: TenantContext
+    store: str
+    port: Store
+    policy: Policy
+    options: StoreOptions
+    log: Log
+    rule: TakingRule = field(default_factory=TakingRule)
+    clock_ahead_us: int = 0
+    clock_error_us: int = 1_000_000
+    drained: Instant = LONG_AGO
+    checked_at: Instant = LONG_AGO
+    bell: Bell = field(default_factory=Bell)
+
+    @property
+    def slack_us(self) -> int:
+        """By how much an instant of the store's clock may be wrong in ours: clock error and grain."""
+        return self.clock_error_us + self.port.orders.traits.grain_us

@@ -1,0 +1,268 @@
+"""The order step: read what changed in a store, page by page, and take it into the ledger.
+
+The first time it reads everything (BASELINE), afterwards from an overlap before the cursor: short on each poll, long on
+each n-th and after a gap. The cursor stays behind the newest order that may still be half-written. An empty poll writes
+nothing and logs nothing.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from syncd.core import scan
+from syncd.core.moves import move_key
+from syncd.core.order import Order, Unreadable
+from syncd.core.policy import Baseline
+from syncd.core.quantity import LONG_AGO, Instant, Quantity, microseconds, seconds
+from syncd.errors import StoreFault
+from syncd.ledger import payloads, stores, tenants
+from syncd.ledger.lanes import Lane
+from syncd.ledger.stores import StoreRow
+from syncd.observability import events
+from syncd.ports.erp import ErpMove
+from syncd.ports.store import OrderPage, ScanRequest
+from syncd.reconcile.context import StoreContext
+from syncd.reconcile.order_unit import Page, StoreFacts, Taken, take_page
+
+READINGS_RESERVED = 256  # reading numbers taken at a time, so that an empty poll needs no write to have one
+RETRY_SECONDS = 1.0  # an unsettled order is read again after this
+PAGES_MAX = 100_000  # of one scan: ten million orders; more is a list that never ends
+CONTENTS_REMEMBERED_MAX = 2_000  # orders of the overlap that were seen unchanged; a hint that saves a transaction
+ASK_ROUNDS_MAX = 20  # moves of one line that `baseline = "ask_erp"` looks for
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An order whose state is left for later: since when, and up to when the stream was drained then. The unsettled state
+    may hide earlier ones, so the drain mark stays there until it has been taken."""
+
+    since: Instant
+    drained: Instant
+
+
+@dataclass(slots=True)
+class OrderStep:
+    """One store's order stream. What it remembers between polls is soft: a restart only costs a little more reading."""
+
+    context: StoreContext
+    polls: int = 0
+    reading: int = 0
+    readings_left: int = 0
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+    remembered: OrderedDict[str, tuple[Instant, bytes]] = field(default_factory=OrderedDict)
+    last_complete: Instant = LONG_AGO
+    baseline_told: bool = False
+
+    async def run(self) -> float:
+        """One poll. Returns the seconds until the next is due."""
+        context = self.context
+        row = await context.tenant.ledger.read(self._row)
+        if row.state == stores.READY:
+            await self._poll(row)
+            return min(RETRY_SECONDS, context.options.poll_seconds) if self.waiting else context.options.poll_seconds
+        await self._baseline(row)
+        return 0.0
+
+    def _row(self, connection: Connection) -> StoreRow:
+        row = stores.read_store(connection, self.context.tenant.tenant, self.context.store)
+        if row is None:
+            raise StoreFault(f"store {self.context.store} has no row yet", operation="orders")
+        return row
+
+    # -- the two lanes
+
+    async def _poll(self, row: StoreRow) -> None:
+        options, traits = self.context.options, self.context.port.orders.traits
+        now = self.context.tenant.clock.now()
+        gap = now - max(self.last_complete, row.drained) > options.fresh_us
+        long = gap or self.polls % options.overlap_long_every == 0
+        overlap = options.overlap_long_seconds if long else options.overlap_seconds
+        margin = microseconds(overlap) + traits.settle_us + self.context.slack_us
+        since = Instant(max(LONG_AGO, (row.cursor or row.cutover) - margin))
+        began = await self._scan(row, since, lane=Lane.LIVE, in_baseline=False)
+        self.polls += 1
+        self.last_complete = began
+
+    async def _baseline(self, row: StoreRow) -> None:
+        """Read all that there is; resumes at the cursor. Then, and only then, the store is ready to be written to."""
+        context = self.context
+        log = context.log
+        if not self.baseline_told:
+            log.emit(events.STORE_BASELINE_STARTED, cutover_us=row.cutover, resumed=bool(row.cursor))
+            self.baseline_told = True
+        since = Instant(max(LONG_AGO, row.cursor - 2 * context.port.orders.traits.grain_us)) if row.cursor else LONG_AGO
+        began = await self._scan(row, since, lane=Lane.BACKFILL, in_baseline=True)
+        if self.waiting:
+            await context.tenant.clock.sleep(RETRY_SECONDS)
+            return
+        approved = context.tenant.clock.now() if context.tenant.approve_automatically else 0
+        tenant, store = context.tenant.tenant, context.store
+        drained = context.drained
+
+        def done(connection: Connection) -> None:
+            tenants.assert_epoch(connection, tenant, context.tenant.epoch)
+            stores.change_store(connection, tenant, store, state=stores.READY, drained=drained)
+            if approved and row.approved == 0:
+                stores.change_store(connection, tenant, store, approved=approved)
+
+        await context.tenant.ledger.run(done)
+        self.last_complete = began
+        log.emit(events.STORE_BASELINE_DONE)
+
+    # -- one scan
+
+    async def _scan(self, row: StoreRow, since: Instant, *, lane: Lane, in_baseline: bool) -> Instant:
+        """One complete scan from `since`. Returns when it began; raises whatever the store or the ledger raises."""
+        context = self.context
+        traits = context.port.orders.traits
+        state = scan.begin(since, grain_us=traits.grain_us, exclude_max=traits.exclude_max)
+        began = context.tenant.clock.now()
+        drained = began - traits.settle_us - context.slack_us
+        cursor = row.cursor
+        waited: set[str] = set()
+        for _ in range(PAGES_MAX):
+            asked = state.request()
+            reading = await self._take_reading()
+            page = await context.port.orders.changed(
+                ScanRequest(asked.since, asked.exclude, asked.page, traits.page_max)
+            )
+            rows = [scan.Seen(e.order, e.modified) for e in page.orders if e.modified is not None]
+            try:
+                scan.check(rows, asked, traits.grain_us)
+            except scan.FilterIgnored as error:
+                context.log.emit(events.STORE_FILTER_IGNORED, order=error.order, reason=error.what)
+                raise StoreFault(str(error), operation="orders", store=context.store) from error
+            settled = Instant(page.began + context.clock_ahead_us - traits.settle_us)
+            cursor = max(cursor, min((max((r.modified for r in rows), default=cursor)), settled))
+            taken = await self._take(page, reading, row, cursor, settled, lane=lane, in_baseline=in_baseline)
+            waited |= set(taken.unsettled) if taken else set()
+            state = scan.after_page(state, rows, full=page.full)
+            if state.done:
+                break
+        else:
+            raise StoreFault("the list of changed orders never ends", operation="orders", store=context.store)
+        now = context.tenant.clock.now()
+        self.waiting = {order: self.waiting.get(order, Waiting(now, context.drained)) for order in waited}
+        drained = min([drained, *(entry.drained for entry in self.waiting.values())])
+        context.drained = Instant(max(context.drained, drained))
+        return began
+
+    async def _take(
+        self,
+        page: OrderPage,
+        reading: int,
+        row: StoreRow,
+        cursor: Instant,
+        settled: Instant,
+        *,
+        lane: Lane,
+        in_baseline: bool,
+    ) -> Taken | None:
+        """Take a page into the ledger; None if all of it is known by heart."""
+        context = self.context
+        fresh = tuple(entry for entry in page.orders if not self._remembers(entry))
+        if not fresh:
+            return None
+        facts = self.facts(row, in_baseline=in_baseline)
+        now = page.ended
+        patience = context.port.orders.traits.settle_wait_max_us
+        force = frozenset(order for order, entry in self.waiting.items() if now - entry.since > patience)
+        packed = payloads.compress(page.raw) if page.raw else b""
+        asked = await self._ask(page, row, in_baseline=in_baseline)
+        work = Page(page.orders, reading, page.began, page.ended, packed, settled, force, asked)
+        drained = context.drained
+
+        def unit(connection: Connection) -> Taken:
+            return take_page(connection, facts, work, cursor=cursor, drained=drained)
+
+        taken = await context.tenant.ledger.run(unit, lane=lane)
+        self.after_commit(page, taken, quiet=in_baseline)
+        return taken
+
+    def facts(self, row: StoreRow, *, in_baseline: bool) -> StoreFacts:
+        """The store's facts for a unit of work."""
+        context = self.context
+        return StoreFacts(
+            tenant=context.tenant.tenant,
+            store=context.store,
+            epoch=context.tenant.epoch,
+            policy=context.policy,
+            rule=context.rule,
+            cutover=row.cutover,
+            in_baseline=in_baseline,
+            clock_ahead_us=context.clock_ahead_us,
+            slack_us=context.slack_us,
+            drained=context.drained,
+        )
+
+    def after_commit(self, page: OrderPage, taken: Taken, *, quiet: bool) -> None:
+        """What a committed page means for the log and for the other steps."""
+        context = self.context
+        for entry in page.orders:
+            if isinstance(entry, Order) and taken.contents.get(entry.order) == entry.content:
+                self.remembered[entry.order] = (entry.modified, entry.content)
+                self.remembered.move_to_end(entry.order)
+        while len(self.remembered) > CONTENTS_REMEMBERED_MAX:
+            self.remembered.popitem(last=False)
+        if not quiet:
+            for order, status, count in taken.applied:
+                context.log.emit(events.ORDER_APPLIED, order=order, status=status, moves=count)
+        for order, line, reason in taken.quarantined:
+            context.log.emit(events.ORDER_QUARANTINED, order=order, line=line, reason=reason)
+        if taken.moves:
+            context.tenant.poster_bell.ring()
+        if taken.skus or taken.items:
+            context.tenant.publish()
+        if taken.unknown_products:
+            context.checked_at = LONG_AGO  # the catalogue is read again at the next opportunity
+
+    def _remembers(self, entry: Order | Unreadable) -> bool:
+        if isinstance(entry, Unreadable):
+            return False
+        return self.remembered.get(entry.order) == (entry.modified, entry.content)
+
+    async def _take_reading(self) -> int:
+        """A reading number, taken when the request starts: later readings have higher ones."""
+        if self.readings_left == 0:
+            tenant = self.context.tenant.tenant
+            self.reading = await self.context.tenant.ledger.run(
+                lambda connection: tenants.take_readings(connection, tenant, READINGS_RESERVED)
+            )
+            self.readings_left = READINGS_RESERVED
+        self.readings_left -= 1
+        self.reading += 1
+        return self.reading - 1
+
+    async def _ask(self, page: OrderPage, row: StoreRow, *, in_baseline: bool) -> dict[tuple[str, str, int], Quantity]:
+        """What the ERP has counted for the old orders of this page (`baseline = "ask_erp"`), by our own keys."""
+        context = self.context
+        if not in_baseline or context.policy.baseline is not Baseline.ASK_ERP:
+            return {}
+        old = [o for o in page.orders if isinstance(o, Order) and o.created < row.cutover]
+        lines = [(order.order, line.line, line.sku) for order in old for line in order.lines]
+        found: dict[tuple[str, str, int], Quantity] = {}
+        for n in range(ASK_ROUNDS_MAX):
+            keys = {
+                move_key(context.tenant.tenant, context.store, o, line, n): (o, line, sku) for o, line, sku in lines
+            }
+            known: dict[str, ErpMove] = {}
+            names = list(keys)
+            for start in range(0, len(names), context.tenant.erp.traits.batch_max):
+                known |= await context.tenant.erp.find(names[start : start + context.tenant.erp.traits.batch_max])
+            for key, move in known.items():
+                order, line, sku = keys[key]
+                parts = [name for name, _ in context.policy.recipe(sku)]
+                part = parts.index(move.sku) if move.sku in parts else 0
+                place = (order, line, part)
+                found[place] = Quantity(found.get(place, Quantity(0)) - move.change)
+            lines = [keys[key] for key in known]
+            if not lines:
+                break
+        return found
+
+    def behind_seconds(self) -> float:
+        """How far this stream is behind, for freshness."""
+        return seconds(max(0, self.context.tenant.clock.now() - max(self.last_complete, LONG_AGO)))

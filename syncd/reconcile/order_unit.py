@@ -1,0 +1,309 @@
+"""The unit of work that takes a page of orders into the ledger: the one place where commitments become moves.
+
+It decides inside the transaction, from rows read there: live scan, sweep and backfill may bring the same order, in any
+sequence. It is re-runnable: nothing outside the connection changes. Orders, accounts, moves, takings, quarantine, the
+raw page and the scan's cursor go to disk together or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+from sqlalchemy import Connection
+
+from syncd.core import baseline
+from syncd.core.account import COUNTED, QUARANTINED, Account, Accounts, Book, LineTaking, account, lowers_only, scaled
+from syncd.core.commitment import commitment
+from syncd.core.moves import LiveMove, NewMove, difference
+from syncd.core.order import Order, Phase, Unreadable
+from syncd.core.policy import Baseline, Policy
+from syncd.core.quantity import ZERO, Instant, Quantity
+from syncd.core.taking import TakingRule
+from syncd.ledger import items, moves, orders, payloads, quarantine, stores
+from syncd.ledger.orders import OrderRow
+from syncd.ledger.tenants import assert_epoch, take_numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of orders and what the unit must know about how it was read.
+
+    `reading` is the number it took when its request began. `place` is each order's position in the raw page. Orders
+    younger than `unsettled_after` (store's clock) may be torn: only states that lower are taken from them; unless `force`
+    names them. `asked` holds, for `baseline = "ask_erp"`, what the ERP has counted under each (order, line, part).
+    """
+
+    orders: Sequence[Order | Unreadable]
+    reading: int
+    began: Instant
+    ended: Instant
+    compressed: bytes
+    unsettled_after: Instant
+    force: frozenset[str] = frozenset()
+    asked: Mapping[tuple[str, str, int], Quantity] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """What the unit needs of its store, as plain values."""
+
+    tenant: str
+    store: str
+    epoch: int
+    policy: Policy
+    rule: TakingRule
+    cutover: Instant
+    in_baseline: bool
+    clock_ahead_us: int
+    slack_us: int
+    drained: Instant
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of a page, for the log and for the scan: after the commit, never before."""
+
+    applied: list[tuple[str, str, int]] = field(default_factory=list)  # order, status, moves
+    unsettled: list[str] = field(default_factory=list)
+    quarantined: list[tuple[str, str, str]] = field(default_factory=list)  # order, line, reason
+    unchanged: int = 0
+    overtaken: int = 0
+    moves: int = 0
+    skus: set[str] = field(default_factory=set)
+    items: set[str] = field(default_factory=set)
+    unknown_products: bool = False
+    contents: dict[str, bytes] = field(default_factory=dict)
+
+
+def take_page(connection: Connection, facts: StoreFacts, page: Page, **cursor: int) -> Taken:
+    """Take a page into the ledger. `cursor` holds columns of the store's row to set in the same transaction."""
+    assert_epoch(connection, facts.tenant, facts.epoch)
+    unit = _Unit(connection, facts, page)
+    unit.run()
+    if cursor:
+        stores.change_store(connection, facts.tenant, facts.store, **cursor)
+    return unit.taken
+
+
+class _Unit:
+    """One run of the unit: rows read, rows to write."""
+
+    def __init__(self, connection: Connection, facts: StoreFacts, page: Page) -> None:
+        self.connection = connection
+        self.facts = facts
+        self.page = page
+        self.taken = Taken()
+        self.order_rows: list[tuple[object, ...]] = []
+        self.account_rows: list[tuple[object, ...]] = []
+        self.takings: list[tuple[str, LineTaking, Order]] = []
+        self.plans: list[tuple[str, NewMove]] = []
+        self.voids: list[tuple[str, str, int]] = []
+
+    def run(self) -> None:
+        tenant, store = self.facts.tenant, self.facts.store
+        read = [entry for entry in self.page.orders if isinstance(entry, Order)]
+        known = orders.read_orders(self.connection, tenant, store, [order.order for order in read]) if read else {}
+        changed = [
+            (place, entry)
+            for place, entry in enumerate(self.page.orders)
+            if isinstance(entry, Unreadable) or self._is_news(entry, known.get(entry.order))
+        ]
+        self._count([(place, entry) for place, entry in changed if isinstance(entry, Order)], known)
+        for _, entry in changed:
+            if isinstance(entry, Unreadable):
+                self._hold(
+                    entry.order, "", entry.reason, "mend the order in the store, or report the raw data", entry.raw
+                )
+        self._write()
+
+    def _is_news(self, order: Order, row: OrderRow | None) -> bool:
+        if row is None:
+            return True
+        if row.reading > self.page.reading:  # LAST-READ: a reading that began later is in the ledger already
+            self.taken.overtaken += 1
+            return False
+        if row.content == order.content and row.modified == order.modified and row.phase is order.phase:
+            self.taken.unchanged += 1
+            self.taken.contents[order.order] = order.content
+            return False
+        if row.created != order.created or (row.key and order.key and row.key != order.key):  # IDENTITY
+            self._hold(
+                order.order,
+                "",
+                "another order has this number now: its creation date or key is not the one the ledger knows",
+                "was the shop restored from a backup? Release it once you know which of the two is in the ERP",
+                b"",
+            )
+            return False
+        return True
+
+    def _count(self, changed: Sequence[tuple[int, Order]], known: Mapping[str, OrderRow]) -> None:
+        """Account for each changed order."""
+        if not changed:
+            return
+        facts = self.facts
+        ids = [order.order for _, order in changed if order.order in known]
+        accounts = orders.read_accounts(self.connection, facts.tenant, facts.store, ids)
+        live = moves.live_moves(self.connection, facts.tenant, facts.store, ids)
+        book = self._book([order for _, order in changed], accounts)
+        names = [order.order for _, order in changed]
+        for name in quarantine.held_orders(self.connection, facts.tenant, facts.store, names):
+            quarantine.mend(self.connection, facts.tenant, facts.store, name, "", self.page.ended)
+        for place, order in changed:
+            row = known.get(order.order)
+            before = accounts.get(order.order, [])
+            outcome = account(order, before, book, phase_before=row.phase if row else None)
+            if self._waits(order, before, outcome):
+                self.taken.unsettled.append(order.order)
+                continue
+            is_baseline = row.baseline if row else baseline.belongs(order, facts.cutover)
+            fresh = row is None and is_baseline
+            after = self._from_baseline(order, outcome) if fresh else list(outcome.changed)
+            self._settle(order, before, after, live.get(order.order, ()))
+            self._problems(order, outcome)
+            self.order_rows.append(
+                orders.order_row(
+                    facts.tenant, facts.store, order, reading=self.page.reading, read_at=self.page.began,
+                    batch=self.page.reading, place=place, baseline=is_baseline,
+                )
+            )  # fmt: skip
+            if not facts.in_baseline:
+                self.takings.extend((order.order, taking, order) for taking in outcome.takings)
+            self.taken.contents[order.order] = order.content
+
+    def _book(self, changed: Sequence[Order], accounts: Mapping[str, Sequence[Account]]) -> Book:
+        """The catalogue and the ERP's SKUs, as far as these orders need them."""
+        facts = self.facts
+        names = {line.product for order in changed for line in order.lines}
+        names |= {row.product for rows in accounts.values() for row in rows if row.lead and not row.item}
+        products = orders.read_products(self.connection, facts.tenant, facts.store, names) if names else {}
+        self.taken.unknown_products = any(name and name not in products for name in names)
+        shop_skus = {line.sku for order in changed for line in order.lines if line.sku}
+        shop_skus |= {product.sku for product in products.values() if product.sku}
+        skus = {sku for name in shop_skus for sku, _ in facts.policy.recipe(name)}
+        known = orders.known_skus(self.connection, facts.tenant, facts.policy.location, skus) if skus else frozenset()
+        return Book(facts.policy, facts.rule, products, known.__contains__)
+
+    def _waits(self, order: Order, before: Sequence[Account], outcome: Accounts) -> bool:
+        """Whether this state may be torn and would give units back: then it is read again before it is believed."""
+        if order.modified <= self.page.unsettled_after or order.order in self.page.force:
+            return False
+        return bool(outcome.problems) or not lowers_only(before, outcome.changed)
+
+    def _from_baseline(self, order: Order, outcome: Accounts) -> list[Account]:
+        """BASELINE: what the order had committed at the cutover counts as told, or not, as the tenant says."""
+        policy, after = self.facts.policy, []
+        lines = {line.line: line for line in order.lines}
+        for row in outcome.changed:
+            if row.state != COUNTED or not row.sku:
+                after.append(row)
+                continue
+            line = lines[row.line]
+            now, _ = commitment(order, line, policy, line.reduced or ZERO)
+            then = baseline.at_cutover(order, line, now, policy, self.facts.cutover)
+            told = scaled(then.units, row.factor)
+            if policy.baseline is Baseline.NOT_COUNTED:
+                told = ZERO
+            elif policy.baseline is Baseline.ASK_ERP:
+                told = self.page.asked.get((order.order, row.line, row.part), ZERO)
+            if then.undecided:
+                after.append(msgspec.structs.replace(row, state=QUARANTINED, confirmed=told, rule="baseline"))
+                hint = "release --count posts the difference, --already-counted takes it as booked"
+                self._hold(order.order, row.line, f"baseline: {then.undecided}", hint, b"")
+                continue
+            rule = "baseline" if told == row.commitment else row.rule
+            after.append(msgspec.structs.replace(row, confirmed=told, rule=rule))
+        return after
+
+    def _settle(
+        self, order: Order, before: Sequence[Account], after: Sequence[Account], live: Sequence[LiveMove]
+    ) -> None:
+        """DIFFERENCE: the moves that follow, and the rows that hold the accounts."""
+        counts = {row.line: row.moves for row in before if row.part == 0}
+        plan = difference(after, live, counts)
+        for line, n in plan.void:
+            self.voids.append((order.order, line, n))
+        self.plans.extend((order.order, new) for new in plan.new)
+        raised = dict(plan.counts)
+        rows = {(row.line, row.part): row for row in after}
+        for row in before:  # the line's number of moves stands on its part 0, changed or not
+            if row.part == 0 and row.line in raised:
+                rows.setdefault((row.line, 0), row)
+        for entry in rows.values():
+            row = entry
+            if row.part == 0 and row.line in raised:
+                row = msgspec.structs.replace(row, moves=raised[row.line])
+            is_open = row.commitment != row.confirmed or bool(row.claim or row.hold) or bool(live) or bool(plan.void)
+            self.account_rows.append(
+                orders.account_row(self.facts.tenant, self.facts.store, order.order, row, is_open=is_open)
+            )
+            if is_open or not self.facts.in_baseline:
+                self.taken.skus.add(row.sku)
+        self.taken.applied.append((order.order, order.status, len(plan.new)))
+
+    def _problems(self, order: Order, outcome: Accounts) -> None:
+        for problem in outcome.problems:
+            self._hold(order.order, problem.line, problem.reason, problem.hint, b"")
+
+    def _hold(self, order: str, line: str, reason: str, hint: str, raw: bytes) -> None:
+        number = quarantine.hold(
+            self.connection, self.facts.tenant, self.facts.store, order, line,
+            reason=reason, hint=hint, raw=raw, now=self.page.ended,
+        )  # fmt: skip
+        if number is not None:
+            self.taken.quarantined.append((order, line, reason))
+
+    def _write(self) -> None:
+        """All rows, in few statements."""
+        connection, facts, page = self.connection, self.facts, self.page
+        tenant, store = facts.tenant, facts.store
+        if self.order_rows:
+            orders.write_orders(connection, self.order_rows)
+            orders.write_accounts(connection, self.account_rows)
+            if page.compressed:
+                payloads.keep(connection, tenant, store, page.reading, page.ended, page.compressed)
+        for order, line, n in self.voids:
+            moves.void_move(connection, tenant, store, order, line, n, "its order changed before it was sent")
+        numbers = len(self.plans) + len(self.takings)
+        first = take_numbers(connection, tenant, numbers) if numbers else 0
+        moves.add_moves(
+            connection,
+            [
+                moves.move_row(
+                    tenant, store, order, new, seq=first + k, reading=page.reading, epoch=facts.epoch, now=page.ended
+                )
+                for k, (order, new) in enumerate(self.plans)
+            ],
+        )
+        items.add_takings(
+            connection,
+            [
+                self._taking_row(first + len(self.plans) + k, order, taking, state)
+                for k, (order, taking, state) in enumerate(self.takings)
+            ],
+        )
+        self.taken.moves = len(self.plans)
+        self.taken.items = {taking.item for _, taking, _ in self.takings}
+        unclear = {taking.item for _, taking, _ in self.takings if taking.taking.low != taking.taking.high}
+        if unclear:
+            items.read_soon(connection, tenant, store, unclear)
+        for name in self.taken.items:
+            items.set_item(connection, tenant, store, name, due=page.ended)
+        items.make_due(connection, tenant, self.taken.skus, page.ended)
+
+    def _taking_row(self, seq: int, order: str, entry: LineTaking, state: Order) -> tuple[object, ...]:
+        """When the change can have happened, in our clock: not before the order existed, nor before the stream was drained;
+        not after its stamp, nor after the answer that showed it."""
+        facts, taking = self.facts, entry.taking
+        began = max(state.created - facts.clock_ahead_us - facts.slack_us, facts.drained)
+        ended = min(state.modified - facts.clock_ahead_us + facts.slack_us, self.page.ended)
+        if (
+            ended < began or state.phase is Phase.GONE
+        ):  # an edit that didn't touch the stamp: any time until it was seen
+            ended = max(self.page.ended, Instant(began))
+        return (
+            facts.tenant, facts.store, entry.item, seq, order, entry.line, began, ended, taking.was, taking.low,
+            taking.high, taking.least, taking.most, int(taking.plain),
+        )  # fmt: skip
