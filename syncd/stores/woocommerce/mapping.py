@@ -65,7 +65,7 @@ def read_order(raw: bytes | msgspec.Raw, terms: Terms) -> Order | Unreadable:
                 raw, f'unknown status "{body.status}": say what it means under stores.NAME.statuses, by its phase'
             )
         return _order(body, phase, terms.hold_us, blake2b(raw, digest_size=CONTENT_BYTES).digest())
-    except (msgspec.MsgspecError, ValueError, OverflowError) as error:
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
         return _unreadable(raw, str(error))
 
 
@@ -149,6 +149,6 @@ def _unreadable(raw: bytes | msgspec.Raw, reason: str) -> Unreadable:
         mark = _MARK.decode(raw)
         order = "" if mark.id is None else str(mark.id)
         modified = read_gmt_or_none(mark.date_modified_gmt)
-    except (msgspec.MsgspecError, ValueError, OverflowError):
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
         pass  # then it has no name either
     return Unreadable(order=order, reason=reason, raw=bytes(raw), modified=modified)
