@@ -15,9 +15,7 @@ from syncd.stores.bigcommerce.dates import read_date, read_date_or_none, write_d
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST, _NAIVE, _LAST = map(datetime.fromisoformat, ("1900-01-01", "1970-01-01", "2100-01-01"))
 
-seconds = st.datetimes(_FIRST, _LAST, timezones=st.just(UTC)).map(
-    lambda moment: moment.replace(microsecond=0)
-)
+seconds = st.datetimes(_FIRST, _LAST, timezones=st.just(UTC)).map(lambda moment: moment.replace(microsecond=0))
 offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
 

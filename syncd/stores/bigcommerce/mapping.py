@@ -12,7 +12,7 @@ from hashlib import blake2b
 import msgspec
 
 from syncd.core.order import Line, LineKind, Order, Phase, Unreadable
-from syncd.core.quantity import ZERO, Instant, parse
+from syncd.core.quantity import ZERO, Instant, Quantity, parse
 from syncd.stores.bigcommerce import wire
 from syncd.stores.bigcommerce.dates import read_date, read_date_or_none
 
@@ -46,7 +46,7 @@ _ORDERS = msgspec.json.Decoder(wire.Order, strict=False)
 _STUBS = msgspec.json.Decoder(wire.OrderStub, strict=False)
 
 
-def decode_order(raw: bytes | msgspec.Raw) -> wire.Order:
+def decode_order(raw: bytes) -> wire.Order:
     """Decode one order. Raises ValueError."""
     try:
         return _ORDERS.decode(raw)
@@ -135,11 +135,11 @@ def may_restock(order: wire.Order) -> bool:
     return order.status_id in (4, 5)
 
 
-def digest(*parts: bytes | msgspec.Raw) -> bytes:
+def digest(first: bytes, *others: bytes) -> bytes:
     """The content hash of the raw bytes that an order was read from."""
-    state = blake2b(digest_size=CONTENT_BYTES)
-    for part in parts:
-        state.update(memoryview(part))
+    state = blake2b(first, digest_size=CONTENT_BYTES)
+    for other in others:
+        state.update(other)
     return state.digest()
 
 
@@ -170,9 +170,9 @@ def _lines(order: wire.Order, products: Iterable[wire.OrderProduct], *, cancel_r
     lines = []
     for number, product in unique.items():
         line = str(number)
-        if product.quantity is None:
-            raise ValueError(f"line {line} has no quantity")
-        quantity = parse(product.quantity)
+        quantity = Quantity(-1) if product.quantity is None else parse(product.quantity)
+        if quantity < 0:
+            raise ValueError(f"line {line} has no usable quantity: {product.quantity!r}")
         kind = _kind(product, is_parent=line in parents)
         parent = product.parent_order_product_id
         lines.append(
