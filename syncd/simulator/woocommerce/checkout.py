@@ -124,6 +124,7 @@ def _stages(shop: Shop, order: Order, lines: list[Line], status: str) -> list[St
 
     def saved() -> None:
         order.rendered.clear()
+        shop.book.sort_in(order)
         shop.book.restamp(order, shop.now())
 
     def add(line: Line) -> None:
@@ -175,7 +176,10 @@ def reserved(shop: Shop, counter: Product) -> int:
     pending_since = shop.now() - shop.settings.hold_stock_minutes * 60 * SECOND
     draft_since = shop.now() - DRAFT_MINUTES * 60 * SECOND
     held = 0
-    for order in _newest(shop, min(pending_since, draft_since)):
+    orders: dict[int, Order] = {}
+    for part in (counter.id, *counter.children):
+        orders |= shop.book.unpaid_of.get(part, {})
+    for order in orders.values():
         since = {"pending": pending_since, "checkout-draft": draft_since}.get(order.status)
         if since is not None and order.created_us > since and order.created_via != "rest-api":
             for line in order.lines:
@@ -185,18 +189,9 @@ def reserved(shop: Shop, counter: Product) -> int:
     return held
 
 
-def _newest(shop: Shop, since: int) -> list[Order]:
-    newest = []
-    for order in reversed(shop.book.orders.values()):
-        if order.created_us < since:
-            break
-        newest.append(order)
-    return newest
-
-
 def cancel_unpaid(shop: Shop) -> None:
     """The hourly job: shoppers' pending orders older than hold_stock_minutes are cancelled."""
     limit = shop.now() - shop.settings.hold_stock_minutes * 60 * SECOND
-    for order in list(shop.book.orders.values()):
+    for order in list(shop.book.unpaid.values()):
         if order.status == "pending" and order.created_via != "rest-api" and order.modified_us < limit:
             shop.set_status(order, "cancelled")

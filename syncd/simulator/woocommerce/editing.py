@@ -92,10 +92,10 @@ class Edits:
             message = "Refund amount must be greater than zero."
             raise ShopRefusal(400, "woocommerce_rest_invalid_order_refund", message)
         shop = self._shop
+        shop.finish(order)
+        if amount_cents > order.total_cents - order.refunded_cents:
+            raise ShopRefusal(500, "woocommerce_rest_cannot_create_order_refund", "Invalid refund amount.")
         with shop.changing(order):
-            if amount_cents > order.total_cents - order.refunded_cents:
-                code = "woocommerce_rest_cannot_create_order_refund"
-                raise ShopRefusal(500, code, "Invalid refund amount.")
             lines = {line.id: line for line in order.lines}
             refund = Refund(shop.next_post_id(), shop.now(), amount_cents, reason)
             for line_id, quantity in units.items():

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Iterable
 
 from syncd.simulator.woocommerce.records import Order
 
 SECOND = 1_000_000
 PAST_MAX = 2_000  # former states of orders kept for stale reads: minutes of a busy shop
+
+UNPAID = frozenset({"pending", "checkout-draft"})
 
 Key = tuple[int, int]
 """(stamp in whole seconds, order id)"""
@@ -22,6 +23,12 @@ class OrderBook:
     def __init__(self) -> None:
         self.orders: dict[int, Order] = {}
         self.gone: dict[int, Order] = {}
+        self.unpaid: dict[int, Order] = {}
+        """Pending orders and drafts: those that may reserve stock."""
+        self.unpaid_of: dict[int, dict[int, Order]] = {}
+        """The same by product or variation id (with some that have lost that product since)."""
+        self.hidden: set[int] = set()
+        """The ids in the trash."""
         self._modified: list[Key] = []
         self._created: list[Key] = []
         self._past: deque[tuple[int, int, Order | None]] = deque(maxlen=PAST_MAX)
@@ -31,6 +38,7 @@ class OrderBook:
         if remember:
             self._past.append((now, order.id, None))
         self.orders[order.id] = order
+        self.sort_in(order)
         insort(self._modified, (order.modified_us // SECOND, order.id))
         insort(self._created, (order.created_us // SECOND, order.id))
 
@@ -39,8 +47,24 @@ class OrderBook:
         self.keep_past(order, now, remember=remember)
         del self.orders[order.id]
         self.gone[order.id] = order
+        order.deleted = True
+        self.sort_in(order)
         _drop(self._modified, (order.modified_us // SECOND, order.id))
         _drop(self._created, (order.created_us // SECOND, order.id))
+
+    def sort_in(self, order: Order) -> None:
+        """After any change of an order's status or lines."""
+        if order.status == "trash" and not order.deleted:
+            self.hidden.add(order.id)
+        else:
+            self.hidden.discard(order.id)
+        if order.status in UNPAID and not order.deleted:
+            self.unpaid[order.id] = order
+            for line in order.lines:
+                self.unpaid_of.setdefault(line.counter_id, {})[order.id] = order
+        elif self.unpaid.pop(order.id, None) is not None:
+            for line in order.lines:
+                self.unpaid_of.get(line.counter_id, {}).pop(order.id, None)
 
     def keep_past(self, order: Order, now: int, *, remember: bool) -> None:
         """Before an order changes: keep its state, where stale reads may ask for it."""
@@ -84,11 +108,6 @@ def between(keys: list[Key], after: int | None, before: int | None) -> list[Key]
     first = 0 if after is None else bisect_right(keys, (after, 2**62))
     last = len(keys) if before is None else bisect_left(keys, (before, -1))
     return keys[first:last]
-
-
-def ids(keys: Iterable[Key]) -> list[int]:
-    """The order ids of some keys."""
-    return [number for _, number in keys]
 
 
 def _drop(keys: list[Key], key: Key) -> None:

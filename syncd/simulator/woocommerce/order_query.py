@@ -40,8 +40,8 @@ def wanted_statuses(shop: Shop, call: Call) -> frozenset[str] | None:
     return None if "any" in words else frozenset(words)
 
 
-def select_orders(shop: Shop, call: Call, orders: dict[int, Order]) -> list[int]:
-    """The ids of all orders that a list asks for, sorted. Raises ShopRefusal for a bad parameter."""
+def select_orders(shop: Shop, call: Call, orders: dict[int, Order]) -> list[Key]:
+    """The keys of all orders that a list asks for, sorted. Raises ShopRefusal for a bad parameter."""
     statuses = wanted_statuses(shop, call)
     orderby = call.choice("orderby", "date", ORDERBY)
     descending = call.choice("order", "desc", ["asc", "desc"]) == "desc"
@@ -52,13 +52,19 @@ def select_orders(shop: Shop, call: Call, orders: dict[int, Order]) -> list[int]
     if stamp == "modified" and created != (None, None):
         inside = {number for _, number in between(shop.book.keys_by("created", orders), *created)}
         keys = [key for key in keys if key[1] in inside]
-    if statuses is None:
+    if statuses is None and orders is shop.book.orders:
+        keys = [key for key in keys if key[1] not in shop.book.hidden] if shop.book.hidden else keys
+    elif statuses is None:
         keys = [key for key in keys if orders[key[1]].status not in HIDDEN]
     else:
         keys = [key for key in keys if orders[key[1]].status in statuses]
     for test in _tests(call):
         keys = [key for key in keys if test(orders[key[1]])]
-    return _sorted(shop, call, keys, orders, orderby, descending=descending)
+    if orderby in {"date", "title", "slug"}:  # titles are dates ("Order - November 23, 2026 ..."), ties go by id
+        if stamp == "modified":
+            keys = sorted((orders[number].created_us // SECOND, number) for _, number in keys)
+        orderby = "date"
+    return _sorted(shop, call, keys, orderby, descending=descending)
 
 
 def _tests(call: Call) -> list[Callable[[Order], bool]]:
@@ -85,19 +91,16 @@ def _tests(call: Call) -> list[Callable[[Order], bool]]:
     return tests
 
 
-def _sorted(
-    shop: Shop, call: Call, keys: list[Key], orders: dict[int, Order], orderby: str, *, descending: bool
-) -> list[int]:
+def _sorted(shop: Shop, call: Call, keys: list[Key], orderby: str, *, descending: bool) -> list[Key]:
     if orderby == "include" and (include := call.ids("include")):
         place = {number: index for index, number in enumerate(include)}
-        return sorted((number for _, number in keys), key=place.__getitem__)
+        return sorted(keys, key=lambda key: place[key[1]])
     if orderby == "modified":
         ordered = keys
         if shop.draw(shop.faults.shuffled_ties):  # no tie-breaker in 10.0.2: rows of one second in any order
             ordered = sorted(keys, key=lambda key: (key[0], shop.rng.random()))
-    elif orderby in {"date", "title", "slug"}:  # titles are dates ("Order - November 23, 2026 ..."), ties go by id
-        ordered = sorted((orders[number].created_us // SECOND, number) for _, number in keys)
+    elif orderby == "date":
+        ordered = keys
     else:
         ordered = sorted(keys, key=lambda key: key[1])
-    found = [number for _, number in ordered]
-    return found[::-1] if descending else found
+    return ordered[::-1] if descending else ordered

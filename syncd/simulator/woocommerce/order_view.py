@@ -33,7 +33,6 @@ def order_doc(shop: Shop, order: Order, base: str) -> Doc:
     total = order.total_cents if order.total_ready else 0
     discount = sum(line.subtotal_cents - line.total_cents for line in order.lines)
     shipping = sum(extra.total_cents for extra in order.extras if extra.what == "shipping")
-    api = f"{base}/wp-json/wc/v3/orders"
     unpaid = order.status in {"pending", "failed", "checkout-draft"}
     return {
         "id": order.id,
@@ -84,11 +83,16 @@ def order_doc(shop: Shop, order: Order, base: str) -> Doc:
         "date_completed_gmt": gmt_text(order.completed_us),
         "date_paid_gmt": gmt_text(order.paid_us),
         "currency_symbol": SYMBOLS.get(shop.settings.currency, shop.settings.currency),
-        "_links": {
-            "self": [{"href": f"{api}/{order.id}", **WRITABLE}],
-            "collection": [{"href": api}],
-            "email_templates": [{"embeddable": True, "href": f"{api}/{order.id}/actions/email_templates"}],
-        },
+        "_links": _links(order, base),
+    }
+
+
+def _links(order: Order, base: str) -> Doc:
+    api = f"{base}/wp-json/wc/v3/orders"
+    return {
+        "self": [{"href": f"{api}/{order.id}", **WRITABLE}],
+        "collection": [{"href": api}],
+        "email_templates": [{"embeddable": True, "href": f"{api}/{order.id}/actions/email_templates"}],
     }
 
 

@@ -60,7 +60,7 @@ async def list_orders(shop: Shop, call: Call) -> Answer:
     orders = seen_orders(shop)
     found = select_orders(shop, call, orders)
     fields = call.fields()
-    rows = [rendered(shop, orders[number], call.base, fields) for number in found[first : first + per_page]]
+    rows = [rendered(shop, orders[number], call.base, fields) for _, number in found[first : first + per_page]]
     answer = listing(call, rows, len(found))
     shop.order_lists += 1
     if shop.faults.move_order_every and shop.order_lists % shop.faults.move_order_every == 0:

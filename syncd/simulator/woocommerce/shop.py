@@ -135,6 +135,7 @@ class Shop:
             yield order
         finally:
             order.rendered.clear()
+            self.book.sort_in(order)
             if touch and not order.deleted:
                 self.book.restamp(order, self.now())
 
@@ -266,7 +267,6 @@ class Shop:
         """For good: no trace in any list, stock not restored."""
         self.finish(order)
         self.book.remove(order, self.now(), remember=self.faults.stale_seconds > 0)
-        order.deleted = True
 
     def edit(self, order: Order, quantities: dict[int, int], add: Wanted | None = None) -> None:
         """The merchant edits lines: quantity 0 removes one; `add` brings new ones in."""
