@@ -99,7 +99,7 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(**options: Any) -> AsyncIterator[World]:
+async def open_world(*, token: str = TOKEN, **options: Any) -> AsyncIterator[World]:
     """A shop that runs until the block ends."""
     clock = WorldClock()
     shop = Shop(clock, Random(7))
@@ -113,7 +113,7 @@ async def open_world(**options: Any) -> AsyncIterator[World]:
             client = HttpClient(
                 session=session,
                 base_url=f"http://127.0.0.1:{port}/stores/{STORE}",
-                signer=HeaderSigner({"X-Auth-Token": TOKEN}),
+                signer=HeaderSigner({"X-Auth-Token": token}),
                 clock=clock,
                 chance=MiddleChance(),
                 limits=LIMITS,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.core.order import Line, LineKind, Order, Phase, Unreadable
-from syncd.core.quantity import SECOND, units
+from syncd.core.quantity import SECOND, Instant, units
 from syncd.stores.bigcommerce.mapping import PHASES, decode_order, digest, included_lines, map_order, unreadable
 from tests.stores.bigcommerce_bodies import consignments, link, order, product, raw
 
@@ -38,8 +38,8 @@ def test_an_order_says_what_the_platform_says():
     result = mapped(body)
     assert result == Order(
         order="118",
-        created=1_551_822_011 * SECOND,
-        modified=1_551_859_200 * SECOND,
+        created=Instant(1_551_822_011 * SECOND),
+        modified=Instant(1_551_859_200 * SECOND),
         phase=Phase.PAID,
         status="Awaiting Fulfillment",
         lines=(Line("25", "20/77", "S-GREE", units(2)),),
@@ -305,7 +305,7 @@ def test_an_unreadable_order_keeps_what_could_be_read(body, number, modified):
     assert (result.order, result.modified, result.reason, result.raw) == (number, modified, "why", raw(body))
 
 
-json_values = st.recursive(
+json_values: st.SearchStrategy[object] = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 2**40) | st.text(max_size=8) | st.just({}) | st.floats(0, 9),
     lambda inner: (
         st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["id", "line_items"]), inner, max_size=2)

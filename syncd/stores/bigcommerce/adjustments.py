@@ -86,8 +86,11 @@ class Adjustments:
             elif write.level is None and quantity == 0:
                 ends[place] = _Verdict(WriteResult.APPLIED, "nothing to change")
             else:
+                if write.level is not None and identity not in safety:
+                    ends[place] = _refuse(f"{NOT_SENT}: its safety stock could not be read")
+                    continue
                 if write.level is not None:
-                    quantity = Quantity(quantity + safety.get(identity, ZERO))
+                    quantity = Quantity(quantity + safety[identity])
                 if abs(quantity) > LEVEL_MAX * UNIT or (write.level is not None and quantity < 0):
                     ends[place] = _refuse(f"{show(quantity)} is beyond what BigCommerce can store")
                     continue
@@ -148,7 +151,7 @@ class _Call:
             problem = _PROBLEM.decode(error.body)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             problem = wire.Problem()
-        text = " ".join(said for said in (problem.title, problem.detail) if isinstance(said, str))
+        text = " ".join(said for said in (problem.title, problem.detail) if isinstance(said, str) and said)
         if _NO_LOCATION in text.lower():
             misconfigured = MisconfiguredError(
                 f"the store has no location {self._location_id}: {text[:REASON_CHARACTERS_MAX]}",
@@ -164,7 +167,7 @@ class _Call:
         if blamed or not rest:
             return [rest] if rest else []
         if len(rest) == 1 or error.status not in _DIVISIBLE:
-            self._end(rest, _refuse(text or str(error)))
+            self._end(rest, _verdict(text or str(error)))
             return []
         middle = len(rest) // 2
         return [rest[:middle], rest[middle:]]
@@ -208,15 +211,19 @@ def _quantity(write: LevelWrite) -> Quantity:
 def _blame(part: Sequence[_Entry], text: str, errors: object) -> dict[int, _Verdict]:
     """The entries that a refusal names, by their place: by id in its title, by number in the list of its errors."""
     named = {Identity(field, int(number)) for field, number in _NAMED.findall(text)}
-    result = WriteResult.NEEDS_ABSOLUTE if _ABSOLUTE_FIRST in text else WriteResult.REFUSED
-    verdict = _Verdict(result, text[:REASON_CHARACTERS_MAX])
-    blamed = {entry.place: verdict for entry in part if entry.identity in named}
+    blamed = {entry.place: _verdict(text) for entry in part if entry.identity in named}
     if not blamed and isinstance(errors, dict):
         for name, said in errors.items():
             match = _PLACE.match(name)
             if match and int(match[1]) < len(part):
                 blamed[part[int(match[1])].place] = _refuse(f"{text}: {said}")
     return blamed
+
+
+def _verdict(text: str) -> _Verdict:
+    """What the title of a refusal means for the item that it is about."""
+    result = WriteResult.NEEDS_ABSOLUTE if _ABSOLUTE_FIRST in text else WriteResult.REFUSED
+    return _Verdict(result, text[:REASON_CHARACTERS_MAX])
 
 
 def _refuse(reason: str) -> _Verdict:

@@ -135,8 +135,13 @@ class BigCommerceInventory:
         """
         async with self._writing:
             absolute = [identity for write in writes if write.level is not None and (identity := identify(write.item))]
-            rows = rows_by_counter((await self._rows(absolute)).rows) if absolute else {}
-            safety = {identity: Quantity(max(map(safety_stock, mine))) for identity, mine in rows.items()}
+            found = await self._rows(absolute)
+            rows = rows_by_counter(found.rows)
+            safety = {
+                identity: Quantity(max(map(safety_stock, rows.get(identity, ())), default=ZERO))
+                for identity in absolute
+                if identity in rows or found.complete  # no row yet: nothing is kept back
+            }
             return await self._adjustments.send(writes, safety)
 
     async def _rows(self, identities: Iterable[Identity]) -> _Rows:
