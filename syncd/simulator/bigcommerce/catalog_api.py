@@ -33,10 +33,11 @@ class CatalogApi:
             return v3_error(413, f"The limit may not be above {PAGE_MAX}.")
         skus = listed(query, "sku:in") or listed(query, "sku")
         ids = numbers(query, "id:in") or numbers(query, "id")
+        after = max(numbers(query, "id:greater") or {0})
         whole = "variants" in (listed(query, "include") or [])
         rows = []
         for product in self._shop.catalog.products.values():
-            if (ids is None or product.id in ids) and (skus is None or product.sku in skus):
+            if product.id > after and (ids is None or product.id in ids) and (skus is None or product.sku in skus):
                 row = self._show_product(product)
                 if whole:
                     row["variants"] = [self._show_variant(product, variant) for variant in product.variants]
