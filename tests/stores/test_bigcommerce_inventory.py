@@ -92,6 +92,17 @@ async def test_listings_and_order_lines_name_a_product_alike(world):
     assert {line.product: line.sku for line in order.lines}.items() <= names.items()
 
 
+async def test_a_large_catalogue_is_read_whole_though_products_come_while_it_is_read(world):
+    world.add(*({"sku": f"S{number}", "stock": 1} for number in range(250)))
+    first = await world.store.inventory.listings("")
+    world.add({"sku": "LATE", "stock": 1})
+    second = await world.store.inventory.listings(first.next)
+    third = await world.store.inventory.listings(second.next)
+    skus = [listing.sku for page in (first, second, third) for listing in page.listings[::2]]
+    assert skus == [*(f"S{number}" for number in range(250)), "LATE"]
+    assert third.next == ""
+
+
 async def test_an_empty_catalogue_ends_at_once(world):
     page = await world.store.inventory.listings("")
     assert (page.listings, page.next, page.began) == ((), "", EPOCH)
