@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ports": EVERYWHERE,
     "clock": EVERYWHERE | {"ports"},
     "observability": EVERYWHERE | {"ports"},
-    "config": EVERYWHERE,  # beside app: nothing but app, control and the command line reads settings objects
+    "config": EVERYWHERE | {"observability"},  # beside app: nothing but app, control and the command line reads settings objects
     "ledger": OUTSIDE,
     "transport": OUTSIDE,
     "stores": OUTSIDE | {"transport"},

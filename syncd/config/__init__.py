@@ -1,0 +1,19 @@
+"""Configuration: `syncd.toml` and one file per tenant, checked as a whole. Start reading at `load`."""
+
+from syncd.config.load import Configuration, load
+from syncd.config.problem import Problem
+from syncd.config.settings import Settings
+from syncd.config.tenant import BigCommerceStore, EmbeddedErp, HttpErp, Store, Tenant, WooCommerceStore
+
+__all__ = [
+    "BigCommerceStore",
+    "Configuration",
+    "EmbeddedErp",
+    "HttpErp",
+    "Problem",
+    "Settings",
+    "Store",
+    "Tenant",
+    "WooCommerceStore",
+    "load",
+]

@@ -1,0 +1,111 @@
+"""Checks that look at several keys, or several files, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from syncd.config.problem import show_value
+from syncd.config.tenant import BigCommerceStore, embedded_file
+from syncd.config.translate import Mistake
+
+TenantTable = tuple[str, Mapping[str, Any]]  # a tenant's name, and what its file holds
+
+
+def check_kits(kits: Any) -> Iterator[Mistake]:
+    """A kit needs components, and none of them may be a kit: their counters would be counted twice."""
+    for kit, components in kits.items() if isinstance(kits, dict) else ():
+        if not isinstance(components, dict):
+            continue  # the model says so
+        if not components:
+            yield Mistake(
+                ("kits", kit), "at least one component", "none", 'Write it like { "BOLT" = 4 }, or remove the kit.'
+            )
+        for component in components:
+            if component in kits:
+                yield Mistake(
+                    ("kits", kit, component),
+                    "a component that is no kit itself",
+                    show_value(component),
+                    "Name the components of that kit here, multiplied.",
+                )
+
+
+def check_together(
+    files: Sequence[TenantTable], variables: Iterable[tuple[str, str]], environment: Mapping[str, str], state_dir: Path
+) -> Iterator[tuple[str, Mistake]]:
+    """What may be right in each file and is wrong between them: each mistake with its tenant's name.
+
+    It looks at the files' tables, not at models, so that a file with other mistakes is looked at, too.
+    """
+    yield from _one_shop_twice(files)
+    yield from _one_stock_book_twice(files, state_dir)
+    yield from _one_variable_twice(variables, environment)
+
+
+def _one_shop_twice(files: Sequence[TenantTable]) -> Iterator[tuple[str, Mistake]]:
+    """Two stores that are the same shop would count each order twice and overwrite each other's levels."""
+    seen: dict[tuple[str, ...], str] = {}
+    for tenant, table in files:
+        for store, settings in _tables(table.get("stores")):
+            shop = _shop(settings)
+            if shop is None:
+                continue
+            this = f"{tenant}/{store}"
+            first = seen.setdefault(shop, this)
+            if first != this:
+                key = "store_hash" if settings.get("kind") == "bigcommerce" else "base_url"
+                hint = (
+                    f"Remove one of them: two stores for one shop would count each order twice. The other is {first}."
+                )
+                yield (
+                    tenant,
+                    Mistake(("stores", store, key), "a shop that no other store has", f"that of {first}", hint),
+                )
+
+
+def _shop(settings: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """What makes it this shop, or None when that isn't known."""
+    is_bigcommerce = settings.get("kind") == "bigcommerce"
+    default = BigCommerceStore.model_fields["base_url"].default if is_bigcommerce else None
+    parts = [settings.get("base_url", default)] + ([settings.get("store_hash")] if is_bigcommerce else [])
+    texts = [part for part in parts if isinstance(part, str) and part]
+    if len(texts) < len(parts):
+        return None
+    return (texts[0].partition("://")[2].rstrip("/").lower(), *texts[1:])
+
+
+def _one_stock_book_twice(files: Sequence[TenantTable], state_dir: Path) -> Iterator[tuple[str, Mistake]]:
+    seen: dict[Path, str] = {}
+    for tenant, table in files:
+        erp = table.get("erp")
+        if not isinstance(erp, Mapping) or erp.get("kind") != "embedded":
+            continue
+        named = erp.get("file")
+        file = state_dir / (named if isinstance(named, str) else embedded_file(tenant))
+        first = seen.setdefault(file, tenant)
+        if first != tenant:
+            hint = "Give each tenant a stock book of its own, or leave `file` out."
+            yield tenant, Mistake(("erp", "file"), "a file that no other tenant has", f"that of {first}", hint)
+
+
+def _one_variable_twice(
+    variables: Iterable[tuple[str, str]], environment: Mapping[str, str]
+) -> Iterator[tuple[str, Mistake]]:
+    """Tenant a-b with store c, and tenant a with store b-c: their variables have the same name."""
+    owners: dict[str, list[str]] = {}
+    for variable, tenant in variables:
+        if variable in environment:
+            owners.setdefault(variable, []).append(tenant)
+    for variable, tenants in owners.items():
+        for tenant in tenants if len(tenants) > 1 else ():
+            hint = "Give the secrets by files or systemd credentials instead."
+            found = f"it is meant for {' and '.join(tenants)}"
+            yield tenant, Mistake((), f"{variable} to be meant for one secret", found, hint)
+
+
+def _tables(stores: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, settings in stores.items() if isinstance(stores, Mapping) else ():
+        if isinstance(settings, Mapping):
+            yield name, settings

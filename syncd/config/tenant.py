@@ -1,0 +1,313 @@
+"""`tenants/NAME.toml`: one merchant, its ERP and its stores, as models. What a key means stands in its description.
+
+The models hold what is in the files, checked, with defaults filled in and secrets resolved. Nothing below `app` sees
+them: `app.py` hands each part the plain values that it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationInfo
+from pydantic.json_schema import SkipJsonSchema
+
+from syncd.config.values import (
+    Address,
+    Factor,
+    FilePath,
+    Moment,
+    Secret,
+    Sku,
+    StoreName,
+    Text,
+    Units,
+    is_plain_and_far,
+    refusal,
+)
+from syncd.core.quantity import ZERO, Instant, Quantity
+
+DAY_SECONDS: Final = 86_400
+STORES_MAX = 50  # of one tenant; each has its own reconciler and connections
+CHANNELS_MAX = 200  # of one BigCommerce store: well above what the platform offers
+EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+PLAIN_HINT: Final = (
+    "A token that anyone on the way can read gives away the whole system: use https, or a tunnel to localhost."
+)
+
+
+class Model(BaseModel):
+    """Frozen, nothing unknown, and no conversions: `"5"` is not a number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def _never_plain(address: str) -> str:
+    if is_plain_and_far(address):
+        raise refusal("https:// for another machine", PLAIN_HINT)
+    return address
+
+
+TokenAddress = Annotated[Address, AfterValidator(_never_plain)]
+
+
+class EmbeddedErp(Model):
+    """syncd's own small stock book, for merchants without an ERP."""
+
+    kind: Annotated[Literal["embedded"], Field(description="The stock book that comes with syncd.")]
+    file: Annotated[
+        FilePath | None,
+        Field(
+            description="Where the stock book lies; relative paths begin at `state_dir`. Default: `erp/TENANT.sqlite3`."
+        ),
+    ] = None
+    posting: Annotated[
+        Literal["move", "order"],
+        Field(description='What takes the stock: "move", stock moves by syncd, or "order", the ERP\'s order document.'),
+    ] = "move"
+    location: Annotated[Text, Field(description="The ERP's location that is sold from.")] = "main"
+
+
+class HttpErp(Model):
+    """Any ERP behind syncd's documented REST contract."""
+
+    kind: Annotated[
+        Literal["http"],
+        Field(description="An ERP, or a small service in front of one, that speaks syncd's REST contract."),
+    ]
+    base_url: Annotated[TokenAddress, Field(description="Where the contract's paths begin.")]
+    token: Annotated[Secret, Field(description="The bearer token that the service asks for.")]
+    poll_seconds: Annotated[
+        float, Field(gt=0, le=DAY_SECONDS, description="Time between two questions for changed levels, in seconds.")
+    ] = 15.0
+    posting: Annotated[
+        Literal["move", "order"],
+        Field(description='What takes the stock: "move", stock moves by syncd, or "order", the ERP\'s order document.'),
+    ] = "move"
+    location: Annotated[Text, Field(description="The ERP's location that is sold from.")] = "main"
+
+
+class Store(Model):
+    """What all stores have in common."""
+
+    name: SkipJsonSchema[str] = ""
+    baseline: Annotated[
+        Literal["counted", "not_counted", "ask_erp"],
+        Field(
+            description="Whether the ERP has already counted the orders that were open at the cutover: a mandatory choice, "
+            'because a wrong guess counts all of them twice, or never. "ask_erp" asks order by order.'
+        ),
+    ]
+    cutover: Annotated[
+        Moment | None,
+        Field(description="From which moment orders move stock, in UTC. Default: when this store was first started."),
+    ] = None
+    poll_seconds: Annotated[
+        float, Field(gt=0, le=DAY_SECONDS, description="Time between two looks for changed orders, in seconds.")
+    ] = 30.0
+    settle_seconds: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            le=3600,
+            description="How long the platform may show an order half-written, in seconds. "
+            "Default: 5 for WooCommerce, 2 for BigCommerce.",
+        ),
+    ] = None
+    sweep_hours: Annotated[
+        float, Field(gt=0, le=24 * 31, description="Within how many hours everything is read once more, slowly.")
+    ] = 24.0
+    quota_share: Annotated[
+        float, Field(gt=0, le=1, description="Which share of the platform's request quota syncd may use.")
+    ] = 0.5
+    requests_concurrent_max: Annotated[
+        int, Field(ge=1, le=32, description="How many requests may run against this store at the same time.")
+    ] = 2
+    read_items_every_seconds: Annotated[
+        float, Field(gt=0, le=7 * DAY_SECONDS, description="Within how many seconds each stock level is read once.")
+    ] = 900.0
+    drift: Annotated[
+        Literal["erp", "report", "adjust"],
+        Field(
+            description='What happens when a shop\'s stock was changed by someone else: "erp" corrects the shop, "report" '
+            'only tells, "adjust" books the difference in the ERP.'
+        ),
+    ] = "erp"
+    buffer: Annotated[
+        Units | None, Field(description="Units kept back from this store. Default: the tenant's `buffer`.")
+    ] = None
+    skus: Annotated[
+        dict[Sku, Sku],
+        Field(
+            description="SKUs that the shop and the ERP name differently: the shop's on the left, the ERP's on the right."
+        ),
+    ] = {}
+
+    @property
+    def cutover_instant(self) -> Instant | None:
+        """The cutover in microseconds UTC, or None when it is the first start."""
+        return None if self.cutover is None else Instant((self.cutover - EPOCH) // timedelta(microseconds=1))
+
+
+class BigCommerceStore(Store):
+    """A store on BigCommerce."""
+
+    kind: Annotated[Literal["bigcommerce"], Field(description="A BigCommerce store.")]
+    base_url: Annotated[TokenAddress, Field(description="Where the API's paths (/stores/HASH/...) begin.")] = (
+        "https://api.bigcommerce.com"
+    )
+    store_hash: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z0-9]{1,40}$", description="The store's hash: the part after /stores/ in its API path."),
+    ]
+    access_token: Annotated[
+        Secret,
+        Field(
+            description="The token of a store-level API account with rights on orders, products, inventory and settings."
+        ),
+    ]
+    location: Annotated[int, Field(ge=1, description="The id of the store's location that is written to.")] = 1
+    channels: Annotated[
+        Annotated[
+            tuple[Annotated[int, Field(ge=1), Strict()], ...], Strict(strict=False), Field(max_length=CHANNELS_MAX)
+        ]
+        | None,
+        Field(description="Ids of the channels whose orders count. Default: all."),
+    ] = None
+
+
+def _fits_auth(address: str, info: ValidationInfo) -> str:
+    auth = info.data.get("auth")
+    if is_plain_and_far(address) and auth in {"basic", "query"}:
+        raise refusal(
+            f'https:// for another machine when auth = "{auth}"',
+            'The keys could be read on the way: use https, or auth = "oauth1", which signs requests and never sends the secret.',
+        )
+    return address
+
+
+class WooCommerceStore(Store):
+    """A store on WooCommerce."""
+
+    kind: Annotated[Literal["woocommerce"], Field(description="A WooCommerce store.")]
+    auth: Annotated[
+        Literal["auto", "basic", "oauth1", "query"],
+        Field(
+            description='How requests prove who sends them: "auto" is "basic" over https and "oauth1" over http; "query" is for '
+            "hosts that drop the Authorization header."
+        ),
+    ] = "auto"
+    base_url: Annotated[
+        Address,
+        AfterValidator(_fits_auth),
+        Field(description="The address of the WordPress site: what comes before /wp-json/."),
+    ]
+    consumer_key: Annotated[
+        Secret, Field(description="The key (ck_...) of a REST API key with read and write permission.")
+    ]
+    consumer_secret: Annotated[Secret, Field(description="The secret (cs_...) of the same REST API key.")]
+
+    @property
+    def auth_in_use(self) -> Literal["basic", "oauth1", "query"]:
+        """What "auto" comes to for this address."""
+        if self.auth != "auto":
+            return self.auth
+        return "basic" if self.base_url.startswith("https://") else "oauth1"
+
+
+AnyStoreModel = BigCommerceStore | WooCommerceStore
+AnyErp = Annotated[EmbeddedErp | HttpErp, Field(discriminator="kind")]
+AnyStore = Annotated[AnyStoreModel, Field(discriminator="kind")]
+
+
+class Tenant(Model):
+    """One merchant: one ERP, one or more stores. `name` is the file's, never a key in it."""
+
+    model_config = ConfigDict(title="tenants/NAME.toml")
+
+    name: SkipJsonSchema[str] = ""
+    mode: Annotated[
+        Literal["live", "shadow"],
+        Field(description='"shadow" computes and shows everything and writes nothing outside; "live" writes.'),
+    ] = "live"
+    count_on: Annotated[
+        Literal["placed", "paid", "completed"],
+        Field(description="From which state on an order takes stock in the ERP."),
+    ] = "placed"
+    on_cancel: Annotated[
+        Literal["release", "follow_store"],
+        Field(
+            description='What a cancelled order gives back: "release" all that was not shipped, "follow_store" only what the '
+            "shop put back itself."
+        ),
+    ] = "release"
+    returns: Annotated[
+        Literal["store", "erp"],
+        Field(
+            description="Who books returned goods: a mandatory choice, so that no return is booked twice. "
+            '"store": restocked refunds in the shop raise the ERP; "erp": returns are received in the ERP alone.'
+        ),
+    ]
+    approve: Annotated[
+        Literal["manual", "automatic"],
+        Field(
+            description='Who approves the first plan of a store: a person, or nobody ("automatic", for demos and tests).'
+        ),
+    ] = "manual"
+    buffer: Annotated[Units, Field(description="Units of each SKU that are kept back from every store.")] = ZERO
+    brake_share: Annotated[
+        float,
+        Field(
+            gt=0, le=1, description="Which share of a store's SKUs may fall to 0 at once before its writes are stopped."
+        ),
+    ] = 0.3
+    brake_gone_orders: Annotated[
+        int,
+        Field(
+            ge=1, le=1_000_000, description="How many known orders may be gone at once before a store's writes stop."
+        ),
+    ] = 20
+    payload_days: Annotated[
+        int, Field(ge=1, le=36_500, description="For how many days the stores' raw answers are kept, for replay.")
+    ] = 90
+    erp: Annotated[AnyErp, Field(description="The business system.")]
+    stores: Annotated[
+        dict[StoreName, AnyStore],
+        Field(min_length=1, max_length=STORES_MAX, description="The stores, each in a table `[stores.NAME]`."),
+    ]
+    kits: Annotated[
+        dict[Sku, dict[Sku, Factor]],
+        Field(
+            description="SKUs that are made of others: for each kit, its components and how many units of each it needs."
+        ),
+    ] = {}
+
+    def buffer_for(self, store: str) -> Quantity:
+        """What is kept back from this store."""
+        own = self.stores[store].buffer
+        return self.buffer if own is None else own
+
+    def erp_file(self, state_dir: Path) -> Path | None:
+        """Where the embedded ERP's stock book lies; None for another ERP."""
+        if not isinstance(self.erp, EmbeddedErp):
+            return None
+        return state_dir / (self.erp.file or embedded_file(self.name))
+
+
+def embedded_file(tenant: str) -> Path:
+    """Where an embedded ERP lies by default, below `state_dir`."""
+    return Path("erp") / f"{tenant}.sqlite3"
+
+
+def with_names(name: str, table: Mapping[str, Any]) -> dict[str, Any]:
+    """The file's table with the names that the models carry but no key gives."""
+    named = {**table, "name": name}
+    if isinstance(table.get("stores"), Mapping):
+        named["stores"] = {
+            key: {**store, "name": key} if isinstance(store, Mapping) else store
+            for key, store in table["stores"].items()
+        }
+    return named
