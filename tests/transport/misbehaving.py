@@ -16,7 +16,7 @@ from syncd.core.quantity import SECOND, Instant
 from syncd.transport import HeaderSigner, HttpClient, Limits, Signer, make_session
 
 Behaviour = Callable[[web.Request], Awaitable[web.StreamResponse]]
-EPOCH = 1_700_000_000 * SECOND  # Tue, 14 Nov 2023 22:13:20 GMT
+EPOCH = Instant(1_700_000_000 * SECOND)  # Tue, 14 Nov 2023 22:13:20 GMT
 TOKEN = "s3cr3t-t0ken/with+signs"
 
 

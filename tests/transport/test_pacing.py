@@ -76,6 +76,14 @@ async def test_throttled_without_a_word_backs_off_by_itself(guest, shop):
     assert guest.listener.edges == ["throttled"]  # told once
 
 
+async def test_an_answer_between_two_throttlings_makes_the_second_a_first(guest, shop):
+    shop.script = [answers({}, status=429), answers([]), answers({}, status=429), answers([])]
+    await guest.client.read("/x")
+    await guest.client.read("/x")
+    assert guest.clock.waits == [1.0, 1.0]
+    assert guest.listener.edges == ["throttled", "throttled"]
+
+
 async def test_throttled_again_and_again_ends_with_how_long_to_wait(guest, shop):
     shop.script = [answers({}, status=429)]
     with pytest.raises(Throttled) as caught:
@@ -158,6 +166,43 @@ async def test_a_read_stops_trying_when_the_breaker_opens(make_guest, shop):
     with pytest.raises(StoreFault):
         await guest.client.read("/x")
     assert len(shop.requests) == 2
+
+
+async def test_who_waited_for_a_place_while_the_breaker_opened_is_not_sent(make_guest, shop):
+    guest = make_guest(failures_max=1, tries_max=1, concurrent_max=1)
+    released = anyio.Event()
+
+    async def fails_later(request):
+        await released.wait()
+        return await answers({}, status=500)(request)
+
+    shop.script = [fails_later]
+    ends: list[type[Exception]] = []
+
+    async def ask():
+        try:
+            await guest.client.read("/x")
+        except (StoreFault, Throttled) as error:
+            ends.append(type(error))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(ask)
+        await shop.arrived(1)
+        group.start_soon(ask)
+        await anyio.wait_all_tasks_blocked()
+        released.set()
+    assert ends == [StoreFault, Throttled]
+    assert len(shop.requests) == 1
+
+
+async def test_while_the_breaker_is_open_nobody_queues(make_guest, shop):
+    guest = make_guest(failures_max=1, tries_max=1, interval_default_seconds=5.0)
+    shop.script = [answers({}, status=500)]
+    with pytest.raises(StoreFault):
+        await guest.client.read("/x")
+    with pytest.raises(Throttled):
+        await guest.client.read("/x")
+    assert guest.clock.waits == []
 
 
 async def test_a_slow_probe_finds_the_store_back(make_guest, shop):

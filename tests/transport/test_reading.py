@@ -226,6 +226,12 @@ async def test_a_body_above_the_limit_is_left_unread_and_not_asked_for_again(mak
     assert guest.listener.edges == []  # the store as a whole is well
 
 
+async def test_a_body_that_is_announced_too_large_is_not_waited_for(make_guest, shop):
+    shop.script = [hangs(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1001\r\n\r\n")]
+    with pytest.raises(StoreFault, match="above 1000 bytes"):
+        await make_guest(body_bytes_max=1000, tries_max=1, read_seconds=0.5).client.read("/x")
+
+
 async def test_a_body_just_within_the_limit_is_read(make_guest, shop):
     shop.script = [explodes(1000)]
     assert len((await make_guest(body_bytes_max=1000).client.read("/x")).body) == 1000
