@@ -8,6 +8,7 @@ wrong key to us). `send_once` keeps each request to one sending: retrying is the
 from __future__ import annotations
 
 import ssl
+from codecs import BOM_UTF8
 
 from aiohttp import (
     ClientConnectorError,
@@ -79,7 +80,10 @@ def make_session(ssl_context: ssl.SSLContext | None = None) -> ClientSession:
 
 
 async def read_body(response: ClientResponse, body_bytes_max: int) -> bytes:
-    """The whole body, decompressed as it comes. Raises TooLarge as soon as it is above the limit, aiohttp's when it is cut."""
+    """The whole body, decompressed as it comes. Raises TooLarge as soon as it is above the limit, aiohttp's when it is cut.
+
+    Without a byte order mark: one PHP file saved with it puts it before each answer of a WordPress site.
+    """
     declared = response.content_length
     if declared is not None and declared > body_bytes_max:
         raise TooLarge
@@ -93,4 +97,5 @@ async def read_body(response: ClientResponse, body_bytes_max: int) -> bytes:
         size += len(part)
     if size > body_bytes_max:
         raise TooLarge
-    return first if len(parts) == 1 else b"".join(parts)
+    body = first if len(parts) == 1 else b"".join(parts)
+    return body[len(BOM_UTF8) :] if body.startswith(BOM_UTF8) else body

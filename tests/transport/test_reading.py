@@ -106,6 +106,11 @@ async def test_json_is_more_than_objects(guest, shop, raw):
     assert (await guest.client.read("/x")).status == 200
 
 
+async def test_a_byte_order_mark_before_the_json_is_left_out(guest, shop):
+    shop.script = [answers(raw=b'\xef\xbb\xbf[{"id": 7}]')]
+    assert (await guest.client.read("/x")).json(list[Row]) == [Row(7)]
+
+
 UNUSABLE = {
     "500": answers({"message": "x"}, status=500),
     "503": shows_page(503),

@@ -13,7 +13,9 @@ from syncd.errors import StoreFault
 from syncd.transport import HeaderSigner, HttpClient, Limits, make_session
 from tests.transport.misbehaving import FakeChance, FakeClock, HeardListener, answers
 
-SELF_SIGNED = Path(__file__).with_name("self_signed.pem")  # made for these tests, good for 127.0.0.1 from 2020 until 2120
+SELF_SIGNED = Path(__file__).with_name(
+    "self_signed.pem"
+)  # made for these tests, good for 127.0.0.1 from 2020 until 2120
 
 
 @pytest.fixture
