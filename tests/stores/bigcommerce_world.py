@@ -12,7 +12,7 @@ import anyio
 import msgspec
 from aiohttp import web
 
-from syncd.core.quantity import SECOND, Instant
+from syncd.core.quantity import NEVER, SECOND, Instant
 from syncd.simulator.bigcommerce import STORE, TOKEN, Shop, make_app
 from syncd.stores.bigcommerce import BigCommerceStore
 from syncd.transport import Answer, HeaderSigner, HttpClient, Limits, QuietListener, make_session
@@ -63,9 +63,9 @@ class Recorder:
         self.reads.append((path, dict(query)))
         return await self.client.read(path, query, accept=accept)
 
-    async def write(self, method: str, path: str, body: bytes) -> Answer:
+    async def write(self, method: str, path: str, body: bytes, *, not_after: Instant = NEVER) -> Answer:
         self.writes.append((method, path.rpartition("/")[2], msgspec.json.decode(body)))
-        return await self.client.write(method, path, body)
+        return await self.client.write(method, path, body, not_after=not_after)
 
 
 @dataclass

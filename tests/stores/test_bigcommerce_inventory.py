@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from syncd.core.quantity import SECOND, ZERO, Instant, Quantity, units
+from syncd.core.quantity import NEVER, SECOND, ZERO, Instant, Quantity, units
 from syncd.errors import BugError, MisconfiguredError, RefusedError, StoreFault, Throttled
-from syncd.ports.store import LevelPage, LevelWrite, Listing, WriteResult
+from syncd.ports.store import InventoryPort, LevelPage, LevelWrite, Listing, WriteResult
 from syncd.stores.bigcommerce import BigCommerceStore
 from syncd.stores.bigcommerce.inventory import BATCH_MAX
 from syncd.transport import Answer
@@ -125,11 +125,11 @@ class Script:
     async def read(self, path, query=(), *, accept=()):
         return self._reply(path, dict(query), wrote=False)
 
-    async def write(self, method, path, body):
+    async def write(self, method, path, body, *, not_after=NEVER):
         return self._reply(path, body, wrote=True)
 
 
-def scripted(answer):
+def scripted(answer) -> tuple[InventoryPort, Script]:
     client = Script(answer)
     return BigCommerceStore(client, store_hash="abc123").inventory, client
 
@@ -507,6 +507,16 @@ async def test_a_change_by_nothing_is_done(world):
 async def test_a_write_that_says_neither_or_both_is_a_bug(world, write):
     with pytest.raises(BugError):
         await world.store.inventory.write([write])
+
+
+async def test_a_write_is_not_sent_when_its_time_is_over(world):
+    (red,) = world.add({"sku": "RED", "stock": 5})
+    world.clock.pass_seconds(60)
+    with pytest.raises(Throttled):
+        await world.store.inventory.write([change(red, -1)], not_after=Instant(EPOCH + 59 * SECOND))
+    assert on_hand(world, "RED") == 5
+    (outcome,) = await world.store.inventory.write([change(red, -1)], not_after=Instant(EPOCH + 99 * SECOND))
+    assert outcome.result is APPLIED
 
 
 async def test_no_writes_send_nothing(world):

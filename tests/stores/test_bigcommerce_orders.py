@@ -50,7 +50,7 @@ class Script:
         status = 204 if body is None else self.status
         return Answer(status, {}, raw(body) if body is not None else b"", Instant(1), Instant(2), f"GET {path}")
 
-    async def write(self, method, path, body):
+    async def write(self, method, path, body, *, not_after=0):
         raise AssertionError("orders are never written")
 
 
@@ -226,6 +226,13 @@ async def test_an_order_alone_is_read_by_its_own_address(world):
     page = await world.store.orders.by_ids([numbers[0], numbers[-1]])
     assert sorted(ids(page)) == [numbers[0], numbers[-1]]
     assert [path for path, _ in world.asked.reads] == [f"/v2/orders/{numbers[0]}", f"/v2/orders/{numbers[-1]}"]
+
+
+async def test_an_order_is_the_same_whichever_way_it_is_read(world):
+    number = world.sell("RED", 2)
+    listed = (await world.store.orders.changed(ALL)).orders
+    assert (await world.store.orders.by_ids([number])).orders == listed
+    assert (await world.store.orders.by_number("", 9)).orders == listed
 
 
 async def test_only_an_explicit_not_found_makes_an_order_missing(world):

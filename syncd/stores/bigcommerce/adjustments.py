@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from syncd.core.quantity import UNIT, ZERO, Quantity, is_whole, show
+from syncd.core.quantity import UNIT, ZERO, Instant, Quantity, is_whole, show
 from syncd.errors import (
     BugError,
     MisconfiguredError,
@@ -68,8 +68,11 @@ class Adjustments:
         self._client = client
         self._location_id = location_id
 
-    async def send(self, writes: Sequence[LevelWrite], safety: Mapping[Identity, Quantity]) -> tuple[WriteOutcome, ...]:
-        """Send the relative changes, then the absolute levels (plus each one's safety stock: on hand is what is put).
+    async def send(
+        self, writes: Sequence[LevelWrite], safety: Mapping[Identity, Quantity], not_after: Instant
+    ) -> tuple[WriteOutcome, ...]:
+        """Send the relative changes, then the absolute levels (plus each one's safety stock: on hand is what is put). No
+        request leaves after `not_after`.
 
         Raises StoreFault, Throttled or MisconfiguredError when surely nothing of the call was written.
         """
@@ -96,7 +99,7 @@ class Adjustments:
                     continue
                 entry = _Entry(place, write.key, identity, quantity // UNIT)
                 (relative if write.level is None else absolute).append(entry)
-        call = _Call(self._client, self._location_id, ends)
+        call = _Call(self._client, self._location_id, not_after, ends)
         await call.send(_RELATIVE, relative)
         await call.send(_ABSOLUTE, absolute)
         return tuple(WriteOutcome(write.key, *ends[place]) for place, write in enumerate(writes))
@@ -105,9 +108,10 @@ class Adjustments:
 class _Call:
     """The requests of one call, and how far they have come."""
 
-    def __init__(self, client: Client, location_id: int, ends: dict[int, _Verdict]) -> None:
+    def __init__(self, client: Client, location_id: int, not_after: Instant, ends: dict[int, _Verdict]) -> None:
         self._client = client
         self._location_id = location_id
+        self._not_after = not_after
         self._ends = ends
         self._requests_left = REQUESTS_MAX
         self._touched = False  # something was accepted, or may have been: no error may hide it
@@ -130,7 +134,7 @@ class _Call:
         """Send one request. Gives the parts that are to be sent again."""
         method, path = kind
         try:
-            answer = await self._client.write(method, path, self._body(part))
+            answer = await self._client.write(method, path, self._body(part), not_after=self._not_after)
             transaction = _ADJUSTED.decode(answer.body).transaction_id
         except (OutcomeUnknown, msgspec.MsgspecError, UnicodeDecodeError) as error:
             self._touched = True

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from syncd.core.quantity import NEVER, Instant
 from syncd.errors import StoreFault
 from syncd.transport import Answer
 
@@ -23,8 +24,8 @@ class Client(Protocol):
     async def read(self, path: str, query: Query = (), *, accept: Collection[int] = ()) -> Answer:
         """GET. Raises StoreFault, Throttled, RefusedError, NotFound, MisconfiguredError."""
 
-    async def write(self, method: str, path: str, body: bytes) -> Answer:
-        """Sent at most once. Raises as `read`, then surely nothing was written, or OutcomeUnknown."""
+    async def write(self, method: str, path: str, body: bytes, *, not_after: Instant = NEVER) -> Answer:
+        """Sent at most once, and not after `not_after`. Raises as `read`, then surely nothing was written, or OutcomeUnknown."""
 
 
 def decode(answer: Answer, decoder: msgspec.json.Decoder[T]) -> T:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import anyio
 import msgspec
 
-from syncd.core.quantity import ZERO, Instant, Quantity
+from syncd.core.quantity import NEVER, ZERO, Instant, Quantity
 from syncd.errors import MisconfiguredError, NotFound, StoreFault
 from syncd.ports.store import (
     InventoryTraits,
@@ -127,7 +127,7 @@ class BigCommerceInventory:
                 readings.append(LevelReading(item, None))
         return LevelPage(tuple(readings), found.began, found.ended)
 
-    async def write(self, writes: Sequence[LevelWrite]) -> tuple[WriteOutcome, ...]:
+    async def write(self, writes: Sequence[LevelWrite], *, not_after: Instant = NEVER) -> tuple[WriteOutcome, ...]:
         """Adjust these counters: relative changes in one request, absolute levels in another.
 
         An absolute level is what shall be available; the platform takes what is on hand, so the items' safety stock is
@@ -142,7 +142,7 @@ class BigCommerceInventory:
                 for identity in absolute
                 if identity in rows or found.complete  # no row yet: nothing is kept back
             }
-            return await self._adjustments.send(writes, safety)
+            return await self._adjustments.send(writes, safety, not_after)
 
     async def _rows(self, identities: Iterable[Identity]) -> _Rows:
         """The inventory rows of these products and variants at the location."""

@@ -67,7 +67,7 @@ def included_lines(order: wire.Order) -> list[wire.OrderProduct] | None:
         email = consignments.email
         certificates = email.gift_certificates if isinstance(email, wire.EmailConsignments) else email
         for group in (consignments.shipping, consignments.pickups, consignments.downloads, certificates):
-            for consignment in group or ():
+            for consignment in group if isinstance(group, list) else (group,) if group else ():
                 items = consignment.line_items
                 if isinstance(items, list):
                     lines += items

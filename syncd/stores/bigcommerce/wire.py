@@ -39,18 +39,21 @@ class Consignment(msgspec.Struct, gc=False):
     line_items: list[OrderProduct] | OrderProduct | None = None
 
 
+Recipients = list[Consignment] | Consignment | None
+
+
 class EmailConsignments(msgspec.Struct, gc=False):
     """Gift certificates that go out by e-mail."""
 
-    gift_certificates: list[Consignment] | None = None
+    gift_certificates: Recipients = None
 
 
 class Consignments(msgspec.Struct, gc=False):
     """An order's `consignments` with `consignment_structure=object`; all empty where it is only a link."""
 
-    pickups: list[Consignment] | None = None
-    shipping: list[Consignment] | None = None
-    downloads: list[Consignment] | None = None
+    pickups: Recipients = None
+    shipping: Recipients = None
+    downloads: Recipients = None
     email: EmailConsignments | list[Consignment] | None = None
 
 
