@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -9,15 +10,16 @@ from hypothesis import strategies as st
 from syncd.core.quantity import SECOND
 from syncd.stores.woocommerce.dates import read_gmt, read_gmt_or_none, write_gmt
 
-moments = st.datetimes(min_value=datetime(1, 1, 1), max_value=datetime(9999, 12, 31, 23, 59, 59))
+moments = st.datetimes()
 
 
 @given(moments)
 def test_a_stamp_is_read_as_utc(moment: datetime):
     stamp = moment.replace(microsecond=0, tzinfo=UTC)
-    assert read_gmt(stamp.strftime("%Y").rjust(4, "0") + stamp.strftime("-%m-%dT%H:%M:%S")) == round(
-        (stamp - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
-    ) * SECOND
+    assert (
+        read_gmt(stamp.strftime("%Y").rjust(4, "0") + stamp.strftime("-%m-%dT%H:%M:%S"))
+        == round((stamp - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()) * SECOND
+    )
 
 
 @given(moments, st.integers(min_value=0, max_value=SECOND - 1))
@@ -54,10 +56,8 @@ def test_anything_else_is_refused(odd: str):
 
 @given(st.text(max_size=25))
 def test_no_text_does_worse_than_being_refused(text: str):
-    try:
+    with suppress(ValueError):
         read_gmt(text)
-    except ValueError:
-        pass
 
 
 def test_null_and_nothing_are_not_yet():

@@ -240,7 +240,9 @@ def test_what_cannot_be_read_goes_to_quarantine_with_its_bytes(change: dict[str,
     assert found.reason
 
 
-@pytest.mark.parametrize("raw", [b"", b"null", b"[]", b'{"id":', b"<br />", b"[" * 10_000, b'{"code":"x","message":"y"}', b"\xff"])
+@pytest.mark.parametrize(
+    "raw", [b"", b"null", b"[]", b'{"id":', b"<br />", b"[" * 10_000, b'{"code":"x","message":"y"}', b"\xff"]
+)
 def test_what_is_no_order_at_all_has_no_name(raw: bytes):
     found = read_order(raw, TERMS)
     assert isinstance(found, Unreadable)

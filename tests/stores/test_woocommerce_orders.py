@@ -10,7 +10,9 @@ from syncd.core.order import Order, Phase, Unreadable
 from syncd.core.quantity import SECOND, Instant, units
 from syncd.errors import BugError, MisconfiguredError, StoreFault, Throttled
 from syncd.ports.store import OrderPage, OrdersPort, ScanRequest
-from syncd.simulator.woocommerce.records import Meta
+from syncd.simulator.woocommerce import order_query, routes
+from syncd.simulator.woocommerce.records import Meta, ShopRefusal
+from syncd.simulator.woocommerce.rest import invalid
 from syncd.transport import Limits
 from tests.simulator.woocommerce_shop import START_US
 from tests.stores.woocommerce_shop import Front, open_front
@@ -202,28 +204,29 @@ async def test_a_shop_that_refuses_the_list_is_asked_for_any_and_for_the_trash(m
     async with open_front() as front:
         refuse_trash_among_others(front, monkeypatch)
         stocked(front, A=500)
-        numbers = bought(front, 6)
-        for number in numbers[1:3]:
-            order = front.shop.order(int(number))
-            order.status = "trash"
-            order.rendered.clear()
+        numbers = bought(front, 1)
+        for _ in range(2):
+            numbers.append(str(front.shop.checkout([("A", 1)]).id))
+            front.shop.trash(front.shop.order(int(numbers[-1])))
+            front.bench.clock.pass_seconds(1)
+        numbers += bought(front, 4)
+        front.shop.trash(front.shop.order(int(numbers[-1])))
         page = await changed(front)
         assert (numbers_of(page), page.full) == (numbers, False)
         front.asked()
         page = await changed(front, limit=2)
-        assert (numbers_of(page), page.full) == (numbers[:3], True), "what lies behind the end of a full page waits"
+        assert (numbers_of(page), page.full) == (numbers[:4], True), "what lies behind the end of a full page waits"
         assert len(front.asked()) == 3, "any, and two pages of the trash"
         page = await changed(front, limit=2, page=2)
-        assert (numbers_of(page), page.full) == (numbers[1:], True)
+        assert (numbers_of(page), page.full) == (sorted([*numbers[1:3], *numbers[4:6]]), True)
+        page = await changed(front, limit=2, page=3)
+        assert (numbers_of(page), page.full) == ([*numbers[1:3], numbers[6]], False)
         assert numbers_of(await front.orders.by_ids(numbers)) == numbers
         assert await walked(front, limit=2) == numbers
 
 
 def refuse_trash_among_others(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     """A shop that takes `any` or one status, and no list."""
-    from syncd.simulator.woocommerce import order_query
-    from syncd.simulator.woocommerce.rest import invalid
-
     real = order_query.wanted_statuses
 
     def wanted(shop, call):
@@ -243,7 +246,7 @@ async def test_by_ids_tells_gone_from_trashed_from_unknown():
         numbers = bought(front, 4)
         front.shop.trash(front.shop.order(int(numbers[1])))
         front.shop.delete(front.shop.order(int(numbers[2])))
-        front.shop.order(int(numbers[3])).status = "auto-draft"
+        front.shop.set_status(front.shop.order(int(numbers[3])), "auto-draft")
         await changed(front)
         front.asked()
         page = await front.orders.by_ids([*numbers, "999999"])
@@ -253,12 +256,21 @@ async def test_by_ids_tells_gone_from_trashed_from_unknown():
         assert page.raw.count(b'"order_key"') == 3
 
 
-async def test_by_ids_doubts_a_404_that_is_not_about_the_order():
+async def test_a_404_for_the_route_says_nothing_about_the_orders(monkeypatch: pytest.MonkeyPatch):
+    async def refuse(*_):
+        raise ShopRefusal(404, "rest_no_route", "No route was found matching the URL and request method.")
+
     async with open_front() as front:
         stocked(front, A=50)
+        numbers = bought(front, 1)
         await changed(front)
+        refuse_routes(monkeypatch, "/orders", refuse)
         with pytest.raises(StoreFault, match="rest_no_route"):
-            await front.orders.by_ids(["12x"])
+            await changed(front)
+        with pytest.raises(StoreFault, match="rest_no_route"):
+            await front.orders.by_ids(numbers)
+        with pytest.raises(StoreFault, match="rest_no_route"):
+            await front.orders.by_number("", 10)
 
 
 async def test_by_ids_is_bounded_and_never_empty():
@@ -272,9 +284,8 @@ async def test_by_ids_is_bounded_and_never_empty():
 # By number --------------------------------------------------------------------------------------------------------------
 
 
-async def walked(front: Front, *, limit: int, between: Any = None) -> list[str]:
+async def walked(front: Front, *, limit: int, after: str = "", between: Any = None) -> list[str]:
     found: list[str] = []
-    after = ""
     for _ in range(200):
         page = await front.orders.by_number(after, limit)
         found += numbers_of(page)
@@ -321,8 +332,10 @@ async def test_the_place_after_any_number_is_found_again_by_a_new_process():
             front.shop.delete(front.shop.order(int(number)))
         left = [number for place, number in enumerate(numbers) if place % 3]
         for after in [numbers[0], numbers[20], numbers[21], numbers[-1], "5", "99999"]:
+            expected = [number for number in left if int(number) > int(after)]
+            assert await walked(front, limit=5, after=after) == expected
             page = await front.orders.by_number(after, 5)
-            assert numbers_of(page) == [number for number in left if int(number) > int(after)][:5]
+            assert len(page.orders) == min(5, len(expected)), "now that the place is known"
 
 
 async def test_finding_the_place_takes_a_logarithm_of_requests():
@@ -337,13 +350,11 @@ async def test_finding_the_place_takes_a_logarithm_of_requests():
 
 
 async def test_a_shop_that_does_not_sort_by_id_is_not_read(monkeypatch: pytest.MonkeyPatch):
-    from syncd.simulator.woocommerce import orders_api
-
     async with open_front() as front:
         stocked(front, A=50)
         bought(front, 3)
-        real = orders_api.select_orders
-        monkeypatch.setattr(orders_api, "select_orders", lambda *args: real(*args)[::-1])
+        real = order_query.select_orders
+        monkeypatch.setattr("syncd.simulator.woocommerce.orders_api.select_orders", lambda *args: real(*args)[::-1])
         with pytest.raises(MisconfiguredError, match="ascending"):
             await front.orders.by_number("", 10)
 
@@ -393,29 +404,24 @@ async def test_wrong_keys_come_with_a_remedy():
 
 
 async def test_a_key_that_may_not_read_settings_still_works(monkeypatch: pytest.MonkeyPatch):
-    from syncd.simulator.woocommerce.records import ShopRefusal
-
     async def refuse(*_):
         raise ShopRefusal(403, "woocommerce_rest_cannot_view", "Sorry, you cannot view this resource.")
 
     async with open_front() as front:
-        refuse_settings(front, monkeypatch, refuse)
+        refuse_routes(monkeypatch, "/s", refuse)
         description = await front.orders.describe()
         assert description.identity.startswith("woocommerce:127.0.0.1:")
         assert len([row for row in description.warnings if "may not read" in row]) == 2
 
 
-def refuse_settings(front: Front, monkeypatch: pytest.MonkeyPatch, refuse: Any) -> None:
-    from syncd.simulator.woocommerce import server
+def refuse_routes(monkeypatch: pytest.MonkeyPatch, prefix: str, refuse: Any) -> None:
+    """Answer everything under /wc/v3 whose route begins so by `refuse`."""
+    real = routes.dispatch
 
-    real = server.dispatch
+    async def dispatch(shop, known, call):
+        return await (refuse() if call.route.startswith(f"/wc/v3{prefix}") else real(shop, known, call))
 
-    async def dispatch(shop, routes, call):
-        if "/settings/" in call.route or call.route.endswith("/system_status"):
-            return await refuse()
-        return await real(shop, routes, call)
-
-    monkeypatch.setattr(server, "dispatch", dispatch)
+    monkeypatch.setattr("syncd.simulator.woocommerce.server.dispatch", dispatch)
 
 
 async def test_what_is_no_shop_is_refused():
@@ -425,9 +431,8 @@ async def test_what_is_no_shop_is_refused():
 
 
 async def test_a_shop_without_pretty_permalinks_has_its_routes_in_the_query():
-    for auth, plain_http in (("basic", "basic"), ("query", "basic"), ("oauth", "oauth")):
-        settings = {"pretty_permalinks": False, "plain_http": plain_http}
-        async with open_front(auth=auth, settings=settings, rest_route=True) as front:
+    for auth in ("basic", "query"):
+        async with open_front(auth=auth, settings={"pretty_permalinks": False}, rest_route=True) as front:
             await front.orders.describe()
             stocked(front, A=50)
             numbers = bought(front, 2)
@@ -438,12 +443,9 @@ async def test_a_shop_without_pretty_permalinks_has_its_routes_in_the_query():
 
 
 async def test_units_are_held_for_as_long_as_the_shop_says():
-    for settings, store, minutes in (
-        ({"hold_stock_minutes": 25}, {}, 25),
-        ({"hold_stock_minutes": 25}, {"hold_stock_minutes": 7}, 7),
-        ({"hold_stock_minutes": 0}, {}, None),
-    ):
-        async with open_front(settings=settings, **store) as front:
+    for setting, configured, minutes in ((25, None, 25), (25, 7, 7), (0, None, None)):
+        settings = {"hold_stock_minutes": setting}
+        async with open_front(settings=settings, hold_stock_minutes=configured) as front:
             await front.orders.describe()
             stocked(front, A=50)
             front.shop.checkout([("A", 1)], paid=False)
@@ -456,7 +458,9 @@ async def test_units_are_held_for_as_long_as_the_shop_says():
 # Faults -----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fault", ["html_200", "html_503", "php_notice", "truncated", "reset", "error_500", "error_502"])
+@pytest.mark.parametrize(
+    "fault", ["html_200", "html_503", "php_notice", "truncated", "reset", "error_500", "error_502"]
+)
 async def test_a_fault_is_a_fault_and_passes(fault: str):
     async with open_front(limits=Limits(interval_default_seconds=0, tries_max=2)) as front:
         stocked(front, A=50)
@@ -483,7 +487,8 @@ async def test_a_full_waiting_room_is_waited_for():
 @pytest.mark.parametrize("auth", ["basic", "query", "oauth"])
 async def test_each_try_is_signed_anew(auth: str):
     plain_http = "oauth" if auth == "oauth" else "basic"
-    async with open_front(auth=auth, settings={"plain_http": plain_http}) as front:
+    limits = Limits(interval_default_seconds=0, tries_max=15, failures_max=100)
+    async with open_front(auth=auth, settings={"plain_http": plain_http}, limits=limits) as front:
         stocked(front, A=50)
         numbers = bought(front, 2)
         front.shop.faults.php_notice = 0.5

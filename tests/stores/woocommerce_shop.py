@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,16 @@ import anyio.lowlevel
 
 from syncd.core.quantity import Instant
 from syncd.stores.woocommerce import WooCommerceStore
-from syncd.transport import BasicSigner, HttpClient, Limits, OAuth1Signer, QueryKeySigner, QuietListener, make_session
+from syncd.transport import (
+    BasicSigner,
+    HttpClient,
+    Limits,
+    OAuth1Signer,
+    QueryKeySigner,
+    QuietListener,
+    Signer,
+    make_session,
+)
 from tests.simulator.woocommerce_shop import Bench, HandClock, open_bench
 
 RECORDED = Path(__file__).resolve().parents[1] / "simulator" / "recorded_woocommerce"
@@ -84,24 +93,24 @@ class Front:
 
 @asynccontextmanager
 async def open_front(
-    *, auth: str = "basic", limits: Limits | None = None, settings: dict[str, Any] | None = None, **store: Any
+    *, auth: str = "basic", limits: Limits | None = None, settings: dict[str, Any] | None = None, **options: Any
 ) -> AsyncIterator[Front]:
     async with open_bench(**(settings or {})) as bench, make_session() as session:
         clock, chance = StoreClock(bench.clock), CountingChance()
-        signer = {
+        signers: dict[str, Callable[[], Signer]] = {
             "basic": lambda: BasicSigner(KEY, SECRET),
             "query": lambda: QueryKeySigner({"consumer_key": KEY, "consumer_secret": SECRET}),
             "oauth": lambda: OAuth1Signer(KEY, SECRET, clock=clock, chance=chance),
             "wrong": lambda: BasicSigner(KEY, "cs_wrong"),
-        }[auth]()
+        }
         client = HttpClient(
             session=session,
             base_url=bench.base,
-            signer=signer,
+            signer=signers[auth](),
             clock=clock,
             chance=chance,
             limits=limits or Limits(interval_default_seconds=0),
             listener=QuietListener(),
             secrets=[SECRET],
         )
-        yield Front(bench, WooCommerceStore(client, **store), clock)
+        yield Front(bench, WooCommerceStore(client, **options), clock)

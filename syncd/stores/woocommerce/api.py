@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from syncd.core.quantity import Instant
+from syncd.core.quantity import NEVER, Instant
 from syncd.errors import MisconfiguredError, NotFound, RefusedError, StoreFault, SyncdError
 from syncd.transport import Answer, HttpClient
 from syncd.transport.signing import encode_query
@@ -54,11 +54,11 @@ class Api:
         answer = await self.read(route, query)
         return answer, answer.json(Rows)
 
-    async def write(self, method: str, route: str, body: Any) -> Answer:
-        """Change something: sent at most once."""
+    async def write(self, method: str, route: str, body: Any, *, not_after: Instant = NEVER) -> Answer:
+        """Change something: sent at most once, and not after `not_after`."""
         path, named = self._place(route)
         try:
-            return await self._client.write(method, path, msgspec.json.encode(body), named)
+            return await self._client.write(method, path, msgspec.json.encode(body), named, not_after=not_after)
         except (MisconfiguredError, NotFound) as error:
             raise _with_remedy(error) from None
 

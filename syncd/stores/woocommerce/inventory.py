@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from syncd.core.quantity import SECOND
+from syncd.core.quantity import NEVER, SECOND, Instant
 from syncd.errors import BugError
 from syncd.ports.store import InventoryTraits, LevelPage, LevelWrite, Listing, ListingPage, WriteOutcome
 from syncd.stores.woocommerce.api import PER_PAGE_MAX, Api
@@ -48,18 +48,19 @@ class WooCommerceInventory:
     async def levels(self, items: Sequence[str]) -> LevelPage:
         """One request for all products; one for variations whose SKUs are known, or one per parent.
 
-        An item that doesn't count its stock (any more) has level None; one that is gone is absent.
+        An item that doesn't count its stock (any more) has level None; one that is gone, or is none of this shop's, is absent.
         """
         _check_size(items)
-        return await LevelReader(self._api, self._skus).read([read_item(item) for item in items])
+        return await LevelReader(self._api, self._skus).read([item for name in items if (item := read_item(name))])
 
-    async def write(self, writes: Sequence[LevelWrite]) -> tuple[WriteOutcome, ...]:
-        """One request for all products, and one per parent for variations; each sent once, one after the other.
+    async def write(self, writes: Sequence[LevelWrite], *, not_after: Instant = NEVER) -> tuple[WriteOutcome, ...]:
+        """One request for all products, and one per parent for variations; each sent once, one after the other,
+        and none after `not_after`.
 
         Where an earlier request was sent, a later one that surely wasn't ends as REFUSED, its reason beginning "not sent".
         """
         _check_size(writes)
-        return await LevelWriter(self._api).write(writes)
+        return await LevelWriter(self._api, not_after).write(writes)
 
     def _remember(self, listings: Iterable[Listing]) -> None:
         """Where to find variations. A SKU with a comma can't be asked for: the shop would take it for two."""

@@ -7,16 +7,17 @@ level: adding the variations' levels up would count it several times.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from syncd.core.quantity import Quantity, parse
-from syncd.errors import BugError
 from syncd.stores.woocommerce.wire import BatchRow, Product
 
 PARENT = "parent"
+_NAME = re.compile(r"p:([1-9][0-9]{0,18})|v:([1-9][0-9]{0,18})/([1-9][0-9]{0,18})")
 _PRODUCT = msgspec.json.Decoder(Product)
 
 
@@ -37,18 +38,13 @@ class Item(NamedTuple):
         return self.variation or self.product
 
 
-def read_item(name: str) -> Item:
-    """The item of that name. Raises BugError for a name that isn't one."""
-    kind, _, numbers = name.partition(":")
-    product, _, variation = numbers.partition("/")
-    try:
-        if kind == "p":
-            return Item(int(numbers))
-        if kind == "v":
-            return Item(int(product), int(variation))
-    except ValueError:
-        pass
-    raise BugError(f"no stock item of WooCommerce: {name!r}")
+def read_item(name: str) -> Item | None:
+    """The item of that name; None for a name that no item of WooCommerce has."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return None
+    product, parent, variation = found.groups()
+    return Item(int(product)) if product else Item(int(parent), int(variation))
 
 
 def item_of(row: Product, parent: int = 0) -> Item | None:

@@ -149,7 +149,7 @@ class WooCommerceOrders:
             if skip is None:
                 skip = await find_place(fetch, last)
             window = await read_window(fetch, last, skip, wanted)
-            self._remember(status, window)
+            self._remember(status, last, window)
             part = self._part([window.answer], list(window.rows), full=False)
             known = [number for number in window.ids if number is not None]
             return _Part(part.answers, part.rows, part.orders, known[-1] if window.full and known else None)
@@ -177,12 +177,14 @@ class WooCommerceOrders:
         stamps = [order.modified for order in orders if order.modified is not None]
         return _Part(answers, rows, orders, max(stamps, default=0) if full else None)
 
-    def _remember(self, status: str, window: Window) -> None:
+    def _remember(self, status: str, after: int, window: Window) -> None:
+        """Where this window ended, and where it began: its reader may come again from either."""
         known = [number for number in window.ids if number is not None]
         if known:
-            while len(self._places) >= PLACES_MAX:
-                del self._places[next(iter(self._places))]
+            self._places[status, after] = max(0, window.skip - len(window.ids))
             self._places[status, known[-1]] = window.skip
+            while len(self._places) > PLACES_MAX:
+                del self._places[next(iter(self._places))]
 
 
 def _by_id(skip: int, rows: int) -> list[tuple[str, str]]:

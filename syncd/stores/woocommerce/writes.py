@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from syncd.core.quantity import UNIT, is_whole
+from syncd.core.quantity import UNIT, Instant, is_whole
 from syncd.errors import MisconfiguredError, OutcomeUnknown, RefusedError, TransientError
 from syncd.ports.store import LevelWrite, WriteOutcome, WriteResult
 from syncd.stores.woocommerce.api import Api
@@ -20,6 +20,8 @@ from syncd.stores.woocommerce.items import Item, level_shown, read_item
 from syncd.stores.woocommerce.levels import PRODUCTS
 from syncd.stores.woocommerce.wire import BatchRow
 
+NOT_SENT = "not sent"  # how the reason of a write begins that was left out after others had gone
+REASON_CHARACTERS_MAX = 300  # it goes to the ledger and to people
 _ROW = msgspec.json.Decoder(BatchRow)
 
 
@@ -30,21 +32,27 @@ class _RawBatch(msgspec.Struct):
 class LevelWriter:
     """Sends some writes, one request after another, and gathers how each ended."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, not_after: Instant) -> None:
         self._api = api
+        self._not_after = not_after
         self._outcomes: dict[str, WriteOutcome] = {}
         self._sent = False
+        self._stopped = ""  # why nothing more is sent
 
     async def write(self, writes: Sequence[LevelWrite]) -> tuple[WriteOutcome, ...]:
         """One outcome per write, in order. Raises only while surely nothing was written."""
         for route, batch in self._batches(writes).items():
-            try:
-                await self._send(route, batch)
-            except (TransientError, MisconfiguredError) as error:
-                if not self._sent:
-                    raise
-                for write in batch.values():  # others were sent already: these weren't
-                    self._end(write, WriteResult.REFUSED, f"not sent: {error}")
+            if not self._stopped:
+                try:
+                    await self._send(route, batch)
+                except (TransientError, MisconfiguredError) as error:
+                    if not self._sent:
+                        raise
+                    self._stopped = str(error)  # others were sent already: no error may hide how those ended
+            if self._stopped:
+                for write in batch.values():
+                    if write.key not in self._outcomes:
+                        self._end(write, WriteResult.REFUSED, f"{NOT_SENT}: {self._stopped}")
         return tuple(self._outcomes[write.key] for write in writes)
 
     def _batches(self, writes: Sequence[LevelWrite]) -> dict[str, dict[int, LevelWrite]]:
@@ -55,8 +63,9 @@ class LevelWriter:
                 self._end(write, WriteResult.REFUSED, "WooCommerce sets levels, it can't add to them")
             elif not is_whole(write.level):
                 self._end(write, WriteResult.REFUSED, "WooCommerce counts whole units")
+            elif (item := read_item(write.item)) is None:
+                self._end(write, WriteResult.REFUSED, f"{write.item!r} is no stock item of a WooCommerce shop")
             else:
-                item = read_item(write.item)
                 batches.setdefault(_route(item), {})[item.own_id] = write
         return batches
 
@@ -64,10 +73,11 @@ class LevelWriter:
         """Send one batch. Raises as HttpClient.write does, where surely nothing of it was written."""
         body = {"update": [{"id": number, "stock_quantity": _whole(write)} for number, write in batch.items()]}
         try:
-            answer = await self._api.write("POST", route, body)
+            answer = await self._api.write("POST", route, body, not_after=self._not_after)
             rows = answer.json(_RawBatch).update
         except OutcomeUnknown as error:
             self._sent = True
+            self._stopped = "the request before had no clear end"
             for write in batch.values():
                 self._end(write, WriteResult.UNKNOWN, str(error))
             return
@@ -108,7 +118,7 @@ class LevelWriter:
                 self._outcomes[write.key] = WriteOutcome(write.key, WriteResult.UNKNOWN, reason, level)
 
     def _end(self, write: LevelWrite, result: WriteResult, reason: str) -> None:
-        self._outcomes[write.key] = WriteOutcome(write.key, result, reason)
+        self._outcomes[write.key] = WriteOutcome(write.key, result, reason[:REASON_CHARACTERS_MAX])
 
 
 def _route(item: Item) -> str:
