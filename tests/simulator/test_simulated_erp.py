@@ -116,6 +116,21 @@ async def test_a_restore_forgets_the_newest_entries_and_keys_are_free_again(hand
     assert hand.erp.book.levels() == {("A", ""): Decimal(5)}
 
 
+async def test_a_late_posting_arrives_by_itself_and_never_after_the_server_has_gone(hand):
+    await hand.post("/_sim/products", {"products": [{"sku": "A", "stock": 10}]})
+    hand.erp.faults.turn({"late_rate": 1, "late_seconds": 0})
+    with pytest.raises(aiohttp.ClientError):
+        await hand.sell("k1")
+    for _ in range(1_000):
+        if "k1" in (await hand.get("/_sim/truth"))["moves"]:
+            break
+    assert not hand.erp.late
+    hand.erp.faults.turn({"late_seconds": 3600})
+    with pytest.raises(aiohttp.ClientError):
+        await hand.sell("k2")
+    assert len(hand.erp.late) == 1
+
+
 def test_the_same_seed_strikes_the_same_postings():
     def strikes(seed: int) -> list[str]:
         faults = Faults(error_before_rate=0.2, late_rate=0.3, faults_left=20)

@@ -36,7 +36,7 @@ class SimulatedErp:
         self.chance = chance
         self.token = token
         self.page_max = page_max
-        self.late: set[asyncio.TimerHandle] = set()
+        self.late: dict[asyncio.TimerHandle, list[dict[str, Any]]] = {}  # requests on their way, with their moves
 
     def app(self) -> web.Application:
         """A new application; it may be made again after a crash of the server, the book stays."""
@@ -113,12 +113,17 @@ class SimulatedErp:
         return [self.book.post(move, self.faults.refused_skus) for move in moves]
 
     def _apply_later(self, moves: list[dict[str, Any]]) -> None:
-        def apply() -> None:
-            self.late.discard(timer)
-            self._apply(moves)
+        def arrive() -> None:
+            self._apply(self.late.pop(timer))
 
-        timer = asyncio.get_running_loop().call_later(self.faults.late_seconds, apply)
-        self.late.add(timer)
+        timer: asyncio.TimerHandle = asyncio.get_running_loop().call_later(self.faults.late_seconds, arrive)
+        self.late[timer] = moves
+
+    def apply_late_ones(self) -> None:
+        """Let the requests that are on their way arrive now."""
+        for timer in list(self.late):
+            timer.cancel()
+            self._apply(self.late.pop(timer))
 
     async def _forget_late(self, _app: web.Application) -> None:
         for timer in self.late:
