@@ -271,6 +271,36 @@ async def test_the_catalog_is_filtered_paged_and_cut_to_fields(bench):
     assert [variant["sku"] for variant in with_variants[0]["variants"]] == ["P-1", "P-2"]
 
 
+async def test_the_catalog_goes_on_after_an_id_and_sorts_both_ways(bench):
+    for bounds, skus in (
+        ({"id:greater": 111}, ["P", "N"]),
+        ({"id:min": 112, "id:max": 112}, ["P"]),
+        ({"id:less": 112}, ["A"]),
+        ({"sort": "sku", "direction": "desc"}, ["P", "N", "A"]),
+    ):
+        assert [row["sku"] for row in (await bench.get("/v3/catalog/products", **bounds)).json["data"]] == skus
+
+
+async def test_a_product_tracked_as_a_whole_has_one_row_or_one_for_each_variant(bench):
+    variants = [{"sku": "Q-1"}, {"sku": "Q-2"}]
+    bench.shop.add_products([{"sku": "Q", "track": "product", "stock": 4, "variants": variants}])
+    rows = (await bench.get("/v3/inventory/items", **{"product_id:in": 114})).json["data"]
+    assert [row["identity"] for row in rows] == [{"sku": "Q", "product_id": 114}]
+    bench.shop.settings.switches.product_rows = "variants"
+    rows = (await bench.get("/v3/inventory/items", **{"product_id:in": 114})).json["data"]
+    assert [(row["identity"]["sku"], row["locations"][0]["available_to_sell"]) for row in rows] == [
+        ("Q-1", 4),
+        ("Q-2", 4),
+    ]
+
+
+async def test_a_level_that_was_never_set_shows_as_0_or_as_null(bench):
+    assert await bench.level("P-2") == 0
+    bench.shop.settings.switches.unset_level = "null"
+    row = (await bench.get("/v3/inventory/locations/1/items", **{"sku:in": "P-2"})).json["data"][0]
+    assert (row["available_to_sell"], row["total_inventory_onhand"]) == (None, None)
+
+
 async def test_inventory_settings_are_read_and_written_per_channel(bench):
     store = (await bench.get("/v3/settings/inventory")).json["data"]
     assert store["update_stock_behavior"] == "order_placed"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from tests.simulator.bigcommerce_bench import WHOLE, Bench, open_bench
 from tests.simulator.bigcommerce_documents import Documents, faults, strange_fields
 
-READS: tuple[tuple[str, dict[str, object]], ...] = (
+READS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/v2/time", {}),
     ("/v2/store", {}),
     ("/v2/orders", {}),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -12,6 +13,8 @@ from syncd.simulator.bigcommerce.dates import iso_8601
 from syncd.simulator.bigcommerce.products import DEFAULT_LOCATION, ItemKey, Product, Variant
 from syncd.simulator.bigcommerce.shop import Shop
 from syncd.simulator.bigcommerce.stockroom import Counter
+
+_ID_BOUNDS: Final = ("id:min", "id:max", "id:greater", "id:less")
 
 
 class CatalogApi:
@@ -26,18 +29,19 @@ class CatalogApi:
         return [web.get("/v3/catalog/products", self.products), web.get("/v3/catalog/variants", self.variants)]
 
     async def products(self, request: web.Request) -> web.Response:
-        """Products, by id."""
+        """Products, by id unless sorted otherwise."""
         query = request.query
         page, limit = page_of(query)
         if limit > PAGE_MAX:
             return v3_error(413, f"The limit may not be above {PAGE_MAX}.")
         skus = listed(query, "sku:in") or listed(query, "sku")
         ids = numbers(query, "id:in") or numbers(query, "id")
-        after = max(numbers(query, "id:greater") or {0})
+        low, high = _bounds(query)
         whole = "variants" in (listed(query, "include") or [])
         rows = []
-        for product in self._shop.catalog.products.values():
-            if product.id > after and (ids is None or product.id in ids) and (skus is None or product.sku in skus):
+        for product in _sorted(self._shop.catalog.products.values(), query):
+            wanted = low <= product.id <= high and (ids is None or product.id in ids)
+            if wanted and (skus is None or product.sku in skus):
                 row = self._show_product(product)
                 if whole:
                     row["variants"] = [self._show_variant(product, variant) for variant in product.variants]
@@ -105,6 +109,24 @@ class CatalogApi:
             if product.simple
             else [{"id": variant.id, "option_id": product.id, "option_display_name": "Kind", "label": variant.label}],
         }
+
+
+def _bounds(query: Mapping[str, str]) -> tuple[float, float]:
+    """The lowest and the highest id of id:min, id:greater, id:max and id:less."""
+    given = {name: min(found) for name in _ID_BOUNDS if (found := numbers(query, name))}
+    low = max(given.get("id:min", 0), given.get("id:greater", -1) + 1)
+    return low, min(given.get("id:max", math.inf), given.get("id:less", math.inf) - 1)
+
+
+def _sorted(products: Iterable[Product], query: Mapping[str, str]) -> list[Product]:
+    keys: dict[str, Callable[[Product], Any]] = {
+        "name": lambda product: product.name,
+        "sku": lambda product: product.sku,
+        "price": lambda product: product.price,
+        "date_modified": lambda product: product.modified_seconds,
+    }
+    key = keys.get(query.get("sort", ""), lambda product: product.id)
+    return sorted(products, key=key, reverse=query.get("direction") == "desc")
 
 
 def _chosen(row: dict[str, Any], query: Mapping[str, str], always: set[str] | None = None) -> dict[str, Any]:

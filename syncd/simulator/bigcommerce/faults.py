@@ -52,6 +52,8 @@ class Faults(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Stock adjustments are accepted at once and applied so much later."""
     late_orders_seconds: Range = (0.0, 0.0)
     """A new order is invisible for so long, and then appears with its old stamps."""
+    stale_orders_seconds: float = 0.0
+    """Orders are read as they were so long ago, as far back as the dial was on: a change appears late, with its stamp."""
     torn_orders: Probability = 0.0
     torn_seconds: Range = (5.0, 5.0)
     torn_as: Literal["no_lines", "incomplete", "both"] = "both"

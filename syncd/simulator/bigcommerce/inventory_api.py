@@ -52,11 +52,13 @@ class InventoryApi:
     # --- reading ------------------------------------------------------------------------------------------------
 
     def shown_level(self, counter: Counter) -> int:
-        """On hand as a read shows it: perhaps as it was some seconds ago; null stock shows as 0."""
+        """On hand as a read shows it: perhaps as it was some seconds ago."""
+        return self._read(counter) or 0
+
+    def _read(self, counter: Counter) -> int | None:
         now_us = self._shop.now()
         stale_us = round(self._shop.faults.stale_seconds * SECOND_US)
-        level = counter.level_at(now_us - stale_us) if stale_us else counter.level
-        return level or 0
+        return counter.level_at(now_us - stale_us) if stale_us else counter.level
 
     async def items(self, request: web.Request) -> web.Response:
         """All items with their locations."""
@@ -133,7 +135,10 @@ class InventoryApi:
             if product_ids is not None and product.id not in product_ids:
                 continue
             entries: list[tuple[ItemKey, str, int | None]] = []
-            if product.tracking == "product":
+            by_variant = self._shop.settings.switches.product_rows == "variants"
+            if product.tracking == "product" and by_variant:
+                entries = [(("product", product.id), variant.sku, variant.id) for variant in product.variants]
+            elif product.tracking == "product":
                 entries = [(("product", product.id), product.sku, product.variants[0].id if product.simple else None)]
             elif product.tracking == "variant":
                 entries = [(("variant", variant.id), variant.sku, variant.id) for variant in product.variants]
@@ -146,11 +151,12 @@ class InventoryApi:
         return found
 
     def _show_level(self, counter: Counter) -> dict[str, Any]:
-        level = self.shown_level(counter)
-        available = max(0, level - counter.safety_stock)
+        level = self._read(counter)
+        available = max(0, (level or 0) - counter.safety_stock)
+        unset = level is None and self._shop.settings.switches.unset_level == "null"
         return {
-            "available_to_sell": available,
-            "total_inventory_onhand": level,
+            "available_to_sell": None if unset else available,
+            "total_inventory_onhand": None if unset else level or 0,
             "settings": {
                 "safety_stock": counter.safety_stock,
                 "is_in_stock": available > 0,

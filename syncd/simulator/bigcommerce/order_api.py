@@ -29,15 +29,15 @@ class Rendering:
         self._kept: OrderedDict[tuple[int, str, int], tuple[int, msgspec.Raw]] = OrderedDict()
 
     def show(self, order: Order, store: str, consignments: str) -> msgspec.Raw:
-        """An order as the vendor shows it at this moment."""
+        """An order as `Shop.seen` gave it; stale and torn ones, which are copies, aren't kept."""
         lines_max = self._shop.settings.switches.include_lines_max
-        shown = self._shop.snapshot(order)
         key = (order.id, consignments, lines_max)
         kept = self._kept.get(key)
-        if kept and kept[0] == order.version and shown is order:
+        whole = self._shop.book.get(order.id) is order
+        if kept and kept[0] == order.version and whole:
             return kept[1]
-        raw = msgspec.Raw(msgspec.json.encode(show_order(shown, store, consignments=consignments, lines_max=lines_max)))
-        if shown is order:
+        raw = msgspec.Raw(msgspec.json.encode(show_order(order, store, consignments=consignments, lines_max=lines_max)))
+        if whole:
             self._kept[key] = (order.version, raw)
             if len(self._kept) > RENDERED_MAX:
                 self._kept.popitem(last=False)
@@ -79,9 +79,7 @@ class OrderApi:
     def found(self, request: web.Request) -> Order | None:
         """The order of a path as it shows at this moment, if it shows."""
         order = self._shop.book.get(int(request.match_info["order"]))
-        if order is None or order.visible_from_us > self._shop.now():
-            return None
-        return self._shop.snapshot(order)
+        return None if order is None else self._shop.seen(order)
 
     async def list(self, request: web.Request) -> web.Response:
         """A page of orders; 204 when it is empty."""
@@ -95,7 +93,7 @@ class OrderApi:
         except BadFilter as bad:
             return v2_error(400, str(bad))
         ties = shop.chance if shop.happens(shop.faults.shuffled_ties) else None
-        found = filters.select(shop.book, shop.now(), ties)
+        found = filters.select(shop, ties)
         whole, store = consignments_of(request.query), request.match_info["store"]
         rows = [self._rendering.show(order, store, whole) for order in islice(found, (page - 1) * limit, page * limit)]
         self._move_one()
@@ -115,15 +113,14 @@ class OrderApi:
             filters = Filters(request.query, self._shop.settings.switches)
         except BadFilter as bad:
             return v2_error(400, str(bad))
-        found = filters.select(self._shop.book, self._shop.now())
-        tally = Tally(self._shop.snapshot(order).status_id for order in found)
+        tally = Tally(order.status_id for order in filters.select(self._shop))
         rows = [{**row, "count": tally[number], "sort_order": number} for number, row in enumerate(_statuses())]
         return answer({"statuses": rows, "count": tally.total()})
 
     async def one(self, request: web.Request) -> web.Response:
         """An order by its id; archived ones too."""
-        order = self._shop.book.get(int(request.match_info["order"]))
-        if order is None or order.visible_from_us > self._shop.now():
+        order = self.found(request)
+        if order is None:
             return v2_missing()
         return answer(self._rendering.show(order, request.match_info["store"], consignments_of(request.query)))
 

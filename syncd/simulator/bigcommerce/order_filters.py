@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from random import Random
 from typing import Any, Final
@@ -11,6 +11,7 @@ from syncd.simulator.bigcommerce.book import OrderBook
 from syncd.simulator.bigcommerce.dates import parse_moment
 from syncd.simulator.bigcommerce.orders import Order
 from syncd.simulator.bigcommerce.settings import Switches
+from syncd.simulator.bigcommerce.shop import Shop
 
 _NUMBERS: Final = ("min_id", "max_id", "status_id", "channel_id", "customer_id")
 _DATES: Final = ("min_date_modified", "max_date_modified", "min_date_created", "max_date_created")
@@ -63,34 +64,40 @@ class Filters:
                 if name in self._numbers:
                     self._numbers[name] += 1
 
-    def select(self, book: OrderBook, now_us: int, ties: Random | None = None) -> Iterator[Order]:
+    def select(self, shop: Shop, ties: Random | None = None) -> Iterator[Order]:
         """The orders that a list shows, sorted; with `ties` equal rows come in random order. Lazy, so a page is cheap."""
+        rest: set[str] = self._numbers.keys() | self._texts.keys()
+        if shop.faults.stale_orders_seconds > 0:
+            old = (seen for order in shop.book if (seen := shop.seen(order)) is not None)
+            shown = self._sorted(order for order in old if self._matches(order))
+        else:
+            rest -= self._answered()
+            plain = not rest and self._archived == "hidden"
+            everything = (seen for order in self._found(shop.book) if (seen := shop.seen(order)) is not None)
+            shown = (order for order in everything if (not order.archived if plain else self._matches(order)))
+        return shown if ties is None else _shuffle(shown, _SORTS[self.sort], ties)
+
+    def _found(self, book: OrderBook) -> Iterator[Order]:
+        """The orders of the book, sorted, within the bounds that its own sorting answers."""
         wanted = self._numbers
         low, high = wanted.get("min_date_modified"), wanted.get("max_date_modified")
         by_stamp = low is not None or high is not None
         if self.sort == "date_modified":
-            found = book.by_modified(low, high, descending=self.descending)
-        elif self.sort == "id" and not by_stamp:
-            found = book.by_id(wanted.get("min_id"), wanted.get("max_id"), descending=self.descending)
-        else:
-            some = book.by_modified(low, high, descending=False) if by_stamp else iter(book)
-            key = _SORTS[self.sort]
-            found = iter(sorted(some, key=lambda order: (key(order), order.id), reverse=self.descending))
-        rest = self._beyond_index(by_stamp=by_stamp)
-        if rest or self._texts or self._archived != "hidden":
-            shown = (order for order in found if order.visible_from_us <= now_us and self._matches(order))
-        else:
-            shown = (order for order in found if order.visible_from_us <= now_us and not order.archived)
-        return shown if ties is None else _shuffle(shown, _SORTS[self.sort], ties)
+            return book.by_modified(low, high, descending=self.descending)
+        if self.sort == "id" and not by_stamp:
+            return book.by_id(wanted.get("min_id"), wanted.get("max_id"), descending=self.descending)
+        return self._sorted(book.by_modified(low, high, descending=False))
 
-    def _beyond_index(self, *, by_stamp: bool) -> set[str]:
-        """The filters that the book's own sorting hasn't answered already."""
-        answered: set[str] = set()
-        if self.sort == "date_modified" or by_stamp:
-            answered = {"min_date_modified", "max_date_modified"}
-        elif self.sort == "id":
-            answered = {"min_id", "max_id"}
-        return self._numbers.keys() - answered
+    def _sorted(self, some: Iterable[Order]) -> Iterator[Order]:
+        key = _SORTS[self.sort]
+        return iter(sorted(some, key=lambda order: (key(order), order.id), reverse=self.descending))
+
+    def _answered(self) -> set[str]:
+        """The filters that `_found` has answered already."""
+        stamps = {"min_date_modified", "max_date_modified"}
+        if self.sort == "date_modified" or stamps & self._numbers.keys():
+            return stamps
+        return {"min_id", "max_id"} if self.sort == "id" else set()
 
     def _matches(self, order: Order) -> bool:
         if order.archived and self._archived == "hidden":

@@ -211,7 +211,7 @@ class OrderWrites:
 
     def _shown(self, request: web.Request, order: Order, status: int) -> web.Response:
         whole = consignments_of(request.query)
-        shown = show_order(self._shop.snapshot(order), request.match_info["store"], consignments=whole)
+        shown = show_order(order, request.match_info["store"], consignments=whole)
         return answer(shown, status)
 
     def _out_of_stock(self, short: OutOfStock) -> web.Response:

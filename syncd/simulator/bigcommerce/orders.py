@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -116,11 +116,30 @@ class Order:
     torn_until_us: int = 0
     version: int = 0
     """Counts changes, also those that date_modified doesn't tell; `Shop.touch` does it."""
+    states: list[tuple[int, Order]] = field(default_factory=list)
+    """Copies of earlier states with the times they began, while reads of orders are stale."""
 
     @property
     def manual(self) -> bool:
         """Made in the control panel: the settings without a channel rule it."""
         return self.source == "manual"
+
+    def remember(self, now_us: int, kept_us: int) -> None:
+        """Keep a copy of this state for stale reads, and those copies that a read may still see."""
+        lines = [replace(line) for line in self.lines]
+        copy = replace(self, lines=lines, shipments=list(self.shipments), states=[])
+        while len(self.states) > 1 and self.states[1][0] <= now_us - kept_us:
+            del self.states[0]
+        self.states.append((now_us, copy))
+
+    def state_at(self, at_us: int) -> Order | None:
+        """The order as it was; None if it wasn't there. As far back as copies were kept."""
+        if not self.states:
+            return self
+        found = [state for began_us, state in self.states if began_us <= at_us]
+        if found:
+            return found[-1]
+        return None if self.states[0][0] == self.created_us else self.states[0][1]
 
     def line(self, number: int) -> Line:
         """One line. Raises KeyError."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from syncd.simulator.bigcommerce import orders
+from syncd.simulator.bigcommerce.dates import SECOND_US
 from syncd.simulator.bigcommerce.orders import Line, Order
 from syncd.simulator.bigcommerce.premises import Premises
 from syncd.simulator.bigcommerce.refusals import NoSuch, NotPossible, OutOfStock
@@ -89,6 +91,7 @@ class Sales(Premises):
             order.torn_until_us = order.visible_from_us + self.draw_us(self.faults.torn_seconds)
         self.book.add(order)
         self.takings.entered(order, status_id, now_us)
+        self._remember(order)
         return order
 
     def order(self, number: int | str) -> Order:
@@ -103,6 +106,26 @@ class Sales(Premises):
         order.version += 1
         if not (may_be_silent and self.happens(self.faults.silent_edits)):
             self.book.restamp(order, self.stamp())
+        self._remember(order)
+
+    def _remember(self, order: Order) -> None:
+        if self.faults.stale_orders_seconds > 0:
+            order.remember(self.clock.now(), self._stale_us())
+
+    def _stale_us(self) -> int:
+        return round(self.faults.stale_orders_seconds * SECOND_US)
+
+    def seen(self, order: Order) -> Order | None:
+        """An order as a reader sees it now: late, stale or torn, where a dial says so. None: not there yet."""
+        now_us = self.clock.now()
+        if now_us < order.visible_from_us:
+            return None
+        shown = order.state_at(now_us - self._stale_us()) if self.faults.stale_orders_seconds > 0 else order
+        if shown is None or now_us >= order.torn_until_us:
+            return shown
+        lines = [] if self.faults.torn_as != "incomplete" else shown.lines
+        status_id = orders.INCOMPLETE if self.faults.torn_as != "no_lines" else shown.status_id
+        return replace(shown, lines=lines, status_id=status_id)
 
     def set_status(self, order: Order, status_id: int, *, by_refund_api: bool = False) -> None:
         """Write a status, with what that does to stock. Entering a status again does nothing."""

@@ -64,6 +64,10 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What inventory_level in the catalog means."""
     negative_levels: bool = False
     """Counters may fall below 0; else they stop there, and the rest is counted as oversold."""
+    product_rows: Literal["product", "variants"] = "product"
+    """A product with variants that is tracked by product has one inventory row, or one for each variant."""
+    unset_level: Literal["zero", "null"] = "zero"
+    """How the inventory API shows a level that was never set."""
     batch_all_or_nothing: bool = True
     """One bad item refuses the whole adjustment; else the good ones are applied though the answer is 422."""
     contention_fails_both: bool = True

@@ -7,7 +7,6 @@ This is the ground truth. The vendor's HTTP surface reads and writes it; tests a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -152,14 +151,6 @@ class Shop(Sales):
                 raise NoSuch(f"no line {line_id} in order {order.id}")
             wanted[line_id] = wanted.get(line_id, 0) + int(line["quantity"])
         return wanted
-
-    def snapshot(self, order: Order) -> Order:
-        """An order as the API shows it at this moment: torn, if it is."""
-        if self.clock.now() >= order.torn_until_us:
-            return order
-        lines = [] if self.faults.torn_as != "incomplete" else order.lines
-        status_id = orders.INCOMPLETE if self.faults.torn_as != "no_lines" else order.status_id
-        return replace(order, lines=lines, status_id=status_id)
 
     def truth(self) -> dict[str, Any]:
         """What really happened; the shape is GET /_sim/truth (less the number of requests).
