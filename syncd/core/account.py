@@ -91,6 +91,8 @@ class Book(msgspec.Struct, frozen=True):
 
 def account(order: Order, before: Sequence[Account], book: Book, *, phase_before: Phase | None) -> Accounts:
     """The accounts after reading `order`, given all its accounts `before` and its phase then (None: first seen)."""
+    if order.phase is Phase.GONE and phase_before in (Phase.COMPLETED, Phase.REFUNDED):
+        return Accounts((), (), ())  # it was over; that its record was deleted brings nothing back
     by_line: dict[str, list[Account]] = {}
     for row in before:
         by_line.setdefault(row.line, []).append(row)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Connection, and_, exists, or_, select, update
+from sqlalchemy import Connection, and_, exists, func, or_, select, update
 
-from syncd.core.moves import CONFIRMED, INTENDED, REFUSED, SENT, VOID, LiveMove, NewMove, move_key
+from syncd.core.moves import CONFIRMED, INTENDED, SENT, VOID, LiveMove, NewMove, move_key
 from syncd.core.quantity import Instant, Quantity
 from syncd.ledger.rows import Rows
-from syncd.ledger.schema import move
+from syncd.ledger.schema import line, move
 
 _WRITE = Rows(
     move,
@@ -152,17 +152,36 @@ def mark_sent(connection: Connection, tenant: str, due: Sequence[DueMove], now: 
         )
 
 
-def confirmed_since(
-    connection: Connection, tenant: str, since: Instant, after: int, limit: int
-) -> list[tuple[int, DueMove]]:
-    """Moves confirmed since `since`, by their sequence: asked for again when the ERP's book was restored."""
-    query = (
-        select(move.c.seq, *_DUE)
-        .where(move.c.tenant == tenant, move.c.state == CONFIRMED, move.c.confirmed_at >= since, move.c.seq > after)
-        .order_by(move.c.seq)
-        .limit(limit)
-    )
-    return [(row[0], DueMove(*row[1:])) for row in connection.execute(query)]
+def doubt_sent(connection: Connection, tenant: str) -> None:
+    """A process ended while these were under way: they are asked for before anything else."""
+    connection.execute(update(move).where(move.c.tenant == tenant, move.c.state == SENT).values(doubt=1, retry_at=0))
+
+
+def doubt_recent(connection: Connection, tenant: str, since: Instant) -> int:
+    """The ERP's book was replaced or restored: moves confirmed since `since` are asked for again, absent ones posted again.
+
+    Until then they count as untold. Returns how many.
+    """
+    recent = (move.c.tenant == tenant, move.c.state == CONFIRMED, move.c.confirmed_at >= since)
+    query = select(move.c.store, move.c.order, move.c.line, move.c.part, func.sum(move.c.change)).where(*recent)
+    sums = connection.execute(query.group_by(move.c.store, move.c.order, move.c.line, move.c.part)).all()
+    for store, order, name, part, change in sums:
+        connection.execute(
+            update(line)
+            .where(
+                line.c.tenant == tenant,
+                line.c.store == store,
+                line.c.order == order,
+                line.c.line == name,
+                line.c.part == part,
+            )
+            .values(confirmed=line.c.confirmed + change, open=1)
+        )
+    return connection.execute(
+        update(move)
+        .where(*recent)
+        .values(state=SENT, doubt=1, retry_at=0, dead_at=0, reason="asked again: the ERP's book was restored")
+    ).rowcount
 
 
 def sku_in_doubt(connection: Connection, tenant: str, skus: Sequence[str]) -> frozenset[str]:
@@ -173,6 +192,3 @@ def sku_in_doubt(connection: Connection, tenant: str, skus: Sequence[str]) -> fr
         .distinct()
     )
     return frozenset(connection.execute(query).scalars())
-
-
-__all__ = ["REFUSED", "DueMove"]

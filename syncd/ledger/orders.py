@@ -171,6 +171,23 @@ def confirm_units(
     )
 
 
+def set_account_state(
+    connection: Connection, tenant: str, store: str, order: str, line_id: str, part: int, *, state: str
+) -> None:
+    """Counted, quarantined or ignored: whether moves are planned for the account."""
+    connection.execute(
+        update(line)
+        .where(
+            line.c.tenant == tenant,
+            line.c.store == store,
+            line.c.order == order,
+            line.c.line == line_id,
+            line.c.part == part,
+        )
+        .values(state=state, open=1)
+    )
+
+
 def count_orders(connection: Connection, tenant: str, store: str) -> int:
     """How many orders of the store the ledger has."""
     query = select(func.count()).where(orders.c.tenant == tenant, orders.c.store == store)

@@ -84,6 +84,9 @@ LEVEL_WRITTEN = Event("level.written", "info", "A store has taken a new level fo
 LEVEL_REFUSED = Event("level.refused", "warning", "A store refused a new level for a stock item.")
 LEVEL_DOUBT = Event("level.doubt", "warning", "A level was sent and its outcome is unknown; the next readings tell.")
 
+STORE_WARNED = Event("store.warned", "warning", "A setting of a store makes exactness harder; the reason says which.")
+ITEM_REFUSED = Event("item.refused", "error", "A stock item cannot be kept in agreement; the store's others can.")
+
 DRIFT_FOUND = Event("drift.found", "warning", "Readings of a stock item contradict each other or the book.")
 DRIFT_EXPLAINED = Event("drift.explained", "info", "A drift has found its explanation, or was corrected.")
 

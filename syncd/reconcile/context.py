@@ -29,19 +29,22 @@ class Bell:
         """There may be something to do."""
         self._event.set()
 
-    async def wait(self, clock: Clock, wait_seconds: float) -> None:
-        """Return when rung, or after this long."""
-        with anyio.CancelScope() as scope:
+    async def wait(self, clock: Clock, wait_seconds: float) -> bool:
+        """Return when rung (True), or after this long (False)."""
+        if not self._event.is_set():
             async with anyio.create_task_group() as group:
-                group.start_soon(self._cancel_after, clock, wait_seconds, scope)
+
+                async def time_out() -> None:
+                    await clock.sleep(wait_seconds)
+                    group.cancel_scope.cancel()
+
+                group.start_soon(time_out)
                 await self._event.wait()
                 group.cancel_scope.cancel()
-        self._event = anyio.Event()
-
-    @staticmethod
-    async def _cancel_after(clock: Clock, wait_seconds: float, scope: anyio.CancelScope) -> None:
-        await clock.sleep(wait_seconds)
-        scope.cancel()
+        rung = self._event.is_set()
+        if rung:
+            self._event = anyio.Event()
+        return rung
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class TenantContext:
     payload_days: int = 90
     poster_bell: Bell = field(default_factory=Bell)
     watcher_bell: Bell = field(default_factory=Bell)
+    erp_watched: Instant = LONG_AGO  # soft: when the last reading of the ERP's levels began
     publish: Callable[[], None] = lambda: None  # rings every store's publisher
     stores: dict[str, StoreContext] = field(default_factory=dict)
 
@@ -117,7 +121,7 @@ class StoreContext:
     clock_ahead_us: int = 0
     clock_error_us: int = 1_000_000
     drained: Instant = LONG_AGO
-    checked_at: Instant = LONG_AGO
+    unknown_products: bool = False  # an order named a product that the catalogue doesn't know
     bell: Bell = field(default_factory=Bell)
 
     @property

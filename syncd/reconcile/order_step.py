@@ -18,7 +18,7 @@ from syncd.core.order import Order, Unreadable
 from syncd.core.policy import Baseline
 from syncd.core.quantity import LONG_AGO, Instant, Quantity, microseconds, seconds
 from syncd.errors import StoreFault
-from syncd.ledger import payloads, stores, tenants
+from syncd.ledger import levels, payloads, stores, tenants
 from syncd.ledger.lanes import Lane
 from syncd.ledger.stores import StoreRow
 from syncd.observability import events
@@ -60,6 +60,8 @@ class OrderStep:
         """One poll. Returns the seconds until the next is due."""
         context = self.context
         row = await context.tenant.ledger.read(self._row)
+        if row.state != stores.READY and not await context.tenant.ledger.read(self._erp_is_known):
+            return RETRY_SECONDS  # without the ERP's SKUs every line would look unknown
         if row.state == stores.READY:
             await self._poll(row)
             return min(RETRY_SECONDS, context.options.poll_seconds) if self.waiting else context.options.poll_seconds
@@ -71,6 +73,10 @@ class OrderStep:
         if row is None:
             raise StoreFault(f"store {self.context.store} has no row yet", operation="orders")
         return row
+
+    def _erp_is_known(self, connection: Connection) -> bool:
+        known = levels.read_erp(connection, self.context.tenant.tenant)
+        return known is not None and known[3] > 0
 
     # -- the two lanes
 
@@ -125,7 +131,7 @@ class OrderStep:
         waited: set[str] = set()
         for _ in range(PAGES_MAX):
             asked = state.request()
-            reading = await self._take_reading()
+            reading = await self.take_reading()
             page = await context.port.orders.changed(
                 ScanRequest(asked.since, asked.exclude, asked.page, traits.page_max)
             )
@@ -216,15 +222,17 @@ class OrderStep:
             context.tenant.poster_bell.ring()
         if taken.skus or taken.items:
             context.tenant.publish()
+        if taken.unknown_skus:
+            context.tenant.watcher_bell.ring()
         if taken.unknown_products:
-            context.checked_at = LONG_AGO  # the catalogue is read again at the next opportunity
+            context.unknown_products = True  # the catalogue is read again at the next opportunity
 
     def _remembers(self, entry: Order | Unreadable) -> bool:
         if isinstance(entry, Unreadable):
             return False
         return self.remembered.get(entry.order) == (entry.modified, entry.content)
 
-    async def _take_reading(self) -> int:
+    async def take_reading(self) -> int:
         """A reading number, taken when the request starts: later readings have higher ones."""
         if self.readings_left == 0:
             tenant = self.context.tenant.tenant

@@ -74,6 +74,7 @@ class Taken:
     skus: set[str] = field(default_factory=set)
     items: set[str] = field(default_factory=set)
     unknown_products: bool = False
+    unknown_skus: bool = False
     contents: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -188,7 +189,12 @@ class _Unit:
 
     def _waits(self, order: Order, before: Sequence[Account], outcome: Accounts) -> bool:
         """Whether this state may be torn and would give units back: then it is read again before it is believed."""
-        if order.modified <= self.page.unsettled_after or order.order in self.page.force:
+        if order.order in self.page.force:
+            return False
+        if outcome.problems and not self.facts.in_baseline:
+            self.taken.unknown_skus = True  # perhaps the ERP has the SKU since a moment: it is asked before we give up
+            return True
+        if order.modified <= self.page.unsettled_after:
             return False
         return bool(outcome.problems) or not lowers_only(before, outcome.changed)
 

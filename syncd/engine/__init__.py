@@ -1,0 +1,1 @@
+"""Who runs the steps: here, one process with one task per store and a few per tenant."""

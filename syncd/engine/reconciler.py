@@ -1,0 +1,120 @@
+"""One store's reconciler: its steps in one task, restarted with backoff when it fails, never taking another down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from syncd.core.quantity import seconds
+from syncd.engine.steps import Loop, Timer
+from syncd.errors import MisconfiguredError, TransientError
+from syncd.observability import events
+from syncd.reconcile.context import StoreContext
+from syncd.reconcile.inventory_step import InventoryStep
+from syncd.reconcile.order_step import OrderStep
+from syncd.reconcile.publish_step import PublishStep
+from syncd.reconcile.start_store import describe_store, start_store
+from syncd.reconcile.sweep_step import SweepStep
+
+DESCRIBE_SECONDS = 3_600.0  # how often settings and clock are read again
+RESTART_SECONDS = (1.0, 5.0, 15.0, 60.0, 300.0)
+MISCONFIGURED_SECONDS = 300.0  # somebody has to mend it; then it goes on by itself
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """A store at work, and what the status shows of it."""
+
+    context: StoreContext
+    loop: Loop | None = None
+    restarts: int = 0
+    stale: bool = False
+    trouble: str = ""
+    orders: OrderStep | None = field(default=None)
+
+    async def run(self) -> None:
+        """Until cancelled. Whatever goes wrong stays here."""
+        context = self.context
+        while True:
+            try:
+                await self._work()
+            except MisconfiguredError as error:
+                self.trouble = str(error)
+                event = events.STORE_IDENTITY_MISMATCH if "another shop" in self.trouble else events.STORE_FAILED
+                context.log.emit(event, reason=str(error), hint=error.hint, again_seconds=MISCONFIGURED_SECONDS)
+                await context.tenant.clock.sleep(MISCONFIGURED_SECONDS)
+            except TransientError as error:  # at the first contact; later ones end in the loop
+                wait = self._pause()
+                if self.trouble != str(error):
+                    context.log.emit(events.STORE_FAILED, reason=str(error), hint=error.hint, again_seconds=wait)
+                self.trouble = str(error)
+                await context.tenant.clock.sleep(wait)
+            except Exception as error:  # noqa: BLE001 - a bug here must not stop the other stores
+                wait = self._pause()
+                self.trouble = f"{type(error).__name__}: {error}"
+                context.log.bug(error)
+                context.log.emit(events.STORE_FAILED, reason=self.trouble, again_seconds=wait)
+                await context.tenant.clock.sleep(wait)
+
+    def _pause(self) -> float:
+        self.restarts += 1
+        base = RESTART_SECONDS[min(self.restarts, len(RESTART_SECONDS)) - 1]
+        return base * self.context.tenant.chance.uniform(0.5, 1.0)
+
+    async def _work(self) -> None:
+        """One life: the first contact, then the steps. What an earlier life remembered is forgotten."""
+        context = self.context
+        await start_store(context)
+        self.trouble = ""
+        self.orders = OrderStep(context)
+        publisher = PublishStep(context)
+        inventory = InventoryStep(context, publisher)
+        sweep = SweepStep(context, self.orders)
+        clock = context.tenant.clock
+        later = clock.monotonic() + DESCRIBE_SECONDS
+        self.loop = Loop(
+            [
+                Timer("catalogue", inventory.read_catalogue_if_due),
+                Timer("orders", self._read_orders),
+                Timer("publish", publisher.run, rings=True),
+                Timer("levels", inventory.run),
+                Timer("sweep", sweep.run),
+                Timer("describe", self._describe, due=later),
+            ],
+            context.bell,
+            clock=clock,
+            chance=context.tenant.chance,
+            failed=self._failed,
+        )
+        await self.loop.run()
+
+    async def _read_orders(self) -> float:
+        assert self.orders is not None
+        wait = await self.orders.run()
+        self.restarts = 0
+        self._judge_freshness()
+        return wait
+
+    async def _describe(self) -> float:
+        await describe_store(self.context)
+        return DESCRIBE_SECONDS
+
+    def _failed(self, step: str, error: TransientError) -> None:
+        self.trouble = f"{step}: {error}"
+        self._judge_freshness()
+
+    def behind_seconds(self) -> float:
+        """How old the drain mark is: every order placed before it is in the ledger."""
+        return max(0.0, seconds(self.context.tenant.clock.now() - self.context.drained))
+
+    def _judge_freshness(self) -> None:
+        """Log the edges of freshness."""
+        context = self.context
+        behind = self.behind_seconds()
+        stale = context.drained > 0 and behind > seconds(context.options.fresh_us) + 2 * context.options.poll_seconds
+        if stale and not self.stale:
+            context.log.emit(events.STORE_STALE, behind_seconds=round(behind), reason=self.trouble)
+        if self.stale and not stale:
+            context.log.emit(events.STORE_FRESH, behind_seconds=round(behind))
+        if not stale:
+            self.trouble = ""
+        self.stale = stale

@@ -1,0 +1,125 @@
+"""What each stock item of a shop should show, what it is believed to show, and what follows: from ledger rows alone.
+
+The publisher acts on it, `plan` shows it, `explain` prints its terms, `audit` compares it with a reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from syncd.core.belief import DOUBT, Belief, Interval, ItemBook, believe
+from syncd.core.publish import Blocked, Decision, Surroundings, decide
+from syncd.core.quantity import ZERO, Instant, Quantity
+from syncd.core.target import SkuTarget, item_target, sku_target
+from syncd.ledger import items, levels
+from syncd.ledger.items import ItemRow
+from syncd.ledger.moves import sku_in_doubt
+from syncd.ports.store import InventoryTraits
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What holds for the whole shop at this moment: how far its orders are drained, and what is fresh."""
+
+    now: Instant
+    drained: Instant
+    slack_us: int
+    erp_fresh: bool
+    orders_fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """The shop as plain values."""
+
+    tenant: str
+    store: str
+    location: str
+    buffer: Quantity
+    drift: str
+    traits: InventoryTraits
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One item: its targets by SKU, its belief, and the decision. `target` is None where the ERP has not shown a SKU."""
+
+    row: ItemRow
+    book: ItemBook
+    belief: Belief
+    skus: dict[str, SkuTarget]
+    target: Quantity | None
+    decision: Decision
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left to do or to learn: the shop is known to show what it should."""
+        interval = self.belief.interval
+        return (
+            interval.lo == interval.hi == self.decision.shown
+            and self.decision.blocked is None
+            and not any(write.state == DOUBT for write in self.book.writes)
+            and (not self.book.readings or self.book.readings[-1] in self.belief.used or self._own_is_newest())
+        )
+
+    def _own_is_newest(self) -> bool:
+        return bool(self.belief.used) and self.belief.used[-1].ended >= self.book.readings[-1].ended
+
+
+def evaluate(connection: Connection, shop: Shop, rows: Sequence[ItemRow], moment: Moment) -> list[Evaluation]:
+    """Evaluate these items. A handful of queries, whatever their number."""
+    if not rows:
+        return []
+    skus = sorted({sku for row in rows for sku, _ in row.recipe})
+    readings = levels.erp_readings(connection, shop.tenant, shop.location, skus)
+    accounts = levels.open_accounts(connection, shop.tenant, shop.location, skus)
+    doubtful = sku_in_doubt(connection, shop.tenant, skus)
+    books = items.item_books(connection, shop.tenant, shop.store, [row.item for row in rows])
+    targets = {
+        sku: sku_target(sku, shop.store, reading, accounts.get(sku, ()), buffer=shop.buffer, now=moment.now)
+        for sku, reading in readings.items()
+    }
+    return [_evaluate(shop, row, books[row.item], targets, doubtful, moment) for row in rows]
+
+
+def _evaluate(
+    shop: Shop,
+    row: ItemRow,
+    book: ItemBook,
+    targets: dict[str, SkuTarget],
+    doubtful: frozenset[str],
+    moment: Moment,
+) -> Evaluation:
+    belief = believe(book, moment.drained, moment.slack_us)
+    if row.needs_absolute and not book.readings:
+        belief = Belief(Interval(ZERO, ZERO))  # the shop shows nothing: as good as none
+    mine = {sku: targets[sku] for sku, _ in row.recipe if sku in targets}
+    if len(mine) < len(row.recipe) or not row.recipe:
+        return Evaluation(row, book, belief, mine, None, Decision(ZERO, ZERO, Blocked.NO_ERP))
+    target = Quantity(item_target(row.recipe, mine, whole=shop.traits.whole_units) + row.accepted)
+    around = Surroundings(
+        erp_fresh=moment.erp_fresh,
+        orders_fresh=moment.orders_fresh,
+        in_doubt=any(sku in doubtful for sku in mine)
+        or any(w.state == DOUBT and w.ended + shop.traits.stale_us > moment.drained for w in book.writes),
+        write_alive=any(w.is_alive(moment.now) for w in book.writes),
+        lowering_alive=any(w.change < 0 and w.is_alive(moment.now) for w in book.writes),
+        drift_blocks=bool(row.accepted) and shop.drift == "report",
+    )
+    absolute = not shop.traits.relative or row.needs_absolute
+    decision = decide(target, belief, shop.traits.floor, around, absolute=absolute)
+    return Evaluation(row, book, belief, mine, target, decision)
+
+
+def gap(book: ItemBook, belief: Belief, moment: Moment) -> Quantity:
+    """By how much the newest reading contradicts the ones before it: positive if the shop has more than the book says."""
+    older = ItemBook(tuple(r for r in book.readings if r not in belief.used), book.changes, book.writes)
+    before = believe(older, moment.drained, moment.slack_us).interval
+    if belief.interval.lo > before.hi:
+        return Quantity(belief.interval.lo - before.hi)
+    if belief.interval.hi < before.lo:
+        return Quantity(belief.interval.hi - before.lo)
+    return ZERO

@@ -1,0 +1,213 @@
+"""The ERP poster: brings moves to the ERP exactly once, whatever happens to requests and answers.
+
+A move is on disk as sent before it leaves. After an unclear outcome the ERP is asked by key; "absent" proves nothing
+before the request is surely dead, then the very same key is sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from syncd.core.moves import CONFIRMED, INTENDED, REFUSED
+from syncd.core.quantity import Instant, Quantity, microseconds, seconds, show
+from syncd.errors import MisconfiguredError, OutcomeUnknown, RefusedError, TransientError
+from syncd.ledger import items, moves, orders, quarantine, tenants
+from syncd.ledger.moves import DueMove
+from syncd.observability import events
+from syncd.ports.erp import ErpMove, PostOutcome, PostResult
+from syncd.reconcile.context import TenantContext
+from syncd.reconcile.replan import replan
+
+RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)  # after failures in a row; the last one stays
+IDLE_SECONDS = 3_600.0  # whatever plans a move rings the bell
+
+
+@dataclass(slots=True)
+class PostStep:
+    """One tenant's poster."""
+
+    context: TenantContext
+    failures: int = 0
+
+    async def run(self) -> float:
+        """Settle doubts, then post what waits. Returns the seconds until it is due again (the bell may ring before)."""
+        context = self.context
+        if not context.is_live:
+            return IDLE_SECONDS
+        try:
+            while await self._ask() or await self._post():
+                self.failures = 0
+        except TransientError as error:
+            self.failures += 1
+            if self.failures == 1:
+                context.log.emit(events.ERP_UNREACHABLE, reason=str(error))
+            return RETRY_SECONDS[min(self.failures, len(RETRY_SECONDS)) - 1]
+        if self.failures:
+            context.log.emit(events.ERP_RECOVERED)
+            self.failures = 0
+        due = await context.ledger.read(lambda connection: moves.next_move_due(connection, context.tenant))
+        return IDLE_SECONDS if due is None else max(0.2, seconds(due - context.clock.now()))
+
+    # -- doubts
+
+    async def _ask(self) -> bool:
+        """Ask for moves whose end is unknown. Returns whether there were any."""
+        context = self.context
+        now = context.clock.now()
+        batch_max = context.erp.traits.batch_max
+        due = await context.ledger.read(
+            lambda connection: moves.moves_in_doubt(connection, context.tenant, now, batch_max)
+        )
+        if not due:
+            return False
+        found = await context.erp.find([entry.key for entry in due])
+        await self._record(due, [_asked(entry, found.get(entry.key), now) for entry in due])
+        return True
+
+    # -- posting
+
+    async def _post(self) -> bool:
+        """Send the next batch. Returns whether there was one."""
+        context = self.context
+        now = context.clock.now()
+        dead_at = Instant(now + context.erp.traits.late_us)
+
+        def claim(connection: Connection) -> list[DueMove]:
+            tenants.assert_epoch(connection, context.tenant, context.epoch)
+            due = moves.moves_to_post(connection, context.tenant, now, context.erp.traits.batch_max)
+            moves.mark_sent(connection, context.tenant, due, now, dead_at)
+            return due
+
+        if await context.ledger.read(lambda connection: moves.next_move_due(connection, context.tenant)) is None:
+            return False
+        due = await context.ledger.run(claim)
+        if not due:
+            return False
+        out = [
+            ErpMove(entry.key, entry.sku, entry.location, entry.change, f"{entry.store}/{entry.order}/{entry.line}")
+            for entry in due
+        ]
+        try:
+            outcomes = await context.erp.post(out)
+        except OutcomeUnknown as error:
+            await self._doubt(due, str(error))
+            raise
+        except (TransientError, MisconfiguredError) as error:
+            await self._not_sent(due, str(error))
+            raise
+        except RefusedError as error:  # the batch as a whole: one by one, so that one move can't hold the others
+            if len(due) > 1:
+                await self._one_by_one(due, out)
+                return True
+            outcomes = (PostOutcome(due[0].key, PostResult.REFUSED, str(error)),)
+        await self._record(due, list(outcomes))
+        return True
+
+    async def _one_by_one(self, due: Sequence[DueMove], out: Sequence[ErpMove]) -> None:
+        for index, (entry, move) in enumerate(zip(due, out, strict=True)):
+            try:
+                outcomes = await self.context.erp.post([move])
+            except RefusedError as error:
+                outcomes = (PostOutcome(entry.key, PostResult.REFUSED, str(error)),)
+            except OutcomeUnknown as error:
+                await self._doubt([entry], str(error))
+                await self._not_sent(due[index + 1 :], "an earlier move of the batch is in doubt")
+                raise
+            except TransientError as error:
+                await self._not_sent(due[index:], str(error))
+                raise
+            await self._record([entry], list(outcomes))
+
+    async def _doubt(self, due: Sequence[DueMove], reason: str) -> None:
+        """Nobody knows: ask soon, and send again only when the request is surely dead."""
+        context = self.context
+        now = context.clock.now()
+
+        def unit(connection: Connection) -> None:
+            for entry in due:
+                moves.set_move(connection, context.tenant, entry, doubt=1, retry_at=now, reason=reason[:500])
+
+        await context.ledger.run(unit)
+        for entry in due:
+            context.log.emit(events.MOVE_DOUBT, store=entry.store, order=entry.order, effect=entry.key, reason=reason)
+
+    async def _not_sent(self, due: Sequence[DueMove], reason: str) -> None:
+        """Surely nothing was written: the moves are as they were."""
+        context = self.context
+
+        def unit(connection: Connection) -> None:
+            for entry in due:
+                moves.set_move(connection, context.tenant, entry, state=INTENDED, retry_at=0, reason=reason[:500])
+
+        await context.ledger.run(unit)
+
+    # -- outcomes
+
+    async def _record(self, due: Sequence[DueMove], outcomes: Sequence[PostOutcome | Instant]) -> None:
+        """What the ERP said, in one transaction. An Instant means: absent, but maybe not dead before then."""
+        context = self.context
+        now = context.clock.now()
+
+        def unit(connection: Connection) -> None:
+            tenants.assert_epoch(connection, context.tenant, context.epoch)
+            for entry, outcome in zip(due, outcomes, strict=True):
+                _settle(connection, context.tenant, entry, outcome, now, context.epoch)
+
+        await context.ledger.run(unit)
+        for entry, outcome in zip(due, outcomes, strict=True):
+            if isinstance(outcome, PostOutcome):
+                event = events.MOVE_REFUSED if outcome.result is PostResult.REFUSED else events.MOVE_CONFIRMED
+                context.log.emit(
+                    event, store=entry.store, order=entry.order, line=entry.line, sku=entry.sku, effect=entry.key,
+                    change=show(entry.change), **({"reason": outcome.reason} if outcome.reason else {}),
+                )  # fmt: skip
+        context.watcher_bell.ring()
+        context.publish()
+
+
+def _asked(entry: DueMove, found: ErpMove | None, now: Instant) -> PostOutcome | Instant:
+    """What asking by key proves."""
+    if found is None:
+        return entry.dead_at if now < entry.dead_at else Instant(0)
+    if (found.sku, found.location, found.change) != (entry.sku, entry.location, entry.change):
+        return PostOutcome(entry.key, PostResult.DIFFERENT, "the key holds other content", found=found)
+    return PostOutcome(entry.key, PostResult.CONFIRMED)
+
+
+def _settle(
+    connection: Connection, tenant: str, entry: DueMove, outcome: PostOutcome | Instant, now: Instant, epoch: int
+) -> None:
+    """One move's end, or its next step."""
+    if not isinstance(outcome, PostOutcome):
+        if outcome:  # absent so far: it may still arrive
+            retry = min(outcome, Instant(now + microseconds(5.0)))
+            moves.set_move(connection, tenant, entry, retry_at=retry, doubt=1)
+        else:  # absent, and its request is dead: the very same key is sent again
+            moves.set_move(connection, tenant, entry, state=INTENDED, retry_at=0, doubt=0)
+        return
+    where = (tenant, entry.store, entry.order, entry.line, entry.part)
+    if outcome.result is PostResult.REFUSED:
+        moves.set_move(connection, tenant, entry, state=REFUSED, doubt=0, reason=outcome.reason)
+        orders.set_account_state(connection, *where, state="quarantined")
+        quarantine.hold(
+            connection, tenant, entry.store, entry.order, entry.line,
+            reason=f"the ERP refused {show(entry.change)} of {entry.sku}: {outcome.reason}",
+            hint="mend it in the ERP, then release --count; or --already-counted if it was booked by hand",
+            raw=b"", now=now,
+        )  # fmt: skip
+        return
+    counted = entry.change
+    values: dict[str, object] = {"state": CONFIRMED, "confirmed_at": now, "doubt": 0, "erp_ref": outcome.erp_ref}
+    if outcome.result is PostResult.DIFFERENT and outcome.found is not None:
+        # The ERP's content is what counts under this key; the rest goes out under the next free one.
+        same = (outcome.found.sku, outcome.found.location) == (entry.sku, entry.location)
+        counted = outcome.found.change if same else Quantity(0)
+        values |= {"change": counted, "reason": f"the ERP holds {show(outcome.found.change)} of {outcome.found.sku}"}
+    moves.set_move(connection, tenant, entry, **values)
+    orders.confirm_units(connection, *where, Quantity(-counted))
+    items.make_due(connection, tenant, [entry.sku], now)
+    if counted != entry.change:
+        replan(connection, tenant, entry.store, entry.order, now=now, epoch=epoch)

@@ -1,0 +1,336 @@
+"""The publisher: lets a shop show its targets, with as few writes as that takes.
+
+A decision and its effect go to disk in one transaction, as *sent*, before the first byte leaves; what a crash leaves
+behind as sent is in doubt, and belief is wide until readings narrow it. Shops that can add get target - hi. Others are
+read first, get the reading + (target - hi) at once, and are read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from sqlalchemy import Connection
+
+from syncd.core.publish import Blocked, brake
+from syncd.core.quantity import ZERO, Instant, Quantity, microseconds, seconds, show
+from syncd.errors import StoreFault, Throttled
+from syncd.ledger import items, stores, tenants, writes
+from syncd.ledger.drifts import note_drift
+from syncd.ledger.stores import StoreRow
+from syncd.ledger.writes import PlannedWrite
+from syncd.observability import events
+from syncd.ports.store import LevelPage, LevelWrite, WriteOutcome, WriteResult
+from syncd.reconcile.context import StoreContext
+from syncd.reconcile.evaluate import Evaluation, Moment, Shop, evaluate, gap
+
+ITEMS_PER_STEP_MAX = 2_000  # looked at in one transaction; the brake judges them together
+WRITES_PER_REQUEST_MAX = 100  # small enough that a lost answer leaves few items in doubt
+NOT_AFTER_SECONDS = 30.0  # a level that was decided longer ago is not sent any more
+RECHECK_SECONDS = 2.0  # an item whose belief is still open is looked at again after this
+REFUSED_RECHECK_SECONDS = 30.0
+STALE_RECHECK_SECONDS = 10.0  # nothing changes before the ERP or the orders have been read again
+IDLE_SECONDS = 3_600.0  # whatever makes an item due rings the bell
+
+
+@dataclass(slots=True)
+class Round:
+    """What one transaction of the publisher has decided."""
+
+    writes: list[PlannedWrite] = field(default_factory=list)
+    to_read: list[str] = field(default_factory=list)
+    drifts: list[tuple[str, Quantity]] = field(default_factory=list)
+    brake: str = ""
+    more: bool = False
+
+
+@dataclass(slots=True)
+class PublishStep:
+    """One shop's publisher."""
+
+    context: StoreContext
+    plan_told: bool = False
+    brake_told: bool = False
+
+    async def run(self) -> float:
+        """Publish what is due. Returns the seconds until it should look again (the bell may ring before)."""
+        context = self.context
+        while True:
+            row = await context.tenant.ledger.read(self._row)
+            if row is None or row.state != stores.READY or not self._may_write(row):
+                return context.options.poll_seconds
+            done = await self._round(None)
+            if done.to_read:
+                page = await context.port.inventory.levels(done.to_read)
+                done = await self._round(page, frozenset(done.to_read))
+            if done.brake or not done.writes:
+                break
+            await self._send(done.writes)
+        return await context.tenant.ledger.read(self._wait_seconds)
+
+    def _row(self, connection: Connection) -> StoreRow | None:
+        return stores.read_store(connection, self.context.tenant.tenant, self.context.store)
+
+    def _may_write(self, row: StoreRow) -> bool:
+        """SHADOW, the first plan's approval, the brake and an operator's pause."""
+        context = self.context
+        if not context.tenant.is_live or row.paused:
+            return False
+        if row.brake:
+            if not self.brake_told:
+                context.log.emit(events.STORE_BRAKE, reason=row.brake)
+            self.brake_told = True
+            return False
+        self.brake_told = False
+        if not row.approved:
+            if not self.plan_told:
+                context.log.emit(events.STORE_PLAN_READY)
+            self.plan_told = True
+            return False
+        self.plan_told = False
+        return True
+
+    def _wait_seconds(self, connection: Connection) -> float:
+        due = items.next_due(connection, self.context.tenant.tenant, self.context.store)
+        if due is None:
+            return IDLE_SECONDS
+        wait = seconds(due - self.context.tenant.clock.now())
+        return min(max(wait, 0.2), self.context.options.poll_seconds)
+
+    # -- deciding
+
+    def shop(self) -> Shop:
+        """The shop as plain values."""
+        context = self.context
+        return Shop(
+            context.tenant.tenant, context.store, context.policy.location, context.options.buffer, context.options.drift,
+            context.port.inventory.traits,
+        )  # fmt: skip
+
+    def moment(self) -> Moment:
+        """What holds now."""
+        context = self.context
+        now = context.tenant.clock.now()
+        return Moment(
+            now=now,
+            drained=context.drained,
+            slack_us=context.slack_us,
+            erp_fresh=now - context.tenant.erp_watched <= microseconds(context.tenant.options.fresh_seconds),
+            orders_fresh=now - context.drained <= context.options.fresh_us + context.port.orders.traits.settle_us,
+        )
+
+    async def _round(self, page: LevelPage | None, asked: frozenset[str] = frozenset()) -> Round:
+        """Look at what is due, or (with a page of fresh levels) at the items that were read for writing."""
+        shop, moment = self.shop(), self.moment()
+        context = self.context
+
+        def unit(connection: Connection) -> Round:
+            tenants.assert_epoch(connection, shop.tenant, context.tenant.epoch)
+            for name in asked - {reading.item for reading in page.readings} if page else ():
+                items.set_item(
+                    connection, shop.tenant, shop.store, name, due=_later(moment.now, REFUSED_RECHECK_SECONDS)
+                )
+            return _decide(connection, context, shop, moment, page)
+
+        done = await context.tenant.ledger.run(unit)
+        for name, units in done.drifts:
+            context.log.emit(events.DRIFT_FOUND, item=name, units=show(units))
+        if done.brake:
+            context.log.emit(events.STORE_BRAKE, reason=done.brake)
+            self.brake_told = True
+        return done
+
+    # -- writing
+
+    async def _send(self, planned: Sequence[PlannedWrite]) -> None:
+        context = self.context
+        batch_max = min(WRITES_PER_REQUEST_MAX, context.port.inventory.traits.batch_max)
+        for start in range(0, len(planned), batch_max):
+            batch = planned[start : start + batch_max]
+            out = [
+                LevelWrite(w.key, w.item, None, w.level) if w.level is not None else LevelWrite(w.key, w.item, w.change)
+                for w in batch
+            ]
+            wait = REFUSED_RECHECK_SECONDS
+            try:
+                outcomes = await context.port.inventory.write(out, not_after=batch[0].not_after)
+            except (StoreFault, Throttled) as error:
+                outcomes = tuple(WriteOutcome(w.key, WriteResult.REFUSED, f"never sent: {error}") for w in out)
+                wait = max(RECHECK_SECONDS, error.wait_seconds) if isinstance(error, Throttled) else wait
+            await self._record(batch, outcomes, wait)
+        if not context.port.inventory.traits.relative:
+            await self._read_again(planned)
+
+    async def _record(
+        self, batch: Sequence[PlannedWrite], outcomes: Sequence[WriteOutcome], wait_seconds: float
+    ) -> None:
+        """How the writes ended, in one transaction."""
+        context = self.context
+        now = context.tenant.clock.now()
+        shop = self.shop()
+
+        def unit(connection: Connection) -> None:
+            for write, outcome in zip(batch, outcomes, strict=True):
+                _end(connection, shop, write, outcome, now, wait_seconds)
+
+        await context.tenant.ledger.run(unit)
+        for write, outcome in zip(batch, outcomes, strict=True):
+            event = {
+                WriteResult.APPLIED: events.LEVEL_WRITTEN,
+                WriteResult.UNKNOWN: events.LEVEL_DOUBT,
+            }.get(outcome.result, events.LEVEL_REFUSED)
+            context.log.emit(
+                event, item=write.item, effect=write.key, change=show(write.change), target=show(write.target),
+                why=write.why, **({"reason": outcome.reason} if outcome.reason else {}),
+            )  # fmt: skip
+
+    async def _read_again(self, planned: Sequence[PlannedWrite]) -> None:
+        """After absolute writes the shop is read again: sales that came in between show."""
+        context = self.context
+        names = [write.item for write in planned]
+        batch_max = context.port.inventory.traits.batch_max
+        for start in range(0, len(names), batch_max):
+            page = await context.port.inventory.levels(names[start : start + batch_max])
+            await context.tenant.ledger.run(partial(take_levels, shop=self.shop(), page=page))
+
+
+def take_levels(connection: Connection, shop: Shop, page: LevelPage) -> None:
+    """Record a page of levels. A reading may be older than its request by what the platform lags."""
+    known = {r.item: r.level for r in page.readings if r.level is not None}
+    began = Instant(page.began - shop.traits.stale_us)
+    if known:
+        items.add_readings(connection, shop.tenant, shop.store, known, began, page.ended)
+    missing = [r.item for r in page.readings if r.level is None]
+    if missing:
+        items.needs_absolute(connection, shop.tenant, shop.store, missing, page.ended)
+
+
+def _decide(connection: Connection, context: StoreContext, shop: Shop, moment: Moment, page: LevelPage | None) -> Round:
+    """One transaction: evaluate, and put the writes on disk as sent. Shops without relative writes are read first."""
+    done = Round()
+    rows = items.items_due(connection, shop.tenant, shop.store, moment.now, ITEMS_PER_STEP_MAX)
+    seen: Mapping[str, Quantity] = {}
+    if page is not None:
+        take_levels(connection, shop, page)
+        seen = {r.item: r.level for r in page.readings if r.level is not None}
+        rows = [row for row in rows if row.item in seen or row.needs_absolute]
+    results = evaluate(connection, shop, rows, moment)
+    falling = sum(1 for e in results if e.decision.change < 0 and e.decision.shown <= 0 < e.belief.interval.lo)
+    total = len(items.all_items(connection, shop.tenant, shop.store)) if falling else 0
+    if falling and brake(falling, total, context.options.brake_share):
+        done.brake = f"{falling} of {total} items would fall to 0 at once"
+        stores.change_store(connection, shop.tenant, shop.store, brake=done.brake)
+        return done
+    chosen: list[tuple[Evaluation, bool]] = []
+    for result in results:
+        if result.belief.drift:
+            units = gap(result.book, result.belief, moment)
+            done.drifts.append((result.row.item, units))
+            note_drift(
+                connection, shop.tenant, shop.store, result.row.item, units=units, policy=shop.drift,
+                keep_since=result.belief.used[-1].began, now=moment.now, accepted=result.row.accepted,
+            )  # fmt: skip
+        if not result.decision.change:
+            _put_off(connection, shop, result, moment)
+            continue
+        absolute = not shop.traits.relative or result.row.needs_absolute or result.row.refused_at > 0
+        if absolute and result.row.item not in seen and not result.row.needs_absolute:
+            done.to_read.append(result.row.item)
+        else:
+            chosen.append((result, absolute))
+    if done.to_read and page is None:
+        done.to_read = done.to_read[: shop.traits.batch_max]
+    if chosen and not (done.to_read and page is None):
+        first = tenants.take_numbers(connection, shop.tenant, len(chosen))
+        done.writes = [
+            _plan(shop, result, seen, page, moment, first + k, absolute=absolute)
+            for k, (result, absolute) in enumerate(chosen)
+        ]
+        writes.add_writes(connection, shop.tenant, shop.store, done.writes, context.tenant.epoch)
+        for write in done.writes:
+            items.set_item(connection, shop.tenant, shop.store, write.item, due=_later(moment.now, RECHECK_SECONDS))
+    return done
+
+
+def _put_off(connection: Connection, shop: Shop, result: Evaluation, moment: Moment) -> None:
+    """Nothing to write: either all is well, or it is looked at again."""
+    if result.decision.blocked in (Blocked.NO_ERP, Blocked.BELOW_FLOOR) or result.is_settled:
+        due = None
+    else:
+        stale = result.decision.blocked in (Blocked.ERP_STALE, Blocked.ORDERS_STALE)
+        due = _later(moment.now, STALE_RECHECK_SECONDS if stale else RECHECK_SECONDS)
+    items.set_item(connection, shop.tenant, shop.store, result.row.item, due=due, shown=result.decision.shown)
+
+
+def _later(now: Instant, wait_seconds: float) -> Instant:
+    return Instant(now + microseconds(wait_seconds))
+
+
+def _plan(
+    shop: Shop,
+    result: Evaluation,
+    seen: Mapping[str, Quantity],
+    page: LevelPage | None,
+    moment: Moment,
+    seq: int,
+    *,
+    absolute: bool,
+) -> PlannedWrite:
+    """The effect for one decision."""
+    change = result.decision.change
+    level: Quantity | None = None
+    blind_from = Instant(2**62)
+    if absolute:
+        base = seen.get(result.row.item, ZERO)
+        level = Quantity(base + change)
+        if shop.traits.floor is not None:
+            level = Quantity(max(shop.traits.floor, level))
+        change = Quantity(level - base)
+        blind_from = Instant((page.began if page is not None else moment.now) - shop.traits.stale_us)
+    target = result.target if result.target is not None else ZERO
+    return PlannedWrite(
+        item=result.row.item,
+        seq=seq,
+        key=f"w{seq}",
+        change=change,
+        level=level,
+        blind_from=blind_from,
+        sent_at=moment.now,
+        not_after=_later(moment.now, NOT_AFTER_SECONDS),
+        ended=Instant(2**62),
+        target=target,
+        low=result.belief.interval.lo,
+        high=result.belief.interval.hi,
+        why=f"{'put ' + show(level) if level is not None else 'add ' + show(change)}: target {show(target)}, "
+        f"believed {show(result.belief.interval.lo)}..{show(result.belief.interval.hi)}",
+    )
+
+
+def _end(
+    connection: Connection, shop: Shop, write: PlannedWrite, outcome: WriteOutcome, now: Instant, wait_seconds: float
+) -> None:
+    """Record one write's end, and when its item is looked at again."""
+    soon = _later(now, RECHECK_SECONDS)
+    values: dict[str, object]
+    ended, state, values = now, writes.REFUSED, {"due": _later(now, wait_seconds)}
+    if outcome.result is WriteResult.APPLIED:
+        ended, state, values = Instant(now + shop.traits.apply_us), writes.CONFIRMED, {"due": soon, "refused_at": 0}
+        if write.level is not None:
+            values["needs_absolute"] = 0
+            items.add_write_reading(
+                connection, shop.tenant, shop.store, write.item, write.level, write.sent_at, ended, write.seq
+            )
+    elif outcome.result is WriteResult.UNKNOWN:
+        ended, state = Instant(now + shop.traits.late_us), writes.DOUBT
+        values = {"due": soon, "read_at": 0}
+    elif outcome.result is WriteResult.NEEDS_ABSOLUTE:
+        values = {"due": now, "needs_absolute": 1}
+    elif outcome.result is WriteResult.IGNORED:
+        values = {"due": _later(now, IDLE_SECONDS), "read_at": 0}
+    elif write.level is None:
+        values["refused_at"] = now
+    writes.end_write(
+        connection, shop.tenant, shop.store, write.item, write.seq, state=state, ended=ended, reason=outcome.reason
+    )
+    items.set_item(connection, shop.tenant, shop.store, write.item, **values)

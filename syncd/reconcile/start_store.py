@@ -1,0 +1,83 @@
+"""The first contact with a store in this process: who is it, how does it behave, where did we stop."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import Connection
+
+from syncd.core.policy import Baseline
+from syncd.core.quantity import LONG_AGO, Instant
+from syncd.core.taking import TakingRule
+from syncd.errors import MisconfiguredError
+from syncd.ledger import items, stores, tenants, writes
+from syncd.ledger.stores import StoreRow
+from syncd.ledger.switch import count_all
+from syncd.observability import events
+from syncd.ports.store import StoreDescription
+from syncd.reconcile.context import LIVE, SHADOW, StoreContext
+
+
+async def start_store(context: StoreContext) -> None:
+    """Describe the store, pin or compare its identity, and make what a crash left behind doubtful.
+
+    Raises MisconfiguredError when another shop answers behind the same configuration.
+    """
+    told = await describe_store(context)
+    row = await context.tenant.ledger.run(lambda connection: _begin(connection, context, told))
+    context.drained = row.drained
+
+
+async def describe_store(context: StoreContext) -> StoreDescription:
+    """Read behaviour and clock; settings apply to what is read from now on (PIN-POLICY)."""
+    told = await context.port.orders.describe()
+    behaviour = told.behaviour
+    context.rule = TakingRule(
+        takes_at=behaviour.takes_at,
+        edits_adjust=behaviour.edits_adjust,
+        cancel_returns=behaviour.cancel_returns,
+        witnessed=behaviour.witnessed,
+    )
+    context.clock_ahead_us, context.clock_error_us = told.clock_ahead_us, told.clock_error_us
+    for warning in told.warnings:
+        context.log.emit(events.STORE_WARNED, reason=warning)
+    return told
+
+
+def _begin(connection: Connection, context: StoreContext, told: StoreDescription) -> StoreRow:
+    tenant, store = context.tenant.tenant, context.store
+    tenants.assert_epoch(connection, tenant, context.tenant.epoch)
+    row = stores.read_store(connection, tenant, store)
+    now = context.tenant.clock.now()
+    if row is None:
+        cutover = context.options.cutover or Instant(now + context.clock_ahead_us)
+        behaviour = msgspec.json.encode(context.rule).decode()
+        row = StoreRow(
+            identity=told.identity, state=stores.BASELINE, mode=context.tenant.mode, cutover=cutover, cursor=LONG_AGO,
+            drained=LONG_AGO, behaviour=behaviour, approved=LONG_AGO, brake="", paused=False, swept=now,
+            catalogued=LONG_AGO,
+        )  # fmt: skip
+        stores.add_store(connection, tenant, store, row)
+        return row
+    if row.identity != told.identity:
+        raise MisconfiguredError(
+            f"another shop answers: {told.identity} instead of {row.identity}",
+            tenant=tenant,
+            store=store,
+            operation="store",
+            hint="point the configuration back at the shop of this ledger, or give the new shop a name of its own",
+        )
+    if row.mode == SHADOW and context.tenant.mode == LIVE:
+        # Until now the old process counted. From here on we do: a new cutover, with all that is committed as told.
+        if context.policy.baseline is Baseline.NOT_COUNTED:
+            raise MisconfiguredError(
+                "a store can't go from shadow to live with baseline = not_counted",
+                tenant=tenant,
+                store=store,
+                hint='set baseline = "counted": what was sold meanwhile was counted by the old process',
+            )
+        count_all(connection, tenant, store)
+    stores.change_store(connection, tenant, store, mode=context.tenant.mode)
+    doubtful = writes.orphans_in_doubt(connection, tenant, store, context.port.inventory.traits.late_us)
+    if doubtful:
+        items.read_soon(connection, tenant, store, doubtful)
+    return row
