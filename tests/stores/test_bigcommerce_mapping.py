@@ -256,6 +256,12 @@ def test_units_are_back_when_the_status_and_the_setting_say_so(status_id, refund
     assert mapped(body, cancel_returns=cancel_returns).lines[0].restocked == units(restocked)
 
 
+@pytest.mark.parametrize("refunded", [0, "0", "0.0000", None, ""])
+def test_nothing_refunded_may_be_written_in_any_way(refunded):
+    body = order(status_id=4, lines=[product(quantity_refunded=refunded)])
+    assert mapped(body).lines[0].restocked == units(2)
+
+
 def test_one_refunded_line_tells_an_api_refund_of_the_whole_order():
     lines = [product(1, quantity_refunded="1"), product(2)]
     result = mapped(order(status_id=4, lines=lines))

@@ -6,6 +6,7 @@ import pytest
 
 from syncd.core.order import LineKind, Order, Phase, Unreadable
 from syncd.core.quantity import SECOND, Instant, units
+from syncd.core.scan import Seen, after_page, begin, check
 from syncd.errors import MisconfiguredError, StoreFault, Throttled
 from syncd.ports.store import OrderPage, OrdersPort, ScanRequest, StockBehaviour
 from syncd.stores.bigcommerce import BigCommerceStore
@@ -210,6 +211,27 @@ async def test_the_same_state_has_the_same_content_and_another_state_another(wor
     assert first == again
     assert first.modified == edited.modified
     assert first.content != edited.content
+
+
+async def test_a_scan_loses_no_order_while_orders_move_between_its_pages(world):
+    numbers = {world.sell("RED") for _ in range(30)}
+    world.shop.faults.change({"move_order_every": 1})
+    port, seen = world.store.orders, set()
+    scan = begin(Instant(EPOCH), grain_us=port.traits.grain_us, exclude_max=port.traits.exclude_max)
+    for number in range(400):
+        if number == 40:
+            world.shop.faults.clear()
+        asked = scan.request()
+        page = await port.changed(ScanRequest(asked.since, asked.exclude, asked.page, limit=7))
+        rows = [Seen(row.order, row.modified) for row in read_orders(page)]
+        check(rows, asked, port.traits.grain_us)
+        seen |= {row.order for row in rows}
+        scan = after_page(scan, rows, full=page.full)
+        world.clock.pass_seconds(0.4)
+        if scan.done:
+            break
+    assert scan.done
+    assert seen == numbers
 
 
 async def test_orders_are_read_by_id_with_one_request_for_near_ones(world):

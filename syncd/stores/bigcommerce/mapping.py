@@ -211,4 +211,4 @@ def _restocks(order: wire.Order, products: Iterable[wire.OrderProduct]) -> bool:
     """
     if order.status_id == 5:
         return True
-    return order.status_id == 4 and all(product.quantity_refunded in _ABSENT for product in products)
+    return order.status_id == 4 and not any(parse(product.quantity_refunded or 0) for product in products)
