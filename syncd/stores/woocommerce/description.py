@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from yarl import URL
 
 from syncd.core.quantity import SECOND
-from syncd.errors import MisconfiguredError, RefusedError
+from syncd.errors import MisconfiguredError, RefusedError, StoreFault
 from syncd.ports.store import StockBehaviour, StoreDescription
 from syncd.stores.woocommerce.api import V3, Api
 from syncd.stores.woocommerce.wire import Index, Setting, SystemStatus
@@ -100,9 +100,16 @@ def _no_shop(operation: str, reason: str) -> MisconfiguredError:
 
 
 async def _read_version(api: Api, answers: list[Answer], warnings: list[str]) -> tuple[int, ...]:
-    """Major and minor, () where the key's user may not see it."""
+    """Major and minor, () where the key's user may not see it.
+
+    It is the slowest of all routes, and firewalls like to block it; a shop that is really down fails at the next request.
+    """
     query = [("_fields", "environment.version")]
-    answer = await api.read(f"{V3}/system_status", query, accept=NO_RIGHT)
+    try:
+        answer = await api.read(f"{V3}/system_status", query, accept=NO_RIGHT)
+    except StoreFault as fault:
+        warnings.append(f"the version of WooCommerce is not known: {fault}")
+        return ()
     if answer.status in NO_RIGHT:
         await _check_rights(api)
         warnings.append("the key's user may not read system_status: the version of WooCommerce is not known")
@@ -132,7 +139,12 @@ async def _read_settings(api: Api, answers: list[Answer], warnings: list[str]) -
 
 
 async def _read_setting(api: Api, answers: list[Answer], name: str) -> str | None:
-    answer = await api.read(f"{V3}/settings/products/{name}", [("_fields", "id,value")], accept=NO_RIGHT)
+    try:
+        answer = await api.read(f"{V3}/settings/products/{name}", [("_fields", "id,value")], accept=NO_RIGHT)
+    except StoreFault as fault:  # a firewall's page under one of these
+        if fault.status in NO_RIGHT:
+            return None
+        raise
     if answer.status in NO_RIGHT:
         return None
     answers.append(answer)
