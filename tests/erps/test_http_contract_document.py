@@ -120,6 +120,38 @@ def test_every_operation_is_named_explained_and_answers_with_success_and_with_pr
         assert set(re.findall(r"\{(\w+)\}", path)) <= told, path
 
 
+OPERATION_FIELDS = {"operationId", "tags", "summary", "description", "parameters", "requestBody", "responses"}
+RESPONSE_FIELDS = {"description", "headers", "content"}
+MEDIA_FIELDS = {"schema", "example"}
+PARAMETER_FIELDS = {"name", "in", "required", "description", "schema", "style", "explode"}
+
+
+def test_no_field_of_the_document_is_misspelt(document):
+    """The closed list of fields that OpenAPI 3.1 has at each place, as far as this document uses them."""
+    assert document.keys() <= {"openapi", "info", "servers", "security", "tags", "paths", "components"}
+    assert document["components"].keys() == {"securitySchemes", "headers", "parameters", "responses", "schemas"}
+    responses = list(document["components"]["responses"].values())
+    parameters = list(document["components"]["parameters"].values())
+    media = []
+    tags = {tag["name"] for tag in document["tags"]}
+    for path, _, operation in operations(document):
+        assert operation.keys() <= OPERATION_FIELDS, path
+        assert set(operation["tags"]) <= tags, path
+        responses += [response for response in operation["responses"].values() if "$ref" not in response]
+        parameters += [parameter for parameter in operation.get("parameters", []) if "$ref" not in parameter]
+        if "requestBody" in operation:
+            assert operation["requestBody"].keys() == {"required", "content"}, path
+            media += operation["requestBody"]["content"].values()
+    for response in responses:
+        assert {"description"} <= response.keys() <= RESPONSE_FIELDS, response
+        media += response.get("content", {}).values()
+    for parameter in parameters:
+        assert {"name", "in", "schema"} <= parameter.keys() <= PARAMETER_FIELDS, parameter
+        assert parameter["in"] == "query" or (parameter["in"] == "path" and parameter["required"])
+    assert len(media) >= 9
+    assert all(one.keys() <= MEDIA_FIELDS for one in media)
+
+
 def test_the_examples_of_the_document_keep_its_schemas(document, judge):
     count = 0
     for place in walk(document["paths"]):

@@ -151,6 +151,17 @@ async def test_asking_by_key_never_takes_nonsense_for_an_absence(status, body, r
     assert type(caught.value) is raised
 
 
+async def test_an_answer_that_a_cache_has_kept_is_no_answer():
+    async def handle(_request: web.Request) -> web.Response:
+        return web.json_response({"moves": []}, headers={"Age": "7"})
+
+    app = web.Application()
+    app.router.add_get("/v1/moves", handle)
+    async with served(app) as base_url, http_client(base_url) as client:
+        with pytest.raises(StoreFault, match="cache"):
+            await HttpErp(client).find(["k1"])
+
+
 LEVEL = {"sku": "A", "location": "", "available": "3"}
 PAGE = {"levels": [LEVEL], "cursor": "c", "complete": False, "more": False}
 

@@ -114,6 +114,10 @@ class BookFile:
 
     def prepare(self, first_rows: Callable[[sqlite3.Connection], None]) -> None:
         """Make the tables and the first rows if the file is empty; check that it is a book of a version we know."""
+        with self.read() as connection:  # a book that is there opens while another process writes to it
+            told = (_pragma(connection, "user_version"), _pragma(connection, "application_id"))
+        if told == (SCHEMA_VERSION, APPLICATION_ID):
+            return
         with self.write() as connection:
             version = _pragma(connection, "user_version")
             foreign = _pragma(connection, "application_id") != APPLICATION_ID

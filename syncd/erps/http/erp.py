@@ -166,10 +166,14 @@ class HttpErp:
     async def _read(
         self, path: str, query: Sequence[tuple[str, str]] = (), *, accept: frozenset[int] | set[int] = frozenset()
     ) -> Answer:
+        """Read; what a cache has kept is no answer: an old "not counted" would be posted again."""
         try:
-            return await self._client.read(path, query, accept=accept)
+            answer = await self._client.read(path, query, accept=accept)
         except RefusedError as error:
             raise _broken_contract(error, path) from error
+        if answer.headers.get("Age", "0").strip() not in {"", "0"}:
+            raise _nonsense(answer, "a cache before the ERP answered; it must not keep anything")
+        return answer
 
     def _check(self, count: int) -> None:
         if count > self._traits.batch_max:
