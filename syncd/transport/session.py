@@ -98,4 +98,4 @@ async def read_body(response: ClientResponse, body_bytes_max: int) -> bytes:
     if size > body_bytes_max:
         raise TooLarge
     body = first if len(parts) == 1 else b"".join(parts)
-    return body[len(BOM_UTF8) :] if body.startswith(BOM_UTF8) else body
+    return body.removeprefix(BOM_UTF8)
