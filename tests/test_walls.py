@@ -25,7 +25,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ports": EVERYWHERE,
     "clock": EVERYWHERE | {"ports"},
     "observability": EVERYWHERE | {"ports"},
-    "config": EVERYWHERE | {"observability"},  # beside app: nothing but app, control and the command line reads settings objects
+    "config": EVERYWHERE
+    | {"observability"},  # beside app: only app, control and the command line read settings objects
     "ledger": OUTSIDE,
     "transport": OUTSIDE,
     "stores": OUTSIDE | {"transport"},
