@@ -36,7 +36,7 @@ class Rendering:
         whole = self._shop.book.get(order.id) is order
         if kept and kept[0] == order.version and whole:
             return kept[1]
-        raw = msgspec.Raw(msgspec.json.encode(show_order(order, store, consignments=consignments, lines_max=lines_max)))
+        raw = show_order(order, store, consignments=consignments, lines_max=lines_max)
         if whole:
             self._kept[key] = (order.version, raw)
             if len(self._kept) > RENDERED_MAX:
@@ -95,7 +95,11 @@ class OrderApi:
         ties = shop.chance if shop.happens(shop.faults.shuffled_ties) else None
         found = filters.select(shop, ties)
         whole, store = consignments_of(request.query), request.match_info["store"]
-        rows = [self._rendering.show(order, store, whole) for order in islice(found, (page - 1) * limit, page * limit)]
+        rows = [
+            self._rendering.show(order, store, whole)
+            for row in islice(found, (page - 1) * limit, page * limit)
+            if (order := shop.seen(row)) is not None
+        ]
         self._move_one()
         return v2_list(rows)
 
@@ -113,7 +117,8 @@ class OrderApi:
             filters = Filters(request.query, self._shop.settings.switches)
         except BadFilter as bad:
             return v2_error(400, str(bad))
-        tally = Tally(order.status_id for order in filters.select(self._shop))
+        seen = (self._shop.seen(order) for order in filters.select(self._shop))
+        tally = Tally(order.status_id for order in seen if order is not None)
         rows = [{**row, "count": tally[number], "sort_order": number} for number, row in enumerate(_statuses())]
         return answer({"statuses": rows, "count": tally.total()})
 

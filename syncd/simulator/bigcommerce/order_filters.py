@@ -65,16 +65,18 @@ class Filters:
                     self._numbers[name] += 1
 
     def select(self, shop: Shop, ties: Random | None = None) -> Iterator[Order]:
-        """The orders that a list shows, sorted; with `ties` equal rows come in random order. Lazy, so a page is cheap."""
+        """The orders that a list shows, sorted; with `ties` equal rows come in random order. Lazy, so a page is cheap.
+
+        `Shop.seen` has still to be asked how each row looks.
+        """
         rest: set[str] = self._numbers.keys() | self._texts.keys()
         if shop.faults.stale_orders_seconds > 0:
             old = (seen for order in shop.book if (seen := shop.seen(order)) is not None)
             shown = self._sorted(order for order in old if self._matches(order))
         else:
-            rest -= self._answered()
-            plain = not rest and self._archived == "hidden"
-            everything = (seen for order in self._found(shop.book) if (seen := shop.seen(order)) is not None)
-            shown = (order for order in everything if (not order.archived if plain else self._matches(order)))
+            now_us, plain = shop.now(), not rest - self._answered() and self._archived == "hidden"
+            there = (order for order in self._found(shop.book) if order.visible_from_us <= now_us)
+            shown = (order for order in there if (not order.archived if plain else self._matches(order)))
         return shown if ties is None else _shuffle(shown, _SORTS[self.sort], ties)
 
     def _found(self, book: OrderBook) -> Iterator[Order]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
+
+import msgspec
 
 from syncd.simulator.bigcommerce.dates import rfc_2822
 from syncd.simulator.bigcommerce.orders import STATUS_NAMES, Line, Order, Shipment
@@ -108,16 +111,30 @@ _LINE_CONSTANTS: Final = {
 }
 
 
+def _tail(constants: Mapping[str, Any]) -> bytes:
+    """The members of an object that never change, encoded once."""
+    return b"," + msgspec.json.encode(constants)[1:]
+
+
+_ORDER_TAIL: Final = _tail(_ORDER_CONSTANTS)
+_LINE_TAIL: Final = _tail(_LINE_CONSTANTS)
+_BILLING_RAW: Final = msgspec.Raw(msgspec.json.encode({**_BILLING, "form_fields": ()}))
+
+
+def _whole(changing: Mapping[str, Any], tail: bytes) -> msgspec.Raw:
+    """An object of members that change and members that don't."""
+    return msgspec.Raw(msgspec.json.encode(changing)[:-1] + tail)
+
+
 def money(amount: Decimal) -> str:
     """Four decimals, as the v2 API writes money."""
     return f"{amount:.4f}"
 
 
-def show_line(order: Order, line: Line) -> dict[str, Any]:
+def show_line(order: Order, line: Line) -> msgspec.Raw:
     """An order product."""
     price, total = money(line.price), money(line.price * line.quantity)
-    return {
-        **_LINE_CONSTANTS,
+    changing = {
         "id": line.id,
         "order_id": order.id,
         "product_id": line.product_id,
@@ -140,15 +157,15 @@ def show_line(order: Order, line: Line) -> dict[str, Any]:
         "quantity_refunded": line.refunded,
         "is_refunded": line.refunded >= line.quantity,
     }
+    return _whole(changing, _LINE_TAIL)
 
 
-def show_order(order: Order, store: str, *, consignments: str = "", lines_max: int = 0) -> dict[str, Any]:
+def show_order(order: Order, store: str, *, consignments: str = "", lines_max: int = 0) -> msgspec.Raw:
     """An order. `consignments`: "" for a link, "links" for whole ones with linked lines, "lines" for whole lines."""
     subtotal = sum((line.price * line.quantity for line in order.lines), Decimal(0))
     items = sum(line.quantity for line in order.lines)
     shipped = sum(line.shipped for line in order.lines)
-    return {
-        **_ORDER_CONSTANTS,
+    changing = {
         "id": order.id,
         "customer_id": order.customer_id,
         "date_created": rfc_2822(order.created_seconds),
@@ -169,7 +186,7 @@ def show_order(order: Order, store: str, *, consignments: str = "", lines_max: i
         "payment_status": order.payment_status,
         "staff_notes": order.staff_notes,
         "customer_message": order.customer_message,
-        "billing_address": {**_BILLING, "form_fields": (), **order.billing},
+        "billing_address": {**_BILLING, "form_fields": (), **order.billing} if order.billing else _BILLING_RAW,
         "order_source": order.source,
         "channel_id": order.channel_id,
         "external_source": order.external_source,
@@ -186,6 +203,7 @@ def show_order(order: Order, store: str, *, consignments: str = "", lines_max: i
             else _link(store, order, "consignments")
         ),
     }
+    return _whole(changing, _ORDER_TAIL)
 
 
 def show_consignments(order: Order, store: str, *, whole: bool, lines_max: int = 0) -> dict[str, Any]:
