@@ -97,7 +97,8 @@ def after_page(scan: Scan, rows: Sequence[Seen], *, full: bool) -> Scan:
     new = {(row.order, row.modified) for row in rows}
     brought = not new <= scan.boundary
     last = max([scan.last, *(row.modified for row in rows)])
-    bound = Instant(last - scan.grain_us)
+    # From this page alone: on a repeated pass, an earlier one's end would jump over what slipped past it.
+    bound = Instant(max((row.modified for row in rows), default=scan.since) - scan.grain_us)
     if not full:
         if scan.page > 1 and (brought or scan.fresh) and scan.passes < PASSES_MAX:
             # Rows may have slipped past while paging on: the same bound again, until a pass brings nothing new.

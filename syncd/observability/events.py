@@ -25,6 +25,7 @@ class Event(NamedTuple):
 
 
 DAEMON_STARTED = Event("daemon.started", "info", "The daemon is up; its tenants are being started.")
+DAEMON_REFUSED = Event("daemon.refused", "error", "The daemon cannot start: its state directory can't be used.")
 DAEMON_STOPPING = Event(
     "daemon.stopping", "info", "The daemon was asked to stop and finishes the steps that are running."
 )

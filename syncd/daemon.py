@@ -1,0 +1,126 @@
+"""The process: lock, ledger, signals, the service manager, and the loop in which the composed daemon runs.
+
+Exit codes: 0 stopped as asked; 1 failed; 78 nothing to run, or a state directory that can't be used (EX_CONFIG: the service
+manager doesn't restart it).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+import anyio
+
+from syncd import __version__
+from syncd.app import App, Surroundings, compose, open_session
+from syncd.clock import SystemChance, SystemClock
+from syncd.config.load import Configuration
+from syncd.config.settings import Settings
+from syncd.control.commands import Commands
+from syncd.control.server import serve_control
+from syncd.errors import MisconfiguredError, TransientError
+from syncd.ledger.ledger import Ledger, open_ledger
+from syncd.ledger.lock import ProcessLock
+from syncd.observability import events
+from syncd.observability.library import LibraryHandler
+from syncd.observability.log import Log, make_log
+from syncd.observability.notify import Notify, from_environment
+
+EXIT_OK, EXIT_FAILED, EXIT_CONFIG = 0, 1, 78
+WATCHDOG_PARTS = 3  # petted three times within the service manager's bound
+STUCK_SECONDS = 120.0  # a loop that neither turns nor works for this long is stuck: the watchdog isn't petted any more
+
+
+def run(configuration: Configuration) -> int:
+    """Run until SIGTERM or SIGINT. Returns the exit code."""
+    settings = configuration.settings
+    clock = SystemClock()
+    level, form = (settings.log.level, settings.log.format) if settings else ("info", "auto")
+    log = make_log(sys.stdout, form=form, level=level, clock=clock, secrets=configuration.secrets)
+    logging.getLogger().addHandler(LibraryHandler(log))
+    for problem in configuration.problems:
+        log.emit(
+            events.CONFIG_INVALID, file=problem.file, key=problem.key, line_number=problem.line, expected=problem.expected,
+            found=problem.found, hint=problem.hint, severity=problem.severity,
+        )  # fmt: skip
+    if settings is None or not configuration.tenants:
+        return EXIT_CONFIG
+    notify = from_environment(os.environ)
+    lock: ProcessLock | None = None
+    try:
+        settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = ProcessLock.acquire(settings.state_dir)
+        notify.extend_timeout(120.0)
+        ledger = open_ledger(settings.state_dir, clock=clock, lock=lock)
+    except (MisconfiguredError, TransientError, OSError) as error:
+        hint = getattr(error, "hint", "") or "look at the permissions and the disk of state_dir"
+        log.emit(events.DAEMON_REFUSED, reason=str(error), hint=hint)
+        if lock is not None:
+            lock.release()
+        return EXIT_CONFIG if isinstance(error, (MisconfiguredError, PermissionError)) else EXIT_FAILED
+    return anyio.run(_run, configuration, settings, ledger, log, notify)
+
+
+async def _run(
+    configuration: Configuration, settings: Settings, ledger: Ledger, log: Log, notify: Notify
+) -> int:
+    clock, chance = SystemClock(), SystemChance()
+    stop = anyio.Event()
+    session = open_session()
+    given = Surroundings(
+        ledger, clock, chance, log, session, settings.state_dir, holder=f"pid {os.getpid()}"
+    )
+    app: App | None = None
+    try:
+        app = await compose(configuration, given)
+        if not app.tenants:
+            return EXIT_CONFIG
+        log.emit(events.DAEMON_STARTED, version=__version__, tenants=len(app.tenants), pid=os.getpid())
+        commands = Commands.for_daemon(configuration, given, app)
+        async with anyio.create_task_group() as group:
+            await group.start(_watch_signals, stop, log, name="signals")
+            await group.start(serve_control, settings.state_dir, commands, log, name="control socket")
+            group.start_soon(_pet, app, ledger, notify, name="watchdog")
+            notify.ready(f"{len(app.tenants)} tenant(s) running")
+            await app.supervisor.run(stop, drain_seconds=settings.shutdown.drain_seconds)
+            group.cancel_scope.cancel()
+    finally:
+        with anyio.CancelScope(shield=True):
+            if app is not None:
+                app.close()
+            await session.close()
+            await ledger.close()
+            notify.close()
+    log.emit(events.DAEMON_STOPPED)
+    return EXIT_OK
+
+
+async def _watch_signals(
+    stop: anyio.Event, log: Log, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+) -> None:
+    """SIGTERM and SIGINT ask for a stop; a second one is left to the service manager."""
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
+        task_status.started()
+        async for number in received:
+            if not stop.is_set():
+                log.emit(events.DAEMON_STOPPING, reason=signal.Signals(number).name)
+            stop.set()
+
+
+async def _pet(app: App, ledger: Ledger, notify: Notify) -> None:
+    """Tell the service manager that work goes on: the loop turns, the writer answers, no loop is stuck. A shop that hangs
+    has its own time-outs and never starves this."""
+    clock = app.supervisor.clock
+    while notify.is_heard:
+        await ledger.ping()
+        if not app.supervisor.stuck(STUCK_SECONDS):
+            notify.watchdog()
+        await clock.sleep((notify.watchdog_seconds or 60.0) / WATCHDOG_PARTS)
+
+
+def state_dir_of(configuration: Configuration) -> Path | None:
+    """Where the daemon of this configuration keeps its state."""
+    return configuration.settings.state_dir if configuration.settings else None
