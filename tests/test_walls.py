@@ -39,8 +39,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engine": OUTSIDE | {"ledger", "transport", "reconcile"},
     "control": OUTSIDE | {"ledger", "transport", "reconcile", "engine", "config"},
 }
-TOP = {"app", "cli", "demo", "__main__"}  # where concrete classes meet: may import all ...
-MAY_IMPORT_APP = {"cli", "demo", "__main__"}  # ... but nobody below imports app
+TOP = {"app", "daemon", "cli", "demo", "__main__"}  # where concrete classes meet: may import all ...
+MAY_IMPORT_APP = {"daemon", "cli", "demo", "__main__"}  # ... but nobody below imports app
 MAY_IMPORT_SIMULATOR = {"cli", "demo", "__main__"}  # and the daemon itself knows no simulator
 
 CORE_BANS = {"asyncio", "anyio", "aiohttp", "sqlite3", "sqlalchemy", "time", "random", "logging"}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Literal, Union, get_args, get_origin
 
 import annotated_types
@@ -125,10 +126,14 @@ def _limits(field: FieldInfo | None) -> str:
     return f" {' and '.join(said)}" if said else ""
 
 
-def _choices(field: FieldInfo | None) -> str:
-    if field is None:
-        return ""
-    choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+def _choices(field: FieldInfo | None) -> tuple[str, ...]:
+    """What a key may say, where that is one of a few words."""
+    if field is None or get_origin(field.annotation) is not Literal:
+        return ()
+    return tuple(str(choice) for choice in get_args(field.annotation))
+
+
+def _one_of(choices: Iterable[str]) -> str:
     return " or ".join(f'"{choice}"' for choice in choices)
 
 
@@ -138,15 +143,17 @@ def _missing(path: Path, _context: Any, _value: Any, field: FieldInfo | None, ar
         table = '[erp] with kind = "embedded" or "http"' if key == "erp" else "at least one table [stores.NAME]"
         return Mistake(path, table, "none", f"Add it. {about}".strip())
     where = f"[{join_key(path[:-1])}]" if len(path) > 1 else "the top of the file, before the first [table]"
-    expected = _choices(field) or f"a value for {key} ({(around.__doc__ or '').splitlines()[0].rstrip('.').lower()})"
+    expected = (
+        _one_of(_choices(field)) or f"a value for {key} ({(around.__doc__ or '').splitlines()[0].rstrip('.').lower()})"
+    )
     return Mistake(path, expected, "nothing", f"Add {key} = ... to {where}. {about}".strip())
 
 
 def _wrong_choice(path: Path, context: Any, value: Any, field: FieldInfo | None, _around: type[BaseModel]) -> Mistake:
-    choices = [str(choice) for choice in get_args(field.annotation)] if field is not None else []
+    choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))  # pydantic: "'live' or 'shadow'"
     near = did_you_mean(value, choices) if isinstance(value, str) else ""
     about = field.description or "" if field is not None else ""
-    expected = _choices(field) or str(context.get("expected", "another value"))
+    expected = _one_of(choices) or "another value"
     return Mistake(path, expected, show_value(value), f"{near} {about}".strip())
 
 
@@ -154,8 +161,7 @@ def _wrong_kind(path: Path, context: Any, value: Any, _field: Any, _around: Any)
     found = value.get("kind") if isinstance(value, Mapping) else value
     kinds = [kind.strip().strip("'") for kind in str(context.get("expected_tags", "")).split(",")]
     near = did_you_mean(found, kinds) if isinstance(found, str) else ""
-    expected = " or ".join(f'"{kind}"' for kind in kinds)
-    return Mistake((*path, "kind"), expected, show_value(found), near or "Choose what stands on the other side.")
+    return Mistake((*path, "kind"), _one_of(kinds), show_value(found), near or "Choose what stands on the other side.")
 
 
 def _no_kind(path: Path, _context: Any, value: Any, _field: Any, _around: Any) -> Mistake:
