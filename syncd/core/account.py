@@ -124,12 +124,14 @@ class _Counting:
 
     def line(self, line: Line, rows: list[Account]) -> None:
         order, book = self.order, self.book
+        line = _as_pinned(line, rows)
         mine = [row for row in rows if row.product == line.product and row.state != IGNORED]
         lead = next((row for row in mine if row.lead), None)
         added = not rows and self.phase_before is not None
         before = Phase.PENDING if added else self.phase_before
         taking = take(order, line, lead.taken if lead else ZERO, book.rule, before=before)
-        counted, rule = commitment(order, line, book.policy, taking.taken)
+        shipped = _shipped_before(lead, self.phase_before)
+        counted, rule = commitment(order, line, book.policy, taking.taken, shipped_before=shipped)
         if mine:
             mine = [_with_item(row, book) for row in mine]
         else:
@@ -177,6 +179,25 @@ class _Counting:
         )
         if msgspec.structs.replace(after, rule=row.rule) != row:
             self.changed.append(after)
+
+
+def _as_pinned(line: Line, rows: Sequence[Account]) -> Line:
+    """PIN: a product that was deleted in the shop is no swap. The line then shows no product any more, or the parent of a
+    deleted variation (WooCommerce refuses ids of deleted products when it reads an order's line)."""
+    pinned = next((row.product for row in rows if row.quantity and row.state != IGNORED), "")
+    if not pinned or line.product == pinned:
+        return line
+    if not line.product or pinned.startswith(f"{line.product}/"):
+        kind = LineKind.STOCK if line.kind is LineKind.CUSTOM else line.kind
+        return msgspec.structs.replace(line, product=pinned, kind=kind)
+    return line
+
+
+def _shipped_before(lead: Account | None, phase_before: Phase | None) -> Quantity:
+    """Units that had left the house by the state before: a completed order's were shipped, restocked later or not."""
+    if lead is None or phase_before not in (Phase.COMPLETED, Phase.REFUNDED):
+        return ZERO
+    return Quantity(lead.commitment * UNIT // lead.factor)
 
 
 def scaled(quantity: Quantity, factor: Quantity) -> Quantity:

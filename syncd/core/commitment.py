@@ -10,10 +10,13 @@ from syncd.core.policy import OnCancel, Policy, Returns, counts
 from syncd.core.quantity import ZERO, Quantity
 
 
-def commitment(order: Order, line: Line, policy: Policy, taken: Quantity) -> tuple[Quantity, str]:
+def commitment(
+    order: Order, line: Line, policy: Policy, taken: Quantity, *, shipped_before: Quantity = ZERO
+) -> tuple[Quantity, str]:
     """Units of `line` (in the shop's units, before any kit) that the ERP should have counted, and the rule that says so.
 
     `taken` is what the shop keeps off its counter for the line, for tenants who follow the shop on a cancellation.
+    `shipped_before` is what was committed when the order was last seen completed: all of that had been shipped.
     """
     if order.phase in DEAD:
         base, rule = (taken, f"{order.phase}: as the shop keeps it") if _follows(policy) else (ZERO, str(order.phase))
@@ -23,7 +26,7 @@ def commitment(order: Order, line: Line, policy: Policy, taken: Quantity) -> tup
             rule = "restocked"
     else:
         base, rule = ZERO, "not placed" if order.phase in (Phase.DRAFT, Phase.PENDING) else f"not {policy.count_on} yet"
-    floor = shipped_floor(line, policy)
+    floor = shipped_floor(line, policy, shipped_before)
     return (floor, "shipped") if floor > base else (base, rule)
 
 
@@ -31,11 +34,12 @@ def _follows(policy: Policy) -> bool:
     return policy.on_cancel is OnCancel.FOLLOW_STORE
 
 
-def shipped_floor(line: Line, policy: Policy) -> Quantity:
+def shipped_floor(line: Line, policy: Policy, shipped_before: Quantity = ZERO) -> Quantity:
     """SHIPPED: the commitment never falls below what was shipped and not returned.
 
     With `returns = "erp"` the ERP books what comes back by itself, so a shop's restocking of shipped goods is not counted
     a second time; with `returns = "store"` it is the return.
     """
-    returned = line.restocked if policy.returns is Returns.STORE else ZERO
-    return Quantity(max(ZERO, line.shipped - returned))
+    if policy.returns is Returns.ERP:
+        return Quantity(max(ZERO, line.shipped, shipped_before))
+    return Quantity(max(ZERO, line.shipped - line.restocked))

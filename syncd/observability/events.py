@@ -83,6 +83,9 @@ MOVE_DOUBT = Event(
 
 LEVEL_WRITTEN = Event("level.written", "info", "A store has taken a new level for a stock item.")
 LEVEL_REFUSED = Event("level.refused", "warning", "A store refused a new level for a stock item.")
+LEVEL_NOT_SENT = Event(
+    "level.not_sent", "debug", "A level could not be sent for now; it is computed anew and tried again."
+)
 LEVEL_DOUBT = Event("level.doubt", "warning", "A level was sent and its outcome is unknown; the next readings tell.")
 
 STORE_WARNED = Event("store.warned", "warning", "A setting of a store makes exactness harder; the reason says which.")

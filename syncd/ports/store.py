@@ -154,7 +154,8 @@ class WriteResult(StrEnum):
     """How one write of a batch ended."""
 
     APPLIED = "applied"  # applied, or accepted and applied within `InventoryTraits.apply_us`
-    REFUSED = "refused"  # surely not applied
+    REFUSED = "refused"  # surely not applied: this item's own fault, or lack of stock
+    NOT_SENT = "not_sent"  # surely not applied, for no fault of this item: worth another try soon
     NEEDS_ABSOLUTE = "needs_absolute"  # surely not applied: the counter has no level yet
     IGNORED = "ignored"  # answered as if applied, but the shop doesn't count this item (any more)
     UNKNOWN = "unknown"  # it may have been applied, or may still be

@@ -156,7 +156,7 @@ class PublishStep:
             try:
                 outcomes = await context.port.inventory.write(out, not_after=batch[0].not_after)
             except (StoreFault, Throttled) as error:
-                outcomes = tuple(WriteOutcome(w.key, WriteResult.REFUSED, f"never sent: {error}") for w in out)
+                outcomes = tuple(WriteOutcome(w.key, WriteResult.NOT_SENT, str(error)) for w in out)
                 wait = max(RECHECK_SECONDS, error.wait_seconds) if isinstance(error, Throttled) else wait
             await self._record(batch, outcomes, wait)
         if not context.port.inventory.traits.relative:
@@ -179,6 +179,7 @@ class PublishStep:
             event = {
                 WriteResult.APPLIED: events.LEVEL_WRITTEN,
                 WriteResult.UNKNOWN: events.LEVEL_DOUBT,
+                WriteResult.NOT_SENT: events.LEVEL_NOT_SENT,
             }.get(outcome.result, events.LEVEL_REFUSED)
             context.log.emit(
                 event, item=write.item, effect=write.key, change=show(write.change), target=show(write.target),
@@ -326,6 +327,8 @@ def _end(
         values = {"due": soon, "read_at": 0}
     elif outcome.result is WriteResult.NEEDS_ABSOLUTE:
         values = {"due": now, "needs_absolute": 1}
+    elif outcome.result is WriteResult.NOT_SENT:
+        pass
     elif outcome.result is WriteResult.IGNORED:
         values = {"due": _later(now, IDLE_SECONDS), "read_at": 0}
     elif write.level is None:

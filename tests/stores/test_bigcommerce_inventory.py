@@ -15,7 +15,12 @@ from syncd.transport import Answer
 from tests.stores.bigcommerce_bodies import raw
 from tests.stores.bigcommerce_world import EPOCH, open_world
 
-APPLIED, REFUSED, UNKNOWN = WriteResult.APPLIED, WriteResult.REFUSED, WriteResult.UNKNOWN
+APPLIED, REFUSED, UNKNOWN, NOT_SENT = (
+    WriteResult.APPLIED,
+    WriteResult.REFUSED,
+    WriteResult.UNKNOWN,
+    WriteResult.NOT_SENT,
+)
 
 
 @pytest.fixture
@@ -339,7 +344,7 @@ async def test_a_level_is_not_put_where_the_safety_stock_is_beyond_what_was_read
 
     inventory, _ = scripted(answer)
     outcomes = await inventory.write([put("p:1", 1), put("p:2", 1)])
-    assert [one.result for one in outcomes] == [APPLIED, REFUSED]
+    assert [one.result for one in outcomes] == [APPLIED, NOT_SENT]
     assert outcomes[1].reason.startswith("not sent")
 
 
@@ -398,7 +403,7 @@ async def test_the_search_for_offenders_ends():
     inventory, client = scripted(picky(*range(1, 500, 2)))
     outcomes = await inventory.write([change(f"p:{number}", -1) for number in range(1, 500)])
     assert len(client.asked) == 40
-    assert {one.result for one in outcomes} <= {REFUSED, APPLIED}
+    assert {one.result for one in outcomes} <= {REFUSED, APPLIED, NOT_SENT}
     assert sum(one.reason.startswith("not sent") for one in outcomes) > 400
 
 
@@ -450,7 +455,7 @@ async def test_nothing_is_sent_after_an_unclear_end(world):
     red, blue = world.add({"sku": "RED", "stock": 5}, {"sku": "BLUE", "stock": 5})
     world.shop.faults.change({"lost_answer": 1.0})
     outcomes = await world.store.inventory.write([change(red, -1), put(blue, 1)])
-    assert [one.result for one in outcomes] == [UNKNOWN, REFUSED]
+    assert [one.result for one in outcomes] == [UNKNOWN, NOT_SENT]
     assert outcomes[1].reason.startswith("not sent")
     assert on_hand(world, "BLUE") == 5
 
@@ -472,7 +477,7 @@ async def test_an_error_after_something_was_applied_is_told_as_not_sent():
 
     inventory, _ = scripted(answer)
     outcomes = await inventory.write([change("p:1", 1), put("p:2", 1)])
-    assert [one.result for one in outcomes] == [APPLIED, REFUSED]
+    assert [one.result for one in outcomes] == [APPLIED, NOT_SENT]
     assert outcomes[1].reason == "not sent: wait"
 
 

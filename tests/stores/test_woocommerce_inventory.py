@@ -305,7 +305,7 @@ async def test_a_write_whose_answer_is_lost_is_unknown_and_never_sent_again(how:
         front.shop.faults.lost_answer_by = how  # type: ignore[assignment]
         front.shop.faults.hang_seconds = 0.6
         outcomes = await front.inventory.write([put(item, 7) for item in items])
-        assert ends(outcomes) == [("unknown", None), ("unknown", None), ("refused", None)]
+        assert ends(outcomes) == [("unknown", None), ("unknown", None), ("not_sent", None)]
         assert outcomes[2].reason.startswith("not sent")
         assert (front.bench.level("A"), front.bench.level("B"), front.bench.level("C-0")) == (7, 7, 1)
         assert len(front.asked()) == 1
@@ -359,7 +359,7 @@ async def test_after_something_was_sent_the_rest_is_told_as_not_sent(monkeypatch
 
         monkeypatch.setattr(PRODUCTS_API + ".write_product", write_and_close)
         outcomes = await front.inventory.write([put(item, 7) for item in items])
-        assert ends(outcomes) == [("applied", 7), ("refused", None), ("refused", None)]
+        assert ends(outcomes) == [("applied", 7), ("not_sent", None), ("not_sent", None)]
         assert outcomes[1].reason.startswith("not sent")
         assert (front.bench.level("A"), front.bench.level("B-0")) == (7, 1)
 

@@ -90,7 +90,7 @@ class Adjustments:
                 ends[place] = _Verdict(WriteResult.APPLIED, "nothing to change")
             else:
                 if write.level is not None and identity not in safety:
-                    ends[place] = _refuse(f"{NOT_SENT}: its safety stock could not be read")
+                    ends[place] = _Verdict(WriteResult.NOT_SENT, f"{NOT_SENT}: its safety stock could not be read")
                     continue
                 if write.level is not None:
                     quantity = Quantity(quantity + safety[identity])
@@ -125,7 +125,7 @@ class _Call:
             if not self._stopped and not self._requests_left:
                 self._stopped = f"{REQUESTS_MAX} requests were not enough to find all the items that the store refuses"
             if self._stopped:
-                self._end(part, _refuse(f"{NOT_SENT}: {self._stopped}"))
+                self._end(part, _Verdict(WriteResult.NOT_SENT, f"{NOT_SENT}: {self._stopped}"))
                 continue
             self._requests_left -= 1
             parts += reversed(await self._attempt(kind, part))
@@ -181,7 +181,7 @@ class _Call:
         if not self._touched:
             raise error
         self._stopped = str(error)
-        self._end(part, _refuse(f"{NOT_SENT}: {error}"))
+        self._end(part, _Verdict(WriteResult.NOT_SENT, f"{NOT_SENT}: {error}"))
         return []
 
     def _body(self, part: list[_Entry]) -> bytes:

@@ -52,7 +52,7 @@ class LevelWriter:
             if self._stopped:
                 for write in batch.values():
                     if write.key not in self._outcomes:
-                        self._end(write, WriteResult.REFUSED, f"{NOT_SENT}: {self._stopped}")
+                        self._end(write, WriteResult.NOT_SENT, f"{NOT_SENT}: {self._stopped}")
         return tuple(self._outcomes[write.key] for write in writes)
 
     def _batches(self, writes: Sequence[LevelWrite]) -> dict[str, dict[int, LevelWrite]]:
