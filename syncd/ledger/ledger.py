@@ -19,19 +19,22 @@ from typing import TypeVar, cast
 
 import anyio
 import anyio.lowlevel
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from syncd.core.quantity import Instant
 from syncd.errors import TransientError
 from syncd.ledger import migrate
 from syncd.ledger.connection import Opener, ledger_path, open_sqlite, read_engine, write_engine
-from syncd.ledger.faults import Fatal, end_process
+from syncd.ledger.faults import Fatal, end_process, explain
 from syncd.ledger.hop import Delivery, Hop, ThreadHop
 from syncd.ledger.lanes import Lane, Lanes, Ticket
 from syncd.ledger.lock import ProcessLock
 from syncd.ledger.reader import Query, Reader
 from syncd.ledger.writer import GROUP_SECONDS, Done, Unit, Writer, Written
 from syncd.ports.clock import Clock
+
+__all__ = ["Lane", "Ledger", "LedgerState", "Unit", "open_ledger"]
 
 T = TypeVar("T")
 
@@ -245,14 +248,15 @@ def open_ledger(
 
     Takes the directory's lock and releases it on close, unless the caller hands over one that it has (`lock`, released
     on close as well). Without a `hop`, one thread writes and one reads; with one, both go through it.
-    Raises MisconfiguredError when another process runs on `folder`, or a newer syncd has written there.
+    Raises MisconfiguredError when another process runs on `folder`, or a newer syncd has written there; TransientError
+    when the disk is full or fails.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = ledger_path(folder)
     held = lock if lock is not None else ProcessLock.acquire(folder)
     try:
         engine = write_engine(path, opener=opener)
-        migrate.upgrade(engine)
+        _migrate(engine)
         return Ledger(
             path,
             clock=clock,
@@ -266,6 +270,13 @@ def open_ledger(
         if lock is None:
             held.release()
         raise
+
+
+def _migrate(engine: Engine) -> None:
+    try:
+        migrate.upgrade(engine)
+    except DBAPIError as error:
+        raise explain(error) from error
 
 
 def _nothing(_connection: Connection) -> None:

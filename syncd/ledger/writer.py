@@ -224,7 +224,7 @@ class Writer:
         """Notice an error with which SQLite has ended the transaction, and let nothing that follows be committed by itself."""
         if not self._in_unit or context.connection is None or _driver(context.connection).in_transaction:
             return
-        self._lost = context.original_exception
+        self._lost = context.sqlalchemy_exception or context.original_exception
         try:
             _driver(context.connection).execute("BEGIN IMMEDIATE")
         except Exception as error:  # noqa: BLE001 - `_broken` refuses whatever comes next

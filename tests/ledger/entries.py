@@ -73,7 +73,7 @@ def bad(key: str) -> Callable[[Connection], None]:
 
 def entries(connection: Connection) -> dict[str, int]:
     """All of them."""
-    return {key: value for key, value in connection.execute(sa.select(entry.c.key, entry.c.value))}
+    return {row.key: row.value for row in connection.execute(sa.select(entry.c.key, entry.c.value))}
 
 
 def on_disk(folder: Path) -> dict[str, int]:

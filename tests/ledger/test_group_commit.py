@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 
 import anyio
 import pytest
@@ -123,10 +124,8 @@ def swallow(statement, error):
 
     def unit(connection):
         add("before")(connection)
-        try:
+        with suppress(error):
             connection.exec_driver_sql(statement)
-        except error:
-            pass
         return add("after")(connection)
 
     return unit
@@ -168,7 +167,7 @@ async def test_a_unit_may_not_commit(folder):
 
 
 async def test_a_bare_commit_inside_a_unit_ends_the_process(folder):
-    ends = []
+    ends: list = []
     ledger = opened(folder, InlineHop(), fatal=ends.append)
     with pytest.raises(BugError):
         await ledger.run(lambda connection: connection.exec_driver_sql("COMMIT").close())
@@ -214,7 +213,8 @@ def failing_opener(kept):
 
 @pytest.mark.parametrize("code", [sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT])
 async def test_a_commit_that_fails_with_anything_else_ends_the_process(folder, code):
-    kept, ends = [], []
+    kept: list = []
+    ends: list = []
     ledger = opened(folder, InlineHop(), fatal=ends.append, opener=failing_opener(kept))
     await ledger.run(add("k"))
     kept[-1].codes = (code,)
@@ -226,7 +226,8 @@ async def test_a_commit_that_fails_with_anything_else_ends_the_process(folder, c
 
 
 async def test_a_busy_commit_is_tried_again_within_a_bound(folder):
-    kept, ends = [], []
+    kept: list = []
+    ends: list = []
     ledger = opened(folder, InlineHop(), fatal=ends.append, opener=failing_opener(kept))
     await ledger.run(add("k"))
     kept[-1].codes = (sqlite3.SQLITE_BUSY,) * 2
@@ -239,7 +240,7 @@ async def test_a_busy_commit_is_tried_again_within_a_bound(folder):
 
 
 async def test_a_lock_held_by_another_is_told_and_the_ledger_goes_on_after_it(folder):
-    kept = []
+    kept: list = []
     ledger = opened(folder, InlineHop(), opener=failing_opener(kept))
     other = sqlite3.connect(folder / "ledger.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -252,7 +253,8 @@ async def test_a_lock_held_by_another_is_told_and_the_ledger_goes_on_after_it(fo
 
 
 async def test_a_full_disk_at_the_commit_fails_the_units_and_spares_the_process(folder):
-    kept, ends = [], []
+    kept: list = []
+    ends: list = []
     ledger = opened(folder, InlineHop(), fatal=ends.append, opener=failing_opener(kept))
     await ledger.run(add("k"))
     kept[-1].codes = (sqlite3.SQLITE_FULL,) * 4

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import anyio
 
 from syncd.ledger.hop import InlineHop
@@ -55,7 +57,7 @@ async def test_live_units_go_before_backfill(folder):
         tasks.start_soon(ledger.run, note("first"))
         await settle()
         for n in range(3):
-            tasks.start_soon(lambda n=n: ledger.run(note(f"backfill {n}"), lane=Lane.BACKFILL))
+            tasks.start_soon(partial(ledger.run, note(f"backfill {n}"), lane=Lane.BACKFILL))
         await settle()
         for n in range(3):
             tasks.start_soon(ledger.run, note(f"live {n}"))
