@@ -78,6 +78,17 @@ def test_the_journal_can_be_neither_changed_nor_shortened(book, path):
     stranger.close()
 
 
+def test_a_rule_of_the_schema_that_is_broken_from_inside_is_a_bug(book):
+    def forging() -> None:
+        with book.writing() as page:
+            page.connection.execute("DELETE FROM entry")
+
+    book.add("A")
+    with pytest.raises(BugError, match="append-only"):
+        forging()
+    assert len(book.journal("A")) == 1
+
+
 def test_a_level_that_was_tampered_with_is_found(book, path):
     book.add("A")
     book.receive("A", units(5))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from syncd.errors import MisconfiguredError, OutcomeUnknown, StoreFault, SyncdError
+from syncd.errors import BugError, MisconfiguredError, OutcomeUnknown, StoreFault, SyncdError
 
 APPLICATION_ID = 0x53594E43  # "SYNC": tells a book from any other SQLite file
 SCHEMA_VERSION = 1
@@ -231,8 +231,8 @@ def _translated(operation: str) -> Iterator[None]:
     """The driver's errors as ours. Before COMMIT nothing is written, so all but damage is a fault that may pass."""
     try:
         yield
-    except sqlite3.IntegrityError:
-        raise  # a rule of the schema: an assumption of ours is broken, let it crash
+    except sqlite3.IntegrityError as error:
+        raise BugError(f"the stock book's own rules were broken: {error}", operation=operation) from error
     except sqlite3.DatabaseError as error:
         if _code(error) in DAMAGED:
             raise MisconfiguredError(
