@@ -236,6 +236,23 @@ async def test_the_shops_clock_may_be_wrong(bench):
     assert (await bench.get("/orders")).body[0]["date_created_gmt"] == "2026-11-23T11:00:08"
 
 
+async def test_several_servers_stamp_by_clocks_of_their_own(bench):
+    bench.shop.faults.server_skew_seconds = (-30, 30)
+    orders = [bench.shop.checkout([("A", 1)]) for _ in range(10)]
+    assert len({order.created_us for order in orders}) > 5
+    assert all(abs(order.created_us - bench.clock.now()) <= 30_000_000 for order in orders)
+    bench.shop.complete(orders[0])
+    rows = (await bench.get("/orders", orderby="modified", order="asc")).body
+    stamps = [row["date_modified_gmt"] for row in rows]
+    assert stamps == sorted(stamps)
+    assert len(set(stamps)) > 5
+
+
+async def test_a_refused_write_is_answered_even_where_answers_get_lost(bench):
+    bench.shop.faults.lost_answer = 1.0
+    assert (await bench.put("/products/999", {"stock_quantity": 1})).status == 400
+
+
 async def test_the_same_seed_gives_the_same_faults():
     async def statuses(seed):
         async with open_bench(seed) as bench:

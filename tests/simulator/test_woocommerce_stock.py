@@ -73,6 +73,20 @@ async def test_edits_of_an_order_that_has_taken_nothing_move_nothing(bench):
     assert (bench.level("A"), order.lines[0].quantity) == (100, 9)
 
 
+async def test_a_line_added_without_adjusting_is_not_taken_by_the_next_status(bench):
+    bench.shop.settings.version = "9.4.0"
+    order = bench.shop.checkout([("A", 5)])
+    await bench.put(f"/orders/{order.id}", {"line_items": [{"sku": "B", "quantity": 4}]})
+    await bench.put(f"/orders/{order.id}", {"status": "completed"})
+    assert (bench.level("A"), bench.level("B")) == (95, 50)
+
+
+async def test_a_refund_of_what_was_never_taken_restocks_nothing(bench):
+    order = bench.shop.checkout([("A", 3)], paid=False)
+    bench.shop.refund(order, {order.lines[0].id: 1})
+    assert (bench.level("A"), order.lines[0].restocked) == (100, 0)
+
+
 async def test_another_product_in_a_line_leaves_the_old_units_taken(bench):
     order = bench.shop.checkout([("A", 2)])
     b_id = bench.shop.catalog.by_sku["B"].id
@@ -144,6 +158,7 @@ async def test_unpaid_orders_and_drafts_reserve_for_a_while_and_rest_does_not_sh
     bench.shop.set_stock("A", 5)
     bench.shop.checkout([("A", 3)], paid=False)
     bench.shop.checkout([("A", 1)], draft=True)
+    await bench.post("/orders", {"line_items": [{"sku": "A", "quantity": 9}]})  # REST reserves nothing
     assert bench.shop.held_units("A") == 4
     assert (await bench.get("/products", sku="A")).body[0]["stock_quantity"] == 5
     with pytest.raises(OutOfStock):
@@ -153,7 +168,7 @@ async def test_unpaid_orders_and_drafts_reserve_for_a_while_and_rest_does_not_sh
     bench.shop.checkout([("A", 2)])
     bench.clock.pass_seconds(50 * 60)
     assert bench.shop.held_units("A") == 0
-    assert bench.shop.truth()["skus"]["A"]["open"] == 4
+    assert bench.shop.truth()["skus"]["A"]["open"] == 13
 
 
 async def test_the_hourly_job_cancels_unpaid_orders_of_shoppers_if_it_runs(bench):
@@ -261,6 +276,8 @@ async def test_a_variation_may_be_counted_by_its_parent(bench):
     assert (ignored.status, ignored.body["stock_quantity"], bench.level("S")) == (200, 18, 18)
     await bench.put(f"/products/{shirt.id}/variations/{large.id}", {"stock_quantity": 3})
     assert bench.level("S-L") == 3
+    garbage = await bench.put(f"/products/{shirt.id}/variations/{large.id}", {"stock_quantity": "abc"})
+    assert (garbage.status, bench.level("S-L")) == (400, 3)
     line = (await bench.get("/orders")).body[0]["line_items"][0]
     assert (line["product_id"], line["variation_id"], line["sku"]) == (shirt.id, small.id, "S-S")
 

@@ -76,7 +76,7 @@ class Bench:
         return await self.call(method, f"/_sim/{path}", body, keys=False)
 
     def level(self, sku: str) -> int | None:
-        return self.shop.catalog.level(self.shop.catalog.by_sku[sku])
+        return self.shop.level(sku)
 
 
 @asynccontextmanager

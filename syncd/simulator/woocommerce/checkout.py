@@ -86,7 +86,7 @@ def target_status(*, paid: bool, method: str) -> str:
 
 def new_order(shop: Shop, status: str, created_via: str) -> Order:
     """An empty order, not in the book yet."""
-    now = shop.now()
+    now = shop.stamp_now()
     return Order(
         id=shop.next_post_id(),
         key=shop.order_key(),
@@ -125,7 +125,7 @@ def _stages(shop: Shop, order: Order, lines: list[Line], status: str) -> list[St
     def saved() -> None:
         order.rendered.clear()
         shop.book.sort_in(order)
-        shop.book.restamp(order, shop.now())
+        shop.book.restamp(order, shop.stamp_now())
 
     def add(line: Line) -> None:
         order.lines = [*order.lines, line]

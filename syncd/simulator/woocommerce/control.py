@@ -7,9 +7,9 @@
     POST /_sim/orders/{id}/refund {"lines": [{"line", "quantity"}], "restock": true}
     POST /_sim/stock {"sku", "quantity"}
     GET  /_sim/truth    GET /_sim/requests    GET /_sim/history/{sku}
-    GET/PUT /_sim/faults    GET/POST /_sim/settings
+    GET/PUT /_sim/faults, DELETE turns all off    GET/POST /_sim/settings
 
-A variation with stock null is counted by its parent. An error is `{"error": code, "message": text}`.
+A variation with stock null is counted by its parent. An error is `{"error": code, "detail": text}`.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Control:
             ("GET", "requests"): lambda _: (200, [msgspec.to_builtins(seen) for seen in shop.requests]),
             ("GET", "faults"): lambda _: (200, msgspec.to_builtins(shop.faults)),
             ("PUT", "faults"): self._faults,
+            ("DELETE", "faults"): self._clear_faults,
             ("GET", "settings"): lambda _: (200, msgspec.to_builtins(shop.settings)),
             ("POST", "settings"): self._settings,
         }
@@ -53,9 +54,9 @@ class Control:
             self._shop.advance()
             status, result = self._dispatch(request.method, request.match_info["tail"].split("/"), body)
         except ShopRefusal as refusal:
-            status, result = refusal.status, {"error": refusal.code, "message": refusal.message}
+            status, result = refusal.status, {"error": refusal.code, "detail": refusal.message}
         except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:  # a driver's mistake
-            status, result = 400, {"error": "bad_request", "message": repr(error)}
+            status, result = 400, {"error": "bad_request", "detail": repr(error)}
         return web.Response(status=status, body=msgspec.json.encode(result), content_type="application/json")
 
     def _dispatch(self, method: str, path: list[str], body: Json) -> tuple[int, Any]:
@@ -110,6 +111,10 @@ class Control:
 
     def _faults(self, body: Json) -> tuple[int, Any]:
         self._shop.faults.change(body)
+        return 200, msgspec.to_builtins(self._shop.faults)
+
+    def _clear_faults(self, _body: Json) -> tuple[int, Any]:
+        self._shop.faults.clear()
         return 200, msgspec.to_builtins(self._shop.faults)
 
     def _settings(self, body: Json) -> tuple[int, Any]:

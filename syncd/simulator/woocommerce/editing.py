@@ -66,7 +66,7 @@ class Edits:
 
     def remove(self, order: Order, line: Line, *, by_rest: bool = False) -> None:
         """Take a line out; what it held goes back."""
-        if self._adjusts(by_rest=by_rest) and order.stock_reduced:
+        if self._adjusts(by_rest=by_rest):
             self._shop.stock.give_back(order, line)
         order.lines = [other for other in order.lines if other is not line]
         order.removed.append(line)

@@ -63,6 +63,8 @@ class Faults(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How long lies between the read and the write of an inventory_delta."""
     clock_skew_seconds: float = 0.0
     """The shop's own clock (all stamps) is so much ahead."""
+    server_skew_seconds: Range = (0.0, 0.0)
+    """Several web servers whose clocks differ: each stamp of an order is off by so much, another one for each change."""
 
     def change(self, wanted: dict[str, Any]) -> None:
         """Set some dials. Raises msgspec.ValidationError for an unknown name or a wrong value; nothing changes then."""

@@ -74,6 +74,11 @@ class Shop:
         real = self._clock.now() if self._replay_us is None else self._replay_us
         return real + round(self.faults.clock_skew_seconds * SECOND)
 
+    def stamp_now(self) -> int:
+        """The time that a change of an order is stamped with: the clock of the web server that happened to do it."""
+        low, high = self.faults.server_skew_seconds
+        return self.now() + (round(self.rng.uniform(low, high) * SECOND) if low or high else 0)
+
     def draw(self, probability: float) -> bool:
         """Whether a fault strikes. Takes no randomness while its dial is off."""
         return probability > 0 and self.rng.random() < probability
@@ -137,9 +142,13 @@ class Shop:
             order.rendered.clear()
             self.book.sort_in(order)
             if touch and not order.deleted:
-                self.book.restamp(order, self.now())
+                self.book.restamp(order, self.stamp_now())
 
     # --- products, by the merchant
+
+    def level(self, sku: str) -> int | None:
+        """What counts for a SKU now; None where no stock is managed."""
+        return self.catalog.level(self.catalog.named(sku))
 
     def add_product(
         self,
