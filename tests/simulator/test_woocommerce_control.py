@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import aiohttp
@@ -182,10 +183,11 @@ async def test_the_shop_runs_by_itself():
     async with await anyio.open_process(command, stderr=None) as process:
         try:
             with anyio.fail_after(30):
-                text = b""
-                while b"http://" not in text or not text.split(b"http://")[1].strip().split(b" ")[0].split(b":")[1]:
+                text, found = b"", None
+                while found is None:
                     text += await process.stdout.receive()
-            address = "http://" + text.split(b"http://")[1].split()[0].decode()
+                    found = re.search(rb"(http://[0-9.]+:[0-9]+)\s", text)
+            address = found[1].decode()
             async with aiohttp.ClientSession() as session, session.get(f"{address}/wp-json/") as answer:
                 assert (await answer.json())["timezone_string"] == "Asia/Kolkata"
         finally:

@@ -180,6 +180,16 @@ async def test_new_orders_may_be_seen_torn_and_their_stock_comes_last(bench):
     assert (bench.level("A"), bench.level("B")) == (100, 100)
 
 
+async def test_a_stale_read_of_a_torn_order_shows_an_earlier_unfinished_state(bench):
+    bench.shop.faults.change({"torn_orders": 1.0, "torn_seconds": [4, 4], "stale_seconds": 2})
+    order = bench.shop.checkout([("A", 1)])  # steps after 1, 2, 3 and 4 seconds
+    bench.clock.pass_seconds(1.5)
+    assert (await bench.get("/orders")).body == []
+    bench.clock.pass_seconds(1.6)
+    row = (await bench.get("/orders")).body[0]
+    assert (row["id"], row["status"], len(row["line_items"])) == (order.id, "pending", 1)
+
+
 async def test_an_action_finishes_a_torn_order_first_and_a_post_waits_for_it(bench):
     bench.shop.faults.change({"torn_orders": 1.0, "torn_seconds": [0.01, 0.01]})
     order = bench.shop.checkout([("A", 1)])

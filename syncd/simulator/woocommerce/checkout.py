@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from syncd.simulator.woocommerce.records import Line
-    from syncd.simulator.woocommerce.shop import Shop, Stage
+    from syncd.simulator.woocommerce.shop import Shop
+    from syncd.simulator.woocommerce.stages import Stage
 
 DRAFT_MINUTES = 10  # a block checkout's draft reserves this long
 ADDRESS_KEYS = ("first_name", "last_name", "company", "address_1", "address_2", "city", "state", "postcode", "country")
@@ -122,31 +123,30 @@ def settle(shop: Shop, order: Order, lines: list[Line], status: str) -> int:
 def _stages(shop: Shop, order: Order, lines: list[Line], status: str) -> list[Stage]:
     """Lines one by one with a total of 0.00, then the status, then the stock line by line."""
 
-    def saved() -> None:
+    def saved(step: Stage) -> None:
+        shop.book.keep_past(order, shop.now(), remember=shop.faults.stale_seconds > 0)
+        step()
         order.rendered.clear()
         shop.book.sort_in(order)
         shop.book.restamp(order, shop.stamp_now())
 
     def add(line: Line) -> None:
         order.lines = [*order.lines, line]
-        saved()
 
     def enter() -> None:
         order.total_ready = True
         order.status = status
         shop.stamp(order)
-        saved()
 
     def take(line: Line) -> None:
         if order.status in TAKING:
             shop.stock.take(order, line)
-        saved()
 
     def end() -> None:
         shop.stock.entered(order)
-        saved()
 
-    return [*(partial(add, line) for line in lines), enter, *(partial(take, line) for line in lines), end]
+    steps: list[Stage] = [*(partial(add, line) for line in lines), enter, *(partial(take, line) for line in lines), end]
+    return [partial(saved, step) for step in steps]
 
 
 def _torn_us(shop: Shop) -> int:

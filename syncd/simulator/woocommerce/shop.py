@@ -6,9 +6,8 @@ instant and caught up by `advance`, which the server calls before each request.
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
 from typing import Any, Protocol
@@ -20,6 +19,7 @@ from syncd.simulator.woocommerce.faults import Faults
 from syncd.simulator.woocommerce.order_book import SECOND, OrderBook
 from syncd.simulator.woocommerce.records import Meta, Order, Product, Refund, Seen, ShopRefusal
 from syncd.simulator.woocommerce.settings import Settings
+from syncd.simulator.woocommerce.stages import Stage, Stages
 from syncd.simulator.woocommerce.stock_rules import StockRules
 from syncd.simulator.woocommerce.truth import true_state
 
@@ -27,7 +27,6 @@ REQUESTS_MAX = 1_000  # requests shown by /_sim/requests
 FIRST_POST_ID = 10  # products, variations, orders and refunds share WordPress's one sequence of ids
 KEY_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
 
-Stage = Callable[[], None]
 Wanted = list[tuple[str, int]]
 """SKU and quantity, for each line."""
 
@@ -63,15 +62,13 @@ class Shop:
         self._post_id = FIRST_POST_ID - 1
         self._item_id = 0
         self._meta_id = 0
-        self._replay_us: int | None = None
-        self._stages: dict[int, deque[Stage]] = {}
-        self._due: list[tuple[int, int, int]] = []
+        self.stages = Stages()
 
     # --- time, chance, ids
 
     def now(self) -> int:
         """The shop's own clock: microseconds UTC, with its skew."""
-        real = self._clock.now() if self._replay_us is None else self._replay_us
+        real = self._clock.now() if self.stages.at_us is None else self.stages.at_us
         return real + round(self.faults.clock_skew_seconds * SECOND)
 
     def stamp_now(self) -> int:
@@ -104,32 +101,17 @@ class Shop:
 
     def advance(self) -> None:
         """Catch up with what was due: stages of torn orders, and unpaid orders whose time is over."""
-        while self._due and self._due[0][0] <= self._clock.now():
-            due, _, number = heapq.heappop(self._due)
-            stages = self._stages.get(number)
-            if stages:
-                self._replay_us = due
-                try:
-                    stages.popleft()()
-                finally:
-                    self._replay_us = None
-            if not stages:
-                self._stages.pop(number, None)
+        self.stages.catch_up(self._clock.now())
         if self.settings.cancel_unpaid:
             checkout.cancel_unpaid(self)
 
-    def later(self, order: Order, stages: list[Stage], last_us: int) -> None:
+    def later(self, order: Order, steps: list[Stage], last_us: int) -> None:
         """Run these one after another until `last_us` from now."""
-        self._stages[order.id] = deque(stages)
-        for place in range(len(stages)):
-            due = self._clock.now() + last_us * (place + 1) // len(stages)
-            heapq.heappush(self._due, (due, self.next_meta_id(), order.id))
+        self.stages.plan(order.id, steps, self._clock.now(), last_us)
 
     def finish(self, order: Order) -> None:
-        """Run what is left of a torn order's stages at once."""
-        stages = self._stages.pop(order.id, None)
-        while stages:
-            stages.popleft()()
+        """Run what is left of a torn order's steps at once."""
+        self.stages.finish(order.id)
 
     @contextmanager
     def changing(self, order: Order, *, touch: bool = True) -> Iterator[Order]:
