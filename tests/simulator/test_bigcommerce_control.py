@@ -124,6 +124,13 @@ async def test_the_log_keeps_the_last_thousand_vendor_requests(bench):
     assert (await bench.sim("GET", "/truth")).json["requests"] == 1002
 
 
+async def test_the_log_shows_a_request_without_an_answer_with_status_0(bench):
+    bench.shop.faults.reset = 1.0
+    with pytest.raises(aiohttp.ClientError):
+        await bench.get("/v2/time")
+    assert [one["status"] for one in (await bench.sim("GET", "/requests")).json][-1:] == [0]
+
+
 async def test_dials_are_shown_set_and_cleared(bench):
     assert (await bench.sim("GET", "/faults")).json["error_500"] == 0.0
     changed = await bench.sim("PUT", "/faults", {"error_500": 1.0, "apply_delay_seconds": [1, 2]})
@@ -145,7 +152,9 @@ async def test_settings_take_stock_rules_by_channel_and_switches(bench):
     assert shown["channels"]["2"]["update_stock_behavior"] == "order_completed_or_shipped"
     assert (shown["update_stock_behavior"], shown["switches"]["unpaid_status"]) == ("order_placed", 1)
     assert (await bench.sim("GET", "/settings")).json == shown
-    assert (await bench.sim("POST", "/settings", {"unpaid_status": 3})).status == 400
+    for wrong in ({"unpaid_status": 3}, {"update_stock_behavior": None}, {"no_such_switch": 1}):
+        assert (await bench.sim("POST", "/settings", wrong)).status == 400
+    assert (await bench.sim("GET", "/settings")).json == shown
     assert [one["id"] for one in (await bench.get("/v3/channels")).json["data"]] == [1, 2]
 
 

@@ -118,6 +118,13 @@ async def test_the_other_filters(bench):
     assert await bench.listed(customer_id=5) == []
 
 
+async def test_a_shopper_may_leave_several_incomplete_orders_of_one_cart(bench):
+    first, second = (sell(bench, status_id=0, cart_id="cart-1")[0] for _ in range(2))
+    bench.shop.pay(second)
+    assert await bench.listed(cart_id="cart-1") == [first, second]
+    assert await bench.listed(cart_id="cart-1", status_id=11) == [second]
+
+
 async def test_count_follows_the_filters(bench):
     sell(bench, 2)
     sell(bench, paid=False)

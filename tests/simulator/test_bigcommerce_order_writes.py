@@ -70,6 +70,7 @@ async def test_a_migrated_order_takes_stock_unless_the_switch_says_no(bench):
         ({"status_id": 99}, "status_id"),
         ({"items_total": 3}, "cannot be written to"),
         ({"channel_id": 9}, "channel"),
+        ({"customer_id": "nobody"}, "invalid"),
     ],
 )
 async def test_an_order_with_a_bad_field_is_400_in_an_array(bench, change, name):

@@ -168,6 +168,16 @@ def test_with_order_completed_or_shipped_stock_moves_on_shipment_and_completion(
     assert level(shop) == 3
 
 
+def test_a_migrated_order_that_moves_no_stock_moves_none_on_completion_either(shop):
+    shop.settings.change({"migrated_takes_stock": False})
+    line = shop.line_of("A", 2)
+    order = shop.place([line], status_id=11, channel_id=1, source="external", external_source="M-MIG")
+    shop.settings.change({"update_stock_behavior": "order_completed_or_shipped"})
+    shop.ship(order.id)
+    shop.complete(order.id)
+    assert level(shop) == 10
+
+
 def test_a_counter_stops_at_zero_and_the_rest_is_oversold_unless_levels_may_be_negative(shop):
     shop.settings.change({"update_stock_behavior": "order_completed_or_shipped"})
     orders = [buy(shop, 8) for _ in range(3)]

@@ -56,7 +56,8 @@ class Gate:
         status = 0
         try:
             response = await self._serve(request, handler)
-            status = response.status
+            cut = not response.prepared and (request.transport is None or request.transport.is_closing())
+            status = 0 if cut else response.status
             return response
         finally:
             self.seen.append(Seen(at, request.method, request.path_qs, status))

@@ -75,7 +75,7 @@ class OrderWrites:
             order = self._create(body)
         except Invalid as bad:
             return v2_error(400, str(bad))
-        except NotPossible as bad:
+        except (NotPossible, ValueError, TypeError, AttributeError) as bad:
             return v2_error(400, f"The field is invalid: {bad}.")
         except OutOfStock as short:
             return self._out_of_stock(short)

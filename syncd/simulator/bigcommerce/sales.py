@@ -27,17 +27,20 @@ class Sales(Premises):
         custom_lines: Iterable[Mapping[str, Any]] = (),
         status_id: int | None = None,
         source: str = "www",
+        cart_id: str | None = None,
     ) -> Order:
         """A shopper buys: `lines` of sku and quantity. Raises OutOfStock, NoSuch, NotPossible.
 
         Paid is status 11; unpaid is the switch's 7 or 1; `status_id=0` is a shopper who reached the payment page and
-        hasn't paid (nothing is checked or taken then).
+        hasn't paid (nothing is checked or taken then). Such a shopper may go back and leave several orders with the
+        same `cart_id`; by default each order has a cart of its own.
         """
         wanted = [self.line_of(line["sku"], int(line["quantity"])) for line in lines]
         wanted += [self.custom_line(line["name"], int(line["quantity"])) for line in custom_lines]
         if status_id is None:
             status_id = orders.AWAITING_FULFILLMENT if paid else self.settings.switches.unpaid_status
-        return self.place(wanted, status_id=status_id, channel_id=channel, source=source)
+        cart = {} if cart_id is None else {"cart_id": cart_id}
+        return self.place(wanted, status_id=status_id, channel_id=channel, source=source, **cart)
 
     def line_of(self, sku: str, quantity: int, price: Decimal | None = None) -> Line:
         """A line for a SKU of the catalog, not yet in an order. Raises NoSuch, NotPossible."""

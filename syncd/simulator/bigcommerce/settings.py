@@ -111,6 +111,8 @@ class Settings:
         switches = msgspec.convert({**msgspec.to_builtins(self.switches), **wanted}, Switches)
         target = self.everywhere if channel is None else self.channels.get(int(channel), StockRules())
         merged = msgspec.convert({**msgspec.to_builtins(target), **rules}, StockRules)
+        if channel is None and None in msgspec.to_builtins(merged).values():
+            raise msgspec.ValidationError("null inherits, and only a channel has something to inherit from")
         for name in Switches.__struct_fields__:
             setattr(self.switches, name, getattr(switches, name))
         if channel is None:

@@ -52,9 +52,7 @@ class Takings:
     def holds(self, order: Order, status_id: int) -> bool:
         """Whether an order in this status holds stock from its placing on."""
         switches = self._settings.switches
-        if self.rules(order).update_stock_behavior != "order_placed":
-            return False
-        if order.external_source == "M-MIG" and not switches.migrated_takes_stock:
+        if self.rules(order).update_stock_behavior != "order_placed" or self._is_history(order):
             return False
         if status_id in {orders.CANCELLED, orders.REFUNDED}:
             return False
@@ -65,6 +63,13 @@ class Takings:
         if status_id in {orders.PENDING, orders.AWAITING_PAYMENT}:
             return switches.unpaid_holds
         return True
+
+    def _is_history(self, order: Order) -> bool:
+        return order.external_source == "M-MIG" and not self._settings.switches.migrated_takes_stock
+
+    def _takes_when_done(self, order: Order) -> bool:
+        behavior = self.rules(order).update_stock_behavior
+        return behavior == "order_completed_or_shipped" and not self._is_history(order)
 
     def entered(self, order: Order, status_id: int, now_us: int, *, by_refund_api: bool = False) -> None:
         """An order entered a status (also the one that it was created in)."""
@@ -80,7 +85,7 @@ class Takings:
         if drops:
             self.give_all_back(order, now_us)
             return
-        done = status_id in _DONE and self.rules(order).update_stock_behavior == "order_completed_or_shipped"
+        done = status_id in _DONE and self._takes_when_done(order)
         if done or self.holds(order, status_id):
             for line in order.lines:
                 if not line.counted:
@@ -89,7 +94,7 @@ class Takings:
 
     def shipped(self, order: Order, line: Line, units: int, now_us: int) -> None:
         """Units of a line left the house."""
-        if not line.counted and self.rules(order).update_stock_behavior == "order_completed_or_shipped":
+        if not line.counted and self._takes_when_done(order):
             self._take(order, line, units, now_us)
 
     def edited(self, order: Order, line: Line, units_more: int, now_us: int) -> None:
