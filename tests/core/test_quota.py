@@ -71,6 +71,12 @@ def test_a_block_holds_until_its_end_and_a_shorter_one_does_not_end_it():
     assert next_slot(quota, 10 * SECOND) == 0
 
 
+def test_neither_a_block_nor_a_quota_of_almost_nothing_stops_us_for_longer_than_an_hour():
+    assert next_slot(block(begin(share=1.0, interval_default_us=0), 10**15, 0), 0) == WAIT_US_MAX
+    quota = observe(begin(share=0.001, interval_default_us=0), Observation(1, 10**15, 1, 10**15), 0)
+    assert next_slot(take(quota, 0), 0) == WAIT_US_MAX
+
+
 def test_an_unlimited_plan_is_still_not_stormed():
     quota = observe(begin(share=1.0, interval_default_us=SECOND), Observation(10**9, WINDOW, 10**9, WINDOW), 0)
     assert next_slot(take(quota, 0), 0) == INTERVAL_US_MIN

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import anyio
 import pytest
 from msgspec import Struct
@@ -368,6 +370,19 @@ async def test_no_more_than_the_allowed_requests_are_under_way(make_guest, shop)
             group.start_soon(guest.client.read, "/x")
     assert shop.under_way_most == 2
     assert len(shop.requests) == 8
+
+
+@pytest.mark.parametrize(
+    "behaviour", [answers({}), answers({}, status=404), answers({}, status=429), answers({}, status=500)]
+)
+async def test_a_call_that_ended_in_whatever_way_counts_no_longer(make_guest, shop, behaviour):
+    guest = make_guest(waiting_max=1, failures_max=1000)
+    for _ in range(3):
+        for asking in (guest.client.read("/x"), guest.client.write("PUT", "/x", b"{}")):
+            shop.script = [behaviour]
+            with contextlib.suppress(RefusedError, StoreFault, OutcomeUnknown, Throttled):
+                await asking
+    assert guest.client._calls == 0
 
 
 async def test_more_calls_than_may_wait_are_turned_away(make_guest, shop):

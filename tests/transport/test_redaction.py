@@ -10,9 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.errors import SyncdError
-from syncd.transport import QueryKeySigner
+from syncd.transport import HeaderSigner, HttpClient, Limits, QueryKeySigner, make_session
 from syncd.transport.redaction import HIDDEN, SCANNED_BYTES_MAX, Redaction
-from tests.transport.misbehaving import TOKEN, answers, cuts_off, hangs, resets, says, shows_page
+from tests.transport.misbehaving import (
+    TOKEN,
+    FakeChance,
+    FakeClock,
+    HeardListener,
+    answers,
+    cuts_off,
+    hangs,
+    resets,
+    says,
+    shows_page,
+)
 
 FORMS = [TOKEN, quote(TOKEN, safe=""), TOKEN.replace("/", "\\/")]
 
@@ -68,6 +79,24 @@ async def test_no_error_shows_a_secret_when_nobody_is_there(make_guest):
     assert not [form for form in FORMS if form in said]
 
 
+async def test_the_host_of_a_redirect_may_be_a_secret_too(shop):
+    shop.script = [answers(status=302, raw=b"", headers={"Location": "https://hushhush.example/"})]
+    async with make_session() as session:
+        client = HttpClient(
+            session=session,
+            base_url=shop.url,
+            signer=HeaderSigner({}),
+            clock=FakeClock(),
+            chance=FakeChance(),
+            limits=Limits(),
+            listener=HeardListener(),
+            secrets=["hushhush"],
+        )
+        with pytest.raises(SyncdError, match="redirected") as caught:
+            await client.read("/x")
+    assert "hushhush" not in everything_said(caught.value)
+
+
 async def test_an_unreadable_body_does_not_show_a_secret_either(guest, shop):
     shop.script = [answers({"echo": TOKEN})]
     answer = await guest.client.read("/x")
@@ -110,9 +139,9 @@ def test_a_secret_is_hidden_before_the_excerpt_is_cut():
 
 
 def test_a_secret_at_the_end_of_what_is_scanned_is_not_half_shown():
-    noise = TOKEN.encode() * (SCANNED_BYTES_MAX // len(TOKEN) + 5)  # all but the last collapse to a few characters
-    shown = Redaction([TOKEN]).excerpt(noise)
-    assert TOKEN[:6] not in shown
+    secret = "hush" * 300
+    noise = secret.encode() * (SCANNED_BYTES_MAX // len(secret) + 5)  # all but the last collapse to a few characters
+    assert "hush" not in Redaction([secret]).excerpt(noise)
 
 
 def test_a_secret_that_contains_another_is_hidden_whole():

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiohttp import web
+from aiohttp import DummyCookieJar, web
 
 from syncd.errors import StoreFault
 from syncd.transport import HeaderSigner, HttpClient, Limits, make_session
@@ -66,7 +66,9 @@ async def test_cookies_are_not_kept(make_guest, shop):
     await guest.client.read("/x")
     await guest.client.read("/x")
     assert "Cookie" not in shop.requests[1].headers
-    assert len(guest.client._session.cookie_jar) == 0
+    assert isinstance(
+        guest.client._session.cookie_jar, DummyCookieJar
+    )  # another would refuse those of an IP address alone
 
 
 async def test_a_proxy_of_the_environment_is_not_used(shop, monkeypatch):
