@@ -43,7 +43,7 @@ def run(configuration: Configuration) -> int:
     logging.getLogger().addHandler(LibraryHandler(log))
     for problem in configuration.problems:
         log.emit(
-            events.CONFIG_INVALID, file=problem.file, key=problem.key, line_number=problem.line, expected=problem.expected,
+            events.CONFIG_INVALID if problem.severity == "error" else events.CONFIG_WARNED, file=problem.file, key=problem.key, line_number=problem.line, expected=problem.expected,
             found=problem.found, hint=problem.hint, severity=problem.severity,
         )  # fmt: skip
     if settings is None or not configuration.tenants:

@@ -210,6 +210,14 @@ class WooCommerceStore(Store):
     ]
     consumer_secret: Annotated[Secret, Field(description="The secret (cs_...) of the same REST API key.")]
 
+    statuses: Annotated[
+        dict[Text, Literal["draft", "pending", "placed", "paid", "completed", "refunded", "cancelled"]],
+        Field(
+            description="What the shop's own order statuses (of plugins, without wc-) mean to the stock. An order in a status "
+            "that is neither WooCommerce's nor named here is quarantined."
+        ),
+    ] = {}
+
     @property
     def auth_in_use(self) -> Literal["basic", "oauth1", "query"]:
         """What "auto" comes to for this address."""

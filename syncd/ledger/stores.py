@@ -37,7 +37,9 @@ def read_store(connection: Connection, tenant: str, name: str) -> StoreRow | Non
     """The store's row, or None before its first contact."""
     query = select(*(store.c[field] for field in _FIELDS)).where(store.c.tenant == tenant, store.c.store == name)
     row = connection.execute(query).one_or_none()
-    return None if row is None else msgspec.convert(row._asdict() | {"paused": bool(row.paused)}, StoreRow)
+    if row is None:
+        return None
+    return msgspec.convert(dict(zip(_FIELDS, row, strict=True)) | {"paused": bool(row.paused)}, StoreRow)
 
 
 def store_names(connection: Connection, tenant: str) -> list[str]:

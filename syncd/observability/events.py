@@ -112,6 +112,7 @@ LEDGER_GROUP_FAILED = Event(
 )
 
 CONFIG_INVALID = Event("config.invalid", "error", "The configuration holds a mistake; what it concerns doesn't run.")
+CONFIG_WARNED = Event("config.warned", "warning", "The configuration holds something that may be a mistake.")
 CONTROL_COMMAND = Event("control.command", "info", "An operator's command reached the daemon by the control socket.")
 
 LIBRARY_WARNED = Event("library.warned", "warning", "A library that syncd uses reported something by itself.")

@@ -43,13 +43,21 @@ async def describe_store(context: StoreContext) -> StoreDescription:
     return told
 
 
+def _first_cutover(context: StoreContext, now: Instant) -> Instant:
+    """Now, by the store's clock, and not later than it can be: an order placed in the very second of the first start has a
+    stamp from that second's beginning, and no ERP has counted it yet."""
+    earliest = now + context.clock_ahead_us - context.clock_error_us
+    grain_us = context.port.orders.traits.grain_us
+    return Instant(earliest // grain_us * grain_us)
+
+
 def _begin(connection: Connection, context: StoreContext, told: StoreDescription) -> StoreRow:
     tenant, store = context.tenant.tenant, context.store
     tenants.assert_epoch(connection, tenant, context.tenant.epoch)
     row = stores.read_store(connection, tenant, store)
     now = context.tenant.clock.now()
     if row is None:
-        cutover = context.options.cutover or Instant(now + context.clock_ahead_us)
+        cutover = context.options.cutover or _first_cutover(context, now)
         behaviour = msgspec.json.encode(context.rule).decode()
         row = StoreRow(
             identity=told.identity, state=stores.BASELINE, mode=context.tenant.mode, cutover=cutover, cursor=LONG_AGO,
