@@ -22,6 +22,7 @@ from syncd.core.quantity import microseconds
 from syncd.engine.reconciler import Reconciler
 from syncd.engine.supervisor import Supervisor, TenantWork, adopt
 from syncd.erps.embedded.book import StockBook
+from syncd.erps.embedded.desk import StockDesk
 from syncd.erps.embedded.erp import EmbeddedErp as EmbeddedErpAdapter
 from syncd.erps.http.erp import HttpErp as HttpErpAdapter
 from syncd.errors import MisconfiguredError
@@ -64,6 +65,7 @@ class App:
     supervisor: Supervisor
     tenants: dict[str, TenantWork]
     books: list[StockBook] = field(default_factory=list)
+    desks: dict[str, StockDesk] = field(default_factory=dict)
 
     def close(self) -> None:
         """Close what `compose` opened."""
@@ -80,12 +82,15 @@ async def compose(configuration: Configuration, given: Surroundings) -> App:
     """Make every tenant that can run. A tenant that can't is logged, and left out (ISOLATED)."""
     works: dict[str, TenantWork] = {}
     books: list[StockBook] = []
+    desks: dict[str, StockDesk] = {}
     for tenant in configuration.tenants:
+        opened = len(books)
         try:
             works[tenant.name] = await _tenant(tenant, given, books)
+            desks |= {tenant.name: StockDesk(book, tenant.erp.location) for book in books[opened:]}
         except MisconfiguredError as error:
             given.log.emit(events.TENANT_FAILED, tenant=tenant.name, reason=str(error), hint=error.hint)
-    return App(Supervisor(list(works.values()), clock=given.clock, chance=given.chance), works, books)
+    return App(Supervisor(list(works.values()), clock=given.clock, chance=given.chance), works, books, desks)
 
 
 async def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook]) -> TenantWork:
@@ -125,10 +130,15 @@ def _erp(tenant: Tenant, given: Surroundings, log: Log, books: list[StockBook]) 
         books.append(book)
         return EmbeddedErpAdapter(book, clock=given.clock), EMBEDDED_POLL_SECONDS
     assert isinstance(tenant.erp, HttpErp)
-    token = tenant.erp.token.get_secret_value()
+    return make_http_erp(tenant.erp, given, log), tenant.erp.poll_seconds
+
+
+def make_http_erp(model: HttpErp, given: Means, log: Log) -> Erp:
+    """The adapter for an ERP behind the REST contract."""
+    token = model.token.get_secret_value()
     client = HttpClient(
         session=given.session,
-        base_url=tenant.erp.base_url,
+        base_url=model.base_url,
         signer=HeaderSigner({"Authorization": f"Bearer {token}"}),
         clock=given.clock,
         chance=given.chance,
@@ -136,7 +146,7 @@ def _erp(tenant: Tenant, given: Surroundings, log: Log, books: list[StockBook]) 
         listener=_Edges(log, events.ERP_UNREACHABLE, events.ERP_RECOVERED),
         secrets=[token],
     )
-    return HttpErpAdapter(client), tenant.erp.poll_seconds
+    return HttpErpAdapter(client)
 
 
 def _store(name: str, tenant: Tenant, context: TenantContext, given: Surroundings) -> StoreContext:
@@ -180,7 +190,7 @@ def _options(tenant: Tenant, name: str, model: AnyStoreModel) -> StoreOptions:
     )
 
 
-def make_store(model: AnyStoreModel, given: Surroundings, log: Log) -> Store:
+def make_store(model: AnyStoreModel, given: Means, log: Log) -> Store:
     """The adapter for a configured store."""
     secrets = [
         value.get_secret_value()
@@ -222,7 +232,7 @@ def _address(model: AnyStoreModel) -> str:
     return model.base_url
 
 
-def _signer(model: AnyStoreModel, given: Surroundings) -> Signer:
+def _signer(model: AnyStoreModel, given: Means) -> Signer:
     if isinstance(model, BigCommerceStore):
         return HeaderSigner({"X-Auth-Token": model.access_token.get_secret_value()})
     key, secret = model.consumer_key.get_secret_value(), model.consumer_secret.get_secret_value()

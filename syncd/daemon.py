@@ -64,15 +64,11 @@ def run(configuration: Configuration) -> int:
     return anyio.run(_run, configuration, settings, ledger, log, notify)
 
 
-async def _run(
-    configuration: Configuration, settings: Settings, ledger: Ledger, log: Log, notify: Notify
-) -> int:
+async def _run(configuration: Configuration, settings: Settings, ledger: Ledger, log: Log, notify: Notify) -> int:
     clock, chance = SystemClock(), SystemChance()
     stop = anyio.Event()
     session = open_session()
-    given = Surroundings(
-        ledger, clock, chance, log, session, settings.state_dir, holder=f"pid {os.getpid()}"
-    )
+    given = Surroundings(ledger, clock, chance, log, session, settings.state_dir, holder=f"pid {os.getpid()}")
     app: App | None = None
     try:
         app = await compose(configuration, given)

@@ -113,13 +113,13 @@ class Belief(msgspec.Struct, frozen=True):
     used: tuple[Reading, ...] = ()
 
 
-def believe(book: ItemBook, drained: Instant, slack_us: int) -> Belief:
-    """What the item's book must be now, its orders being drained up to `drained`; `slack_us` bounds the clocks' error.
+def believe(book: ItemBook, drained: Instant) -> Belief:
+    """What the item's book must be now, its orders being drained up to `drained` (our clock, as the readings are).
 
     Without a usable reading nothing is known. Readings inside a change that may hide others (an edit there and back between
     two looks) come last: clean ones are preferred.
     """
-    usable = [r for r in book.readings if r.ended + slack_us <= drained and not _overwritten_in_doubt(r, book.writes)]
+    usable = [r for r in book.readings if r.ended <= drained and not _overwritten_in_doubt(r, book.writes)]
     newest_write = max((r.write for r in usable), default=0)
     if newest_write:
         since = next(r for r in usable if r.write == newest_write).began

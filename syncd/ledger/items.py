@@ -14,7 +14,8 @@ from syncd.core.quantity import Instant, Quantity
 from syncd.ledger.rows import Rows
 from syncd.ledger.schema import ingredient, item, level_write, listing, reading, taking
 
-READINGS_KEPT = 8  # more than are used, so that a clean one is among them when an item sells all the time
+USABLE_KEPT = 5  # readings that belief can use: a few more than it does, so that a clean one is among them
+FRESH_KEPT = 12  # readings that the order stream has not caught up with yet
 
 
 class ItemRow(msgspec.Struct, frozen=True):
@@ -35,6 +36,7 @@ _ITEM = (item.c.item, item.c.sku, item.c.recipe, item.c.read_at, item.c.needs_ab
 _WRITE_LISTINGS = Rows(listing, ["tenant", "store", "product", "item", "sku", "name", "digital", "seen"])
 _WRITE_ITEMS = Rows(item, ["tenant", "store", "item", "sku", "recipe", "name", "active"])
 _WRITE_INGREDIENTS = Rows(ingredient, ["tenant", "sku", "store", "item", "factor"])
+_PLACE = (reading.c.tenant, reading.c.store, reading.c.item)
 _WRITE_READINGS = Rows(reading, ["tenant", "store", "item", "began", "ended", "level", "write"])
 _WRITE_TAKINGS = Rows(
     taking,
@@ -123,17 +125,24 @@ def oldest_read(connection: Connection, tenant: str, store: str) -> Instant | No
 
 
 def add_readings(
-    connection: Connection, tenant: str, store: str, levels: Mapping[str, Quantity], began: Instant, ended: Instant
+    connection: Connection,
+    tenant: str,
+    store: str,
+    levels: Mapping[str, Quantity],
+    began: Instant,
+    ended: Instant,
+    *,
+    drained: Instant,
 ) -> None:
-    """Record what the shop has shown; keeps the newest few of each item."""
+    """Record what the shop has shown between two instants; keeps few readings of each item."""
     _WRITE_READINGS.write(connection, [(tenant, store, name, began, ended, level, 0) for name, level in levels.items()])
     names = list(levels)
     connection.execute(
         update(item)
         .where(item.c.tenant == tenant, item.c.store == store, item.c.item.in_(names))
-        .values(read_at=began, needs_absolute=0, due=began)
+        .values(read_at=ended, needs_absolute=0, due=ended)
     )
-    prune(connection, tenant, store, names)
+    prune(connection, tenant, store, names, drained)
 
 
 def add_write_reading(
@@ -168,26 +177,34 @@ def read_soon(connection: Connection, tenant: str, store: str, names: Iterable[s
     )
 
 
-def prune(connection: Connection, tenant: str, store: str, names: Sequence[str]) -> None:
-    """Keep the newest readings of these items, and the takings and writes since the oldest of them."""
-    kept: dict[str, Instant] = {}
+def prune(connection: Connection, tenant: str, store: str, names: Sequence[str], drained: Instant) -> None:
+    """Keep the newest usable readings of these items and the oldest that are not usable yet (the newest of those would push
+    them out for ever), and the takings and writes since the oldest reading that is kept."""
     query = (
-        select(reading.c.item, reading.c.began)
+        select(reading.c.item, reading.c.began, reading.c.ended, reading.c.write)
         .where(reading.c.tenant == tenant, reading.c.store == store, reading.c.item.in_(names))
-        .order_by(reading.c.item, reading.c.began.desc())
+        .order_by(reading.c.item, reading.c.began)
     )
-    for name, rows in groupby(connection.execute(query), key=lambda row: row[0]):
-        instants = [row[1] for row in rows]
-        if len(instants) > READINGS_KEPT:
-            kept[name] = instants[READINGS_KEPT - 1]
-    for name, oldest in kept.items():
-        for table, column in ((reading, "began"), (taking, "ended"), (level_write, "ended")):
+    for name, group in groupby(connection.execute(query).all(), key=lambda row: row[0]):
+        rows = list(group)
+        usable = [row for row in rows if row[2] <= drained]
+        fresh = [row for row in rows if row[2] > drained]
+        if len(usable) <= USABLE_KEPT and len(fresh) <= FRESH_KEPT:
+            continue
+        mine = (tenant, store, name)
+        for row in (*usable[:-USABLE_KEPT], *fresh[FRESH_KEPT:]):
+            connection.execute(
+                delete(reading).where(
+                    *(column == value for column, value in zip(_PLACE, mine, strict=True)),
+                    reading.c.began == row[1],
+                    reading.c.write == row[3],
+                )
+            )
+        oldest = usable[-USABLE_KEPT:][0][1] if usable else fresh[0][1]
+        for table in (taking, level_write):
             connection.execute(
                 delete(table).where(
-                    table.c.tenant == tenant,
-                    table.c.store == store,
-                    table.c.item == name,
-                    table.c[column] < oldest,
+                    table.c.tenant == tenant, table.c.store == store, table.c.item == name, table.c.ended < oldest
                 )
             )
 

@@ -45,7 +45,7 @@ def _migrate(engine: Engine, head: str, scripts: Path) -> None:
         if connection.dialect.name == "sqlite":
             # Rebuilding a table (batch mode) drops it; with foreign keys on, that would delete the rows that refer to
             # it. The pragma does nothing inside a transaction, so it goes to the driver, before the transaction.
-            _foreign_keys(connection, on=False)
+            _foreign_keys_off(connection)
         with connection.begin():
             revision = _revision(connection)  # read again under the write lock
             if revision is not None and revision not in known:
@@ -58,8 +58,6 @@ def _migrate(engine: Engine, head: str, scripts: Path) -> None:
             command.upgrade(config, head)
             if connection.dialect.name == "sqlite":
                 _check_foreign_keys(connection)
-        if connection.dialect.name == "sqlite":
-            _foreign_keys(connection, on=True)
 
 
 def _revision(connection: Connection) -> str | None:
@@ -69,9 +67,10 @@ def _revision(connection: Connection) -> str | None:
     return revision
 
 
-def _foreign_keys(connection: Connection, *, on: bool) -> None:
+def _foreign_keys_off(connection: Connection) -> None:
+    """For this connection, which is closed after the migration."""
     cursor = connection.connection.cursor()
-    cursor.execute(f"PRAGMA foreign_keys={'ON' if on else 'OFF'}")
+    cursor.execute("PRAGMA foreign_keys=OFF")
     cursor.close()
 
 

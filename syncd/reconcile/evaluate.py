@@ -26,7 +26,6 @@ class Moment:
 
     now: Instant
     drained: Instant
-    slack_us: int
     erp_fresh: bool
     orders_fresh: bool
 
@@ -93,7 +92,7 @@ def _evaluate(
     doubtful: frozenset[str],
     moment: Moment,
 ) -> Evaluation:
-    belief = believe(book, moment.drained, moment.slack_us)
+    belief = believe(book, moment.drained)
     if row.needs_absolute and not book.readings:
         belief = Belief(Interval(ZERO, ZERO))  # the shop shows nothing: as good as none
     mine = {sku: targets[sku] for sku, _ in row.recipe if sku in targets}
@@ -117,7 +116,7 @@ def _evaluate(
 def gap(book: ItemBook, belief: Belief, moment: Moment) -> Quantity:
     """By how much the newest reading contradicts the ones before it: positive if the shop has more than the book says."""
     older = ItemBook(tuple(r for r in book.readings if r not in belief.used), book.changes, book.writes)
-    before = believe(older, moment.drained, moment.slack_us).interval
+    before = believe(older, moment.drained).interval
     if belief.interval.lo > before.hi:
         return Quantity(belief.interval.lo - before.hi)
     if belief.interval.hi < before.lo:

@@ -119,9 +119,9 @@ class InventoryStep:
             context.bell.ring()
 
     def _take(self, connection: Connection, page: LevelPage, silent: list[str]) -> None:
-        take_levels(connection, self.publisher.shop(), page)
+        take_levels(connection, self.publisher.shop(), page, self.context.drained)
         for name in silent:  # unknown, not 0: asked again after the usual time
-            items.set_item(connection, self.context.tenant.tenant, self.context.store, name, read_at=page.began)
+            items.set_item(connection, self.context.tenant.tenant, self.context.store, name, read_at=page.ended)
 
     def _wait_seconds(self, connection: Connection) -> float:
         context = self.context

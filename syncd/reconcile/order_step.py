@@ -126,7 +126,7 @@ class OrderStep:
         traits = context.port.orders.traits
         state = scan.begin(since, grain_us=traits.grain_us, exclude_max=traits.exclude_max)
         began = context.tenant.clock.now()
-        drained = began - traits.settle_us - context.slack_us
+        drained = began - traits.settle_us
         cursor = row.cursor
         waited: set[str] = set()
         for _ in range(PAGES_MAX):

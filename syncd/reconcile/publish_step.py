@@ -115,7 +115,6 @@ class PublishStep:
         return Moment(
             now=now,
             drained=context.drained,
-            slack_us=context.slack_us,
             erp_fresh=now - context.tenant.erp_watched <= microseconds(context.tenant.options.fresh_seconds),
             orders_fresh=now - context.drained <= context.options.fresh_us + context.port.orders.traits.settle_us,
         )
@@ -193,15 +192,15 @@ class PublishStep:
         batch_max = context.port.inventory.traits.batch_max
         for start in range(0, len(names), batch_max):
             page = await context.port.inventory.levels(names[start : start + batch_max])
-            await context.tenant.ledger.run(partial(take_levels, shop=self.shop(), page=page))
+            await context.tenant.ledger.run(partial(take_levels, shop=self.shop(), page=page, drained=context.drained))
 
 
-def take_levels(connection: Connection, shop: Shop, page: LevelPage) -> None:
+def take_levels(connection: Connection, shop: Shop, page: LevelPage, drained: Instant) -> None:
     """Record a page of levels. A reading may be older than its request by what the platform lags."""
     known = {r.item: r.level for r in page.readings if r.level is not None}
     began = Instant(page.began - shop.traits.stale_us)
     if known:
-        items.add_readings(connection, shop.tenant, shop.store, known, began, page.ended)
+        items.add_readings(connection, shop.tenant, shop.store, known, began, page.ended, drained=drained)
     missing = [r.item for r in page.readings if r.level is None]
     if missing:
         items.needs_absolute(connection, shop.tenant, shop.store, missing, page.ended)
@@ -213,7 +212,7 @@ def _decide(connection: Connection, context: StoreContext, shop: Shop, moment: M
     rows = items.items_due(connection, shop.tenant, shop.store, moment.now, ITEMS_PER_STEP_MAX)
     seen: Mapping[str, Quantity] = {}
     if page is not None:
-        take_levels(connection, shop, page)
+        take_levels(connection, shop, page, moment.drained)
         seen = {r.item: r.level for r in page.readings if r.level is not None}
         rows = [row for row in rows if row.item in seen or row.needs_absolute]
     results = evaluate(connection, shop, rows, moment)

@@ -6,10 +6,11 @@ import anyio
 import pytest
 import sqlalchemy as sa
 
+from syncd.clock import SystemClock
 from syncd.errors import TransientError
 from syncd.ledger.connection import ledger_path, read_engine, write_engine
 from syncd.ledger.hop import InlineHop
-from syncd.ledger.ledger import READS_WAITING_MAX
+from syncd.ledger.ledger import READS_WAITING_MAX, open_ledger
 from tests.ledger.entries import add, entries, opened
 from tests.ledger.stepped_hop import SteppedHop, settle
 
@@ -29,11 +30,23 @@ async def test_a_query_that_takes_too_long_is_ended(folder):
     await ledger.close()
 
 
-async def test_a_cancelled_query_ends_at_once_and_its_cancellation_is_not_swallowed(folder):
-    ledger = opened(folder)
+class LookCountingClock(SystemClock):
+    """Each look at it is a second later, so that a limit is a number of looks."""
+
+    looks = 0
+
+    def monotonic(self):
+        self.looks += 1
+        return float(self.looks)
+
+
+async def test_a_cancelled_query_ends_before_its_limit_and_its_cancellation_is_not_swallowed(folder):
+    clock = LookCountingClock()
+    ledger = open_ledger(folder, clock=clock)
     with anyio.move_on_after(0.01) as waiting:
-        await ledger.read(endless, limit_seconds=1_000_000.0)
+        await ledger.read(endless, limit_seconds=200_000.0)
     assert waiting.cancelled_caught
+    assert clock.looks < 200_000
     assert await ledger.read(entries) == {}
     await ledger.close()
 
@@ -106,6 +119,9 @@ def test_the_writer_syncs_each_commit_and_only_it_checkpoints(folder):
     assert pragma(writer, "locking_mode") == "normal"
     assert pragma(reader, "wal_autocheckpoint") == 0
     with reader.connect() as connection, pytest.raises(sa.exc.OperationalError, match="readonly"):
+        connection.exec_driver_sql("INSERT INTO entry VALUES ('k', 1)")
+    with reader.connect() as connection, pytest.raises(sa.exc.OperationalError, match="readonly"):
+        connection.exec_driver_sql("PRAGMA query_only=OFF")  # even then: the file itself is opened for reading
         connection.exec_driver_sql("INSERT INTO entry VALUES ('k', 1)")
 
 

@@ -85,7 +85,9 @@ class Store:
 
     async def stock(self, levels: Mapping[str, int]) -> None:
         """Give the shop these products with these levels."""
-        await self.call("POST", "/products", {"products": [{"sku": s, "name": s, "stock": n} for s, n in levels.items()]})
+        await self.call(
+            "POST", "/products", {"products": [{"sku": s, "name": s, "stock": n} for s, n in levels.items()]}
+        )
 
     async def buy(self, lines: Mapping[str, int], *, paid: bool = True) -> dict[str, Any] | None:
         """A shopper's purchase; None if the shop refuses it."""
@@ -136,7 +138,9 @@ class World:
         self.stores[name] = store
         return store
 
-    def configure(self, more: str = "", *, per_store: Mapping[str, str] | None = None, erp: str = "", end: str = "") -> None:
+    def configure(
+        self, more: str = "", *, per_store: Mapping[str, str] | None = None, erp: str = "", end: str = ""
+    ) -> None:
         """Write the configuration for the shops that run."""
         tenants = self.folder / "config" / "tenants"
         tenants.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -122,14 +122,18 @@ def import_opening(book: StockBook, path: Path, *, adjust: bool = False) -> Open
             content = file.read(FILE_BYTES_MAX + 1)
     except OSError as error:
         raise RefusedError(f"can't read {path}: {error}", operation="erp.opening") from error
-    rows = read_opening(content)
+    return import_rows(book, read_opening(content), path.name, adjust=adjust)
+
+
+def import_rows(book: StockBook, rows: Sequence[OpeningRow], name: str, *, adjust: bool = False) -> OpeningReport:
+    """Import rows that were read from the file called `name`; as `import_opening`."""
     complaints = _Complaints()
     added = changed = 0
     with book.writing() as page:
         for row in rows:
             before = page.opening(row.sku, row.location)
             if before is None:
-                complaints.add_any(row.line, _record(page, Kind.OPENING, row, row.quantity, path.name))
+                complaints.add_any(row.line, _record(page, Kind.OPENING, row, row.quantity, name))
                 added += 1
             elif before != row.quantity:
                 if not adjust:
@@ -140,7 +144,7 @@ def import_opening(book: StockBook, path: Path, *, adjust: bool = False) -> Open
                     )
                     continue
                 change = Quantity(row.quantity - before)
-                complaints.add_any(row.line, _record(page, Kind.OPENING_CHANGE, row, change, path.name))
+                complaints.add_any(row.line, _record(page, Kind.OPENING_CHANGE, row, change, name))
                 changed += 1
             elif row.name:
                 page.know(row.sku, row.location, row.name)
