@@ -41,10 +41,6 @@ def _number(name: str, default: int | None = None) -> Column[int]:
     return Column(name, BigInteger, nullable=False, server_default=None if default is None else text(str(default)))
 
 
-def _maybe_number(name: str) -> Column[int]:
-    return Column(name, BigInteger, nullable=True)
-
-
 def _flag(name: str, default: int = 0) -> Column[int]:
     return Column(name, Integer, nullable=False, server_default=text(str(default)))
 
@@ -242,13 +238,13 @@ item = Table(
     _text("recipe"),
     _text("name"),
     _flag("active", 1),
-    _maybe_number("due"),
+    Column("due", BigInteger, nullable=True),
     _number("read_at", 0),
     _flag("needs_absolute"),
     _number("refused_at", 0),
     _number("accepted", 0),
     _text("trouble", ""),
-    _maybe_number("shown"),
+    Column("shown", BigInteger, nullable=True),
     PrimaryKeyConstraint("tenant", "store", "item"),
 )
 Index(
@@ -261,7 +257,7 @@ Index(
 )
 Index("ix_item_read", item.c.tenant, item.c.store, item.c.read_at)
 
-# Which items draw on which ERP SKU: a component may be in many kits.
+# Which items draw on which ERP SKU.
 ingredient = Table(
     "ingredient",
     metadata,
@@ -322,7 +318,7 @@ level_write = Table(
     _text("key"),
     _text("state"),
     _number("change"),
-    _maybe_number("level"),
+    Column("level", BigInteger, nullable=True),
     _number("blind_from"),
     _number("sent_at"),
     _number("not_after"),
