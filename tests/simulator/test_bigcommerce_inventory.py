@@ -33,7 +33,10 @@ def item(quantity, location=1, **identity):
 async def test_available_to_sell_is_on_hand_less_safety_stock(bench):
     row = (await bench.get("/v3/inventory/items", **{"sku:in": "A"})).json["data"][0]["locations"][0]
     assert (row["total_inventory_onhand"], row["available_to_sell"]) == (50, 40)
-    assert row["settings"]["safety_stock"] == 10
+    assert (row["settings"]["safety_stock"], row["settings"]["is_in_stock"]) == (10, True)
+    await adjust(bench, "absolute", item(10))
+    row = (await bench.get("/v3/inventory/items", **{"sku:in": "A"})).json["data"][0]["locations"][0]
+    assert (row["available_to_sell"], row["settings"]["is_in_stock"]) == (0, False)
 
 
 async def test_items_are_filtered_and_paged_with_links(bench):

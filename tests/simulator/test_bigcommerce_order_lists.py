@@ -52,6 +52,9 @@ async def test_dates_are_rfc_2822_in_utc_and_money_is_text(bench):
     assert order["date_created"] == "Tue, 14 Nov 2023 22:13:20 +0000"
     assert order["date_shipped"] == ""
     assert order["total_inc_tax"] == "10.0000"
+    assert order["payment_status"] == "captured"
+    sell(bench, paid=False)
+    assert (await bench.get("/v2/orders/101")).json["payment_status"] == ""
 
 
 @pytest.mark.parametrize(
@@ -74,7 +77,9 @@ async def test_upper_bounds_and_created_bounds_hold(bench):
     bench.clock.turn(10)
     second = sell(bench)
     assert await bench.listed(max_date_modified="2023-11-14T22:13:29Z") == first
-    assert await bench.listed(min_date_created="2023-11-14T22:13:21Z") == second
+    for bound in ("2023-11-14T22:13:21Z", "2023-11-14T22:13:30Z"):
+        assert await bench.listed(min_date_created=bound) == second
+    assert await bench.listed(max_date_created="2023-11-14T22:13:30Z") == first + second
     assert await bench.listed(max_date_created="2023-11-14T22:13:21Z", sort="date_created:desc") == first
 
 
@@ -114,6 +119,8 @@ async def test_the_other_filters(bench):
     assert await bench.listed(status_id=7) == [unpaid]
     assert await bench.listed(external_order_id="E-1") == [other]
     assert await bench.listed(min_id=other) == [other, unpaid]
+    assert await bench.listed(min_id=other, sort="status_id:asc") == [unpaid, other]
+    assert await bench.listed(min_id=other, max_date_modified="2033-01-01T00:00:00Z") == [other, unpaid]
     assert await bench.listed(max_id=other, sort="date_modified:asc") == [web, other]
     assert await bench.listed(customer_id=5) == []
 

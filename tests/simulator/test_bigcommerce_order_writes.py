@@ -126,6 +126,18 @@ async def test_a_put_of_a_read_only_or_write_once_field_is_400(bench):
     assert (await bench.call("PUT", f"/v2/orders/{order.id}", {"products": [{"id": 77}]})).status == 400
 
 
+async def test_a_put_touches_the_modified_date_unless_it_is_silent(bench):
+    order = bench.shop.sell([{"sku": "A", "quantity": 1}])
+    bench.clock.turn(60)
+    await bench.call("PUT", f"/v2/orders/{order.id}", {"staff_notes": "x", "status_id": 11})
+    assert await bench.listed(min_date_modified="2023-11-14T22:14:20Z") == [order.id]
+    bench.shop.faults.silent_edits = 1.0
+    bench.clock.turn(60)
+    await bench.call("PUT", f"/v2/orders/{order.id}", {"staff_notes": "y", "status_id": 11})
+    assert await bench.listed(min_date_modified="2023-11-14T22:15:20Z") == []
+    assert (await bench.get(f"/v2/orders/{order.id}")).json["staff_notes"] == "y"
+
+
 async def test_a_put_of_is_deleted_archives(bench):
     order = bench.shop.sell([{"sku": "A", "quantity": 1}])
     await bench.call("PUT", f"/v2/orders/{order.id}", {"is_deleted": True, "status_id": 11})

@@ -228,6 +228,19 @@ def test_a_full_refund_is_restocked_by_the_status_if_the_setting_is_on_else_by_h
         shop.refund(order.id)
 
 
+def test_the_merchant_puts_back_what_left_the_house_and_not_what_was_never_taken(shop):
+    order = buy(shop, 2)
+    line = order.lines[0]
+    shop.edit(order.id, [{"line": line.id, "quantity": 5}])
+    shop.ship(order.id, [{"line": line.id, "quantity": 4}])
+    shop.refund(order.id, [{"line": line.id, "quantity": 3}], restock=True)
+    assert (level(shop), line.restocked) == (11, 3)
+    shop.settings.change({"update_stock_behavior": "order_completed_or_shipped"})
+    open_order = buy(shop, 2)
+    shop.refund(open_order.id, [{"line": open_order.lines[0].id, "quantity": 1}], restock=True)
+    assert (level(shop), open_order.lines[0].restocked) == (11, 0)
+
+
 def test_a_refund_without_restock_never_moves_stock(shop):
     shop.refund(buy(shop, 4).id)
     assert level(shop) == 6

@@ -46,10 +46,10 @@ class RefundApi:
 
     async def of_order(self, request: web.Request) -> web.Response:
         """The refunds of one order."""
-        number = int(request.match_info["order"])
-        if self._shop.book.get(number) is None:
+        order = self._shop.book.get(int(request.match_info["order"]))
+        if order is None:
             return v3_error(404, "The requested resource was not found.")
-        rows = [_show(refund) for refund in self._shop.refunds if refund.order_id == number]
+        rows = [_show(refund) for refund in order.refunds]
         return answer({"data": rows, "meta": {}})
 
     async def create(self, request: web.Request) -> web.Response:

@@ -133,15 +133,20 @@ class Shop(Sales):
         return refund
 
     def _put_back(self, order: Order, line: Line, units: int, now_us: int) -> int:
-        """The merchant adds units to the counter by hand; a later cancel doesn't give them back again."""
+        """The merchant adds units to the counter by hand: those that were taken from it, or have left the house.
+
+        A later cancel doesn't give them back again. Returns how many were added.
+        """
         if line.item is None:
             return 0
-        given = self.takings.give_back(order, line, units, now_us, f"hand: refund of order {order.id}")
-        if given < units:
-            counter = self.stockroom.counter(line.item, line.sku, DEFAULT_LOCATION)
-            self.stockroom.move(counter, units - given, now_us, f"hand: refund of order {order.id}")
-            self.takings.returned[line.sku] = self.takings.returned.get(line.sku, 0) + units - given
-        return units
+        cause = f"hand: refund of order {order.id}"
+        given = self.takings.give_back(order, line, units, now_us, cause)
+        more = min(units, line.shipped) - given
+        if more > 0:
+            counter = self.stockroom.counter(line.item, self.catalog.sku_of(line.item), DEFAULT_LOCATION)
+            self.stockroom.move(counter, more, now_us, cause)
+            self.takings.returned[line.sku] = self.takings.returned.get(line.sku, 0) + more
+        return given + max(0, more)
 
     def _units(self, order: Order, lines: Iterable[Mapping[str, Any]]) -> dict[int, int]:
         wanted: dict[int, int] = {}
