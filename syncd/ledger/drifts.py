@@ -28,10 +28,11 @@ class Drift(msgspec.Struct, frozen=True):
 def note_drift(
     connection: Connection, tenant: str, store: str, item: str, *, units: Quantity, policy: str, keep_since: Instant,
     now: Instant, accepted: Quantity,
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
     """Record a drift; the readings before `keep_since` are forgotten, they contradict what is.
 
     `policy` "erp" corrects the shop; "report" lets it be, as an accepted offset of the item that blocks raises.
+    Returns its number.
     """
     connection.execute(
         delete(reading).where(
@@ -48,6 +49,7 @@ def note_drift(
     )
     if policy == "report":
         set_item(connection, tenant, store, item, accepted=accepted + units)
+    return number
 
 
 def drifts(connection: Connection, tenant: str, *, limit: int = 200) -> list[Drift]:

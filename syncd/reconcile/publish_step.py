@@ -17,13 +17,13 @@ from syncd.core.publish import Blocked, brake
 from syncd.core.quantity import ZERO, Instant, Quantity, microseconds, seconds, show
 from syncd.errors import StoreFault, Throttled
 from syncd.ledger import items, stores, tenants, writes
-from syncd.ledger.drifts import note_drift
 from syncd.ledger.stores import StoreRow
 from syncd.ledger.writes import PlannedWrite
 from syncd.observability import events
 from syncd.ports.store import LevelPage, LevelWrite, WriteOutcome, WriteResult
 from syncd.reconcile.context import StoreContext
-from syncd.reconcile.evaluate import Evaluation, Moment, Shop, evaluate, gap
+from syncd.reconcile.drift_unit import settle_drift
+from syncd.reconcile.evaluate import Evaluation, Moment, Shop, evaluate
 
 ITEMS_PER_STEP_MAX = 2_000  # looked at in one transaction; the brake judges them together
 WRITES_PER_REQUEST_MAX = 100  # small enough that a lost answer leaves few items in doubt
@@ -134,7 +134,9 @@ class PublishStep:
 
         done = await context.tenant.ledger.run(unit)
         for name, units in done.drifts:
-            context.log.emit(events.DRIFT_FOUND, item=name, units=show(units))
+            context.log.emit(events.DRIFT_FOUND, item=name, units=show(units), policy=shop.drift)
+        if done.drifts:
+            context.tenant.poster_bell.ring()
         if done.brake:
             context.log.emit(events.STORE_BRAKE, reason=done.brake)
             self.brake_told = True
@@ -225,12 +227,10 @@ def _decide(connection: Connection, context: StoreContext, shop: Shop, moment: M
     chosen: list[tuple[Evaluation, bool]] = []
     for result in results:
         if result.belief.drift:
-            units = gap(result.book, result.belief, moment)
+            units = settle_drift(connection, shop, result, moment, context.tenant.epoch)
             done.drifts.append((result.row.item, units))
-            note_drift(
-                connection, shop.tenant, shop.store, result.row.item, units=units, policy=shop.drift,
-                keep_since=result.belief.used[-1].began, now=moment.now, accepted=result.row.accepted,
-            )  # fmt: skip
+            if shop.drift != "erp" and units:
+                continue  # its target has changed with it: looked at again at once
         if not result.decision.change:
             _put_off(connection, shop, result, moment)
             continue
