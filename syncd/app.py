@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import aiohttp
 from pydantic import SecretStr
@@ -43,6 +44,22 @@ from syncd.transport.session import make_session
 from syncd.transport.signing import BasicSigner, HeaderSigner, OAuth1Signer, QueryKeySigner, Signer
 
 EMBEDDED_POLL_SECONDS = 2.0  # a look into a local file
+
+
+class Means(Protocol):
+    """What an adapter needs to talk to the outside."""
+
+    @property
+    def clock(self) -> Clock:
+        """Time."""
+
+    @property
+    def chance(self) -> Chance:
+        """Randomness."""
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The one HTTP session."""
 
 
 @dataclass(slots=True)
@@ -87,7 +104,8 @@ async def compose(configuration: Configuration, given: Surroundings) -> App:
         opened = len(books)
         try:
             works[tenant.name] = await _tenant(tenant, given, books)
-            desks |= {tenant.name: StockDesk(book, tenant.erp.location) for book in books[opened:]}
+            for book in books[opened:]:
+                desks[tenant.name] = StockDesk(book, tenant.erp.location)
         except MisconfiguredError as error:
             given.log.emit(events.TENANT_FAILED, tenant=tenant.name, reason=str(error), hint=error.hint)
     return App(Supervisor(list(works.values()), clock=given.clock, chance=given.chance), works, books, desks)
@@ -216,6 +234,8 @@ def make_store(model: AnyStoreModel, given: Means, log: Log) -> Store:
             store_hash=model.store_hash,
             location_id=model.location,
             channels=model.channels or (),
+            apply_us=microseconds(model.apply_seconds),
+            stale_us=microseconds(model.stale_seconds),
             settle_us=BIGCOMMERCE_SETTLE_US if settle_us is None else settle_us,
         )
     return WooCommerceAdapter(

@@ -114,6 +114,9 @@ LEDGER_GROUP_FAILED = Event(
 CONFIG_INVALID = Event("config.invalid", "error", "The configuration holds a mistake; what it concerns doesn't run.")
 CONFIG_WARNED = Event("config.warned", "warning", "The configuration holds something that may be a mistake.")
 CONTROL_COMMAND = Event("control.command", "info", "An operator's command reached the daemon by the control socket.")
+CONTROL_UNAVAILABLE = Event(
+    "control.unavailable", "error", "The control socket can't be made; the daemon works, but takes no commands."
+)
 
 LIBRARY_WARNED = Event("library.warned", "warning", "A library that syncd uses reported something by itself.")
 BUG_FOUND = Event("bug.found", "error", "An assumption of syncd's own is broken; please report it with this line.")

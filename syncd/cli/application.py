@@ -1,0 +1,93 @@
+"""The command line for people: `syncd --help` is its manual."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from syncd.cli import check, levels
+from syncd.control.failure import EXIT_AGAIN, EXIT_FAILED, EXIT_USAGE, exit_code_of
+from syncd.errors import SyncdError
+
+SERVE, LOOK, DECIDE = "The daemon", "Looking", "Deciding"
+
+EPILOG = """
+[b]Exit codes[/b]: 0 all is well; 1 it failed, or `audit` found drift that nothing explains; 2 the command line is wrong;
+69 the daemon, a store or an ERP can't be reached; 75 not now, try again; 78 the configuration is wrong.
+
+[b]Where commands run[/b]: inside the running daemon, by its control socket; where none runs, on the ledger itself.
+
+[b]A first day[/b]: `syncd check --connect`, `syncd erp import stock.csv`, `syncd run`, `syncd status`, `syncd plan`,
+`syncd approve`, and from then on `syncd audit`.
+"""
+
+application = typer.Typer(
+    name="syncd",
+    help="Keeps online stores and one business system per tenant in agreement: every unit sold leaves the stock exactly once.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from syncd import __version__  # noqa: PLC0415 - only here
+
+        print(f"syncd {__version__}")
+        raise typer.Exit
+
+
+@application.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+@application.command(
+    "run",
+    rich_help_panel=SERVE,
+    epilog="Example: syncd run --config /etc/syncd",
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
+def run(context: typer.Context) -> None:
+    """Run the daemon until it is stopped (SIGTERM or Ctrl-C). Takes --config DIR."""
+    from syncd.cli.run import run_daemon  # noqa: PLC0415 - `main` has gone there already unless help was asked for
+
+    raise typer.Exit(run_daemon(context.args))
+
+
+application.command("check", rich_help_panel=SERVE, epilog=check.EPILOG)(check.check)
+application.command("config-schema", rich_help_panel=SERVE, epilog=check.SCHEMA_EPILOG)(check.config_schema)
+application.command("status", rich_help_panel=LOOK, epilog="Example: syncd status --json")(levels.status)
+application.command("plan", rich_help_panel=LOOK, epilog=levels.PLAN_EPILOG)(levels.plan)
+application.command("approve", rich_help_panel=DECIDE, epilog=levels.APPROVE_EPILOG)(levels.approve)
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run one command; returns its exit code. An operator's mistake never shows a trace."""
+    from syncd.cli.say import print_failure  # noqa: PLC0415 - rich only where something is printed
+
+    try:
+        result: Any = application(args=list(arguments), prog_name="syncd", standalone_mode=True)
+    except SyncdError as error:
+        print_failure(error)
+        return exit_code_of(error)
+    except SystemExit as end:
+        code = end.code
+        return code if isinstance(code, int) else EXIT_USAGE if code else 0
+    except KeyboardInterrupt:
+        print("syncd: interrupted", file=sys.stderr)
+        return EXIT_AGAIN
+    except BrokenPipeError:
+        sys.stderr.close()
+        return EXIT_FAILED
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,167 @@
+"""`status`: per tenant and store, what is going on and what waits for whom."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection
+
+from syncd.config.load import Configuration
+from syncd.control.failure import EXIT_FAILED, CommandFailed
+from syncd.control.plain import iso
+from syncd.control.scene import Scene, Tell, broken_tenant, unknown_tenant
+from syncd.core.quantity import LONG_AGO, Instant, microseconds, seconds
+from syncd.engine.reconciler import Reconciler
+from syncd.engine.supervisor import TenantWork
+from syncd.ledger import history, levels, stores
+
+DRIFT_SECONDS: Final = 86_400.0  # drift found since then is counted as "lately"
+
+
+class StatusRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """All tenants, or one."""
+
+    tenant: str | None = None
+
+
+async def status(scene: Scene, request: StatusRequest, tell: Tell) -> dict[str, Any]:  # noqa: ARG001 - as all commands
+    """The state of the daemon, its tenants and their stores."""
+    chosen = list(scene.works.values()) if request.tenant is None else [scene.tenant(request.tenant)]
+    now = scene.clock.now()
+    tenants = [await scene.ledger.read(lambda c, work=work: _tenant(c, scene, work, now)) for work in chosen]  # type: ignore[misc]
+    failed = [] if request.tenant is not None else broken(scene.configuration)
+    idle = (
+        [tenant.name for tenant in scene.configuration.tenants if tenant.name not in scene.works]
+        if request.tenant is None
+        else []
+    )
+    state = scene.ledger.state()
+    return {
+        "running": scene.running,
+        "at": iso(now),
+        "state_dir": str(scene.state_dir),
+        "tenants": tenants,
+        "broken": failed
+        + [{"tenant": name, "problems": ["it can't run: see tenant.failed in the log"]} for name in idle],
+        "ledger": {
+            "live_waiting": state.live_waiting,
+            "backfill_waiting": state.backfill_waiting,
+            "wal_bytes": state.wal_bytes,
+            "last_commit_at": iso(state.last_commit_at or LONG_AGO),
+        },
+    }
+
+
+def status_without_ledger(configuration: Configuration, tenant: str | None) -> dict[str, Any]:
+    """The status before the daemon has ever run: what the configuration says, and nothing more."""
+    names = [each.name for each in configuration.tenants]
+    if tenant is not None and tenant in configuration.failed_tenants:
+        raise broken_tenant(configuration, tenant)
+    if tenant is not None and tenant not in names:
+        raise unknown_tenant(tenant, sorted(names))
+    if configuration.settings is None:
+        raise CommandFailed("syncd.toml is broken", hint="`syncd check` tells what is wrong", exit_code=EXIT_FAILED)
+    return {
+        "running": False,
+        "at": None,
+        "state_dir": str(configuration.settings.state_dir),
+        "tenants": [
+            {
+                "tenant": each.name,
+                "mode": each.mode,
+                "trouble": None,
+                "erp": {"known": False, "read_at": None, "behind_seconds": None},
+                "moves": {"waiting": 0, "sent": 0, "in_doubt": 0},
+                "quarantine": 0,
+                "stores": [{"store": name, "state": stores.NEW} for name in each.stores],
+            }
+            for each in configuration.tenants
+            if tenant in (None, each.name)
+        ],
+        "broken": broken(configuration) if tenant is None else [],
+        "ledger": None,
+    }
+
+
+def broken(configuration: Configuration) -> list[dict[str, Any]]:
+    """The tenants that can't run, with what is wrong in their files."""
+    return [
+        {"tenant": name, "problems": [str(problem) for problem in configuration.errors if problem.tenant == name]}
+        for name in configuration.failed_tenants
+    ]
+
+
+def _tenant(connection: Connection, scene: Scene, work: TenantWork, now: Instant) -> dict[str, Any]:
+    context = work.context
+    name = context.tenant
+    erp = levels.read_erp(connection, name)
+    watched = max(context.erp_watched, erp[3] if erp else LONG_AGO)
+    moves = history.count_moves(connection, name)
+    held = history.count_held(connection, name)
+    drifts = history.count_drift(connection, name, Instant(now - microseconds(DRIFT_SECONDS)))
+    configured = {reconciler.context.store for reconciler in work.reconcilers}
+    return {
+        "tenant": name,
+        "mode": context.mode,
+        "trouble": work.trouble or None,
+        "erp": {
+            "known": erp is not None,
+            "read_at": iso(watched),
+            "behind_seconds": round(seconds(now - watched), 1) if watched else None,
+        },
+        "moves": {"waiting": moves.intended, "sent": moves.sent, "in_doubt": moves.in_doubt},
+        "quarantine": sum(held.values()),
+        "stores": [_store(connection, scene, reconciler, now, held, drifts) for reconciler in work.reconcilers],
+        "stores_not_configured": sorted(set(stores.store_names(connection, name)) - configured),
+    }
+
+
+def _store(
+    connection: Connection,
+    scene: Scene,
+    reconciler: Reconciler,
+    now: Instant,
+    held: dict[str, int],
+    drifts: dict[str, tuple[int, int]],
+) -> dict[str, Any]:
+    context = reconciler.context
+    tenant, name = context.tenant.tenant, context.store
+    row = stores.read_store(connection, tenant, name)
+    if row is None:
+        return {"store": name, "state": stores.NEW, "trouble": reconciler.trouble or None}
+    drained = max(context.drained, row.drained)
+    items = history.count_items(connection, tenant, name, now)
+    open_drifts, late_drifts = drifts.get(name, (0, 0))
+    return {
+        "store": name,
+        "state": row.state,
+        "shadow": not context.tenant.is_live,
+        "approved_at": iso(row.approved),
+        "brake": row.brake or None,
+        "paused": row.paused,
+        "writes": _writes(context.tenant.is_live, row),
+        "orders_read_to": iso(drained),
+        "behind_seconds": round(max(0.0, seconds(now - drained)), 1) if drained else None,
+        "fresh": bool(drained) and now - drained <= context.options.fresh_us + context.port.orders.traits.settle_us,
+        "cutover": iso(row.cutover),
+        "trouble": reconciler.trouble or None,
+        "restarts": reconciler.restarts if scene.running else None,
+        "items": {"active": items.active, "unread": items.unread, "due": items.due},
+        "quarantine": held.get(name, 0),
+        "drift": {"open": open_drifts, "last_day": late_drifts},
+        "swept_at": iso(row.swept),
+    }
+
+
+def _writes(is_live: bool, row: stores.StoreRow) -> str:
+    """Whether levels are written to the shop, in one word; else what they wait for."""
+    if not is_live:
+        return "shadow"
+    if row.state != stores.READY:
+        return "waiting for the baseline"
+    if row.brake:
+        return "stopped by the brake"
+    if row.paused:
+        return "paused"
+    return "on" if row.approved else "waiting for approval"
