@@ -177,6 +177,12 @@ class BigCommerceStore(Store):
         | None,
         Field(description="Ids of the channels whose orders count. Default: all."),
     ] = None
+    apply_seconds: Annotated[
+        float, Field(ge=0, le=600, description="Within how many seconds an accepted stock adjustment is applied.")
+    ] = 5.0
+    stale_seconds: Annotated[
+        float, Field(ge=0, le=600, description="By how many seconds a stock level that is read may lag behind.")
+    ] = 5.0
 
 
 def _fits_auth(address: str, info: ValidationInfo) -> str:

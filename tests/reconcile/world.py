@@ -41,6 +41,8 @@ BIGCOMMERCE = """
 kind = "bigcommerce"
 base_url = "{url}"
 store_hash = "simshop"
+apply_seconds = {apply}
+stale_seconds = {stale}
 access_token_file = "token"
 baseline = "counted"
 poll_seconds = 0.3
@@ -118,6 +120,8 @@ class World:
         self.ledger: Ledger
         self.app: App
         self.settle = 0.5
+        self.apply = 0.5  # the simulators apply at once, unless a test says otherwise
+        self.stale = 0.5
 
     async def serve(self, name: str, kind: str) -> Store:
         """Start a shop."""
@@ -153,7 +157,7 @@ class World:
             is_bigcommerce = isinstance(store.shop, BigCommerceShop)
             form = BIGCOMMERCE if is_bigcommerce else WOOCOMMERCE
             extra = (per_store or {}).get(name, "")
-            text += form.format(name=name, url=store.url, settle=self.settle, more=extra)
+            text += form.format(name=name, url=store.url, settle=self.settle, apply=self.apply, stale=self.stale, more=extra)
         (tenants / "acme.toml").write_text(text + end)
 
     def book(self) -> StockBook:
