@@ -9,7 +9,7 @@ An instant is a whole number of microseconds since 1970, UTC.
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import NewType
 
 Quantity = NewType("Quantity", int)
@@ -39,7 +39,7 @@ def parse(value: str | int | float | Decimal) -> Quantity:
     else:
         try:
             exact = (Decimal(repr(value)) if isinstance(value, float) else Decimal(value)) * UNIT
-        except (InvalidOperation, ValueError, TypeError) as error:
+        except (ArithmeticError, ValueError, TypeError) as error:  # ArithmeticError: 1e999999 is valid JSON
             raise ValueError(f"not a number: {value!r}") from error
         if not exact.is_finite() or abs(exact) > QUANTITY_MAX:
             raise ValueError(f"not a usable quantity: {value!r}")
