@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, and_, exists, insert, or_, select, update
+from sqlalchemy import Connection, ScalarSelect, and_, exists, insert, or_, select, update
 
 from syncd.core.moves import CONFIRMED, INTENDED, SENT
 from syncd.core.quantity import Instant, Quantity
@@ -54,10 +54,34 @@ def write_levels(
     return sorted({sku for (sku, place), level in fresh.items() if known.get((sku, place), (None, 0))[0] != level})
 
 
-def open_skus(connection: Connection, tenant: str) -> list[str]:
-    """SKUs with accounts that may matter to a target."""
-    return list(
-        connection.execute(select(line.c.sku).where(line.c.tenant == tenant, line.c.open == 1).distinct()).scalars()
+def unshown_skus(connection: Connection, tenant: str, held_since: Instant, now: Instant) -> list[str]:
+    """SKUs with open accounts that another look at the ERP may close: moves confirmed since its last level was read, or a
+    hold that has ended since `held_since`."""
+    unshown = exists().where(
+        move.c.tenant == line.c.tenant,
+        move.c.store == line.c.store,
+        move.c.order == line.c.order,
+        move.c.line == line.c.line,
+        move.c.part == line.c.part,
+        move.c.state == CONFIRMED,
+        move.c.confirmed_at >= _shown_at(),
+    )
+    ended = and_(line.c.hold > 0, line.c.hold_until > held_since, line.c.hold_until <= now)
+    settled = and_(line.c.commitment == line.c.confirmed, line.c.claim == 0, line.c.hold == 0)
+    query = select(line.c.sku).where(line.c.tenant == tenant, line.c.open == 1, or_(unshown, ended, settled)).distinct()
+    return list(connection.execute(query).scalars())
+
+
+def _shown_at() -> ScalarSelect[int]:
+    """When the ERP's level of a line's SKU was asked for."""
+    return (
+        select(erp_level.c.began)
+        .where(
+            erp_level.c.tenant == line.c.tenant,
+            erp_level.c.sku == line.c.sku,
+            erp_level.c.location == line.c.location,
+        )
+        .scalar_subquery()
     )
 
 
@@ -85,14 +109,7 @@ def close_accounts(connection: Connection, tenant: str, skus: Sequence[str], now
             move.c.state.in_((INTENDED, SENT)),
             and_(
                 move.c.state == CONFIRMED,
-                move.c.confirmed_at
-                >= select(erp_level.c.began)
-                .where(
-                    erp_level.c.tenant == line.c.tenant,
-                    erp_level.c.sku == line.c.sku,
-                    erp_level.c.location == line.c.location,
-                )
-                .scalar_subquery(),
+                move.c.confirmed_at >= _shown_at(),
             ),
         ),
     )
@@ -125,13 +142,6 @@ def open_accounts(
     """The open accounts of these SKUs with the moves that the ERP's level may or may not show yet."""
     names = list(skus)
     recent: dict[tuple[str, str, str, int], list[RecentMove]] = {}
-    shown = (
-        select(erp_level.c.began)
-        .where(
-            erp_level.c.tenant == line.c.tenant, erp_level.c.sku == line.c.sku, erp_level.c.location == line.c.location
-        )
-        .scalar_subquery()
-    )
     joined = line.join(
         move,
         and_(
@@ -147,7 +157,10 @@ def open_accounts(
         select(move.c.store, move.c.order, move.c.line, move.c.part, move.c.change, move.c.state, move.c.confirmed_at)
         .select_from(joined)
         .where(
-            mine, or_(move.c.state.in_((INTENDED, SENT)), and_(move.c.state == CONFIRMED, move.c.confirmed_at >= shown))
+            mine,
+            or_(
+                move.c.state.in_((INTENDED, SENT)), and_(move.c.state == CONFIRMED, move.c.confirmed_at >= _shown_at())
+            ),
         )
     ):
         recent.setdefault((row[0], row[1], row[2], row[3]), []).append(RecentMove(row[4], row[5], row[6]))

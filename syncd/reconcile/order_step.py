@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+import msgspec
 from sqlalchemy import Connection
 
 from syncd.core import scan
@@ -28,7 +29,7 @@ from syncd.reconcile.context import StoreContext
 from syncd.reconcile.order_unit import Page, StoreFacts, Taken, take_page
 
 READINGS_RESERVED = 256  # reading numbers taken at a time, so that an empty poll needs no write to have one
-RETRY_SECONDS = 1.0  # an unsettled order is read again after this
+RETRY_SECONDS = 2.0  # an unsettled order is read again after this
 PAGES_MAX = 100_000  # of one scan: ten million orders; more is a list that never ends
 CONTENTS_REMEMBERED_MAX = 2_000  # orders of the overlap that were seen unchanged; a hint that saves a transaction
 ASK_ROUNDS_MAX = 20  # moves of one line that `baseline = "ask_erp"` looks for
@@ -52,7 +53,7 @@ class OrderStep:
     reading: int = 0
     readings_left: int = 0
     waiting: dict[str, Waiting] = field(default_factory=dict)
-    remembered: OrderedDict[str, tuple[Instant, bytes]] = field(default_factory=OrderedDict)
+    remembered: OrderedDict[str, tuple[Instant | None, bytes]] = field(default_factory=OrderedDict)
     last_complete: Instant = LONG_AGO
     baseline_told: bool = False
 
@@ -169,9 +170,11 @@ class OrderStep:
     ) -> Taken | None:
         """Take a page into the ledger; None if all of it is known by heart."""
         context = self.context
-        fresh = tuple(entry for entry in page.orders if not self._remembers(entry))
-        if not fresh:
+        places = [place for place, entry in enumerate(page.orders) if not self._remembers(entry)]
+        if not places:
             return None
+        if len(places) < len(page.orders):
+            page = _only(page, places)
         facts = self.facts(row, in_baseline=in_baseline)
         now = page.ended
         patience = context.port.orders.traits.settle_wait_max_us
@@ -208,9 +211,9 @@ class OrderStep:
         """What a committed page means for the log and for the other steps."""
         context = self.context
         for entry in page.orders:
-            if isinstance(entry, Order) and taken.contents.get(entry.order) == entry.content:
-                self.remembered[entry.order] = (entry.modified, entry.content)
-                self.remembered.move_to_end(entry.order)
+            if isinstance(entry, Unreadable) or taken.contents.get(entry.order) == entry.content:
+                self.remembered[_name(entry)] = _mark(entry)
+                self.remembered.move_to_end(_name(entry))
         while len(self.remembered) > CONTENTS_REMEMBERED_MAX:
             self.remembered.popitem(last=False)
         if not quiet:
@@ -228,9 +231,7 @@ class OrderStep:
             context.unknown_products = True  # the catalogue is read again at the next opportunity
 
     def _remembers(self, entry: Order | Unreadable) -> bool:
-        if isinstance(entry, Unreadable):
-            return False
-        return self.remembered.get(entry.order) == (entry.modified, entry.content)
+        return self.remembered.get(_name(entry)) == _mark(entry)
 
     async def take_reading(self) -> int:
         """A reading number, taken when the request starts: later readings have higher ones."""
@@ -274,3 +275,22 @@ class OrderStep:
     def behind_seconds(self) -> float:
         """How far this stream is behind, for freshness."""
         return seconds(max(0, self.context.tenant.clock.now() - max(self.last_complete, LONG_AGO)))
+
+
+def _name(entry: Order | Unreadable) -> str:
+    """Under what an entry is remembered."""
+    return entry.order if isinstance(entry, Order) else f"unreadable {entry.order}"
+
+
+def _mark(entry: Order | Unreadable) -> tuple[Instant | None, bytes]:
+    """What tells one state of an entry from another."""
+    return (entry.modified, entry.content if isinstance(entry, Order) else entry.raw)
+
+
+def _only(page: OrderPage, places: list[int]) -> OrderPage:
+    """The page with these rows alone, so that what is known isn't kept again and again."""
+    raw = page.raw
+    if raw:
+        rows = msgspec.json.decode(raw, type=list[msgspec.Raw])
+        raw = msgspec.json.encode([rows[place] for place in places]) if len(rows) == len(page.orders) else raw
+    return msgspec.structs.replace(page, orders=tuple(page.orders[place] for place in places), raw=raw)

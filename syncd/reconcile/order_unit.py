@@ -137,6 +137,7 @@ class _Unit:
                 "was the shop restored from a backup? Release it once you know which of the two is in the ERP",
                 b"",
             )
+            self.taken.contents[order.order] = order.content
             return False
         return True
 

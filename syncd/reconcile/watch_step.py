@@ -26,6 +26,7 @@ class WatchStep:
     described: Instant = LONG_AGO
     full_at: Instant = LONG_AGO
     cursor: str = ""
+    held_since: Instant = LONG_AGO
     unreachable: bool = False
 
     async def run(self) -> float:
@@ -82,24 +83,29 @@ class WatchStep:
         """Record an answer. Returns whether some target may have changed."""
         context = self.context
 
+        held_since = self.held_since
+
+        def waiting(connection: Connection) -> list[str]:
+            return levels.unshown_skus(connection, context.tenant, held_since, answer.began)
+
         def unit(connection: Connection) -> bool:
             tenants.assert_epoch(connection, context.tenant, context.epoch)
             changed = levels.write_levels(connection, context.tenant, answer.levels, answer.began, answer.ended)
-            waiting = levels.open_skus(connection, context.tenant)
-            if waiting and not answer.more:
+            open_skus = waiting(connection) if not answer.more else []
+            if open_skus:
                 named = {sku for sku, _ in answer.levels}
-                silent = [sku for sku in waiting if sku not in named]
                 if not answer.complete:
+                    silent = [sku for sku in open_skus if sku not in named]
                     levels.reaffirm(connection, context.tenant, silent, answer.began, answer.ended)
-                levels.close_accounts(connection, context.tenant, waiting, answer.began)
-            touched = set(changed) | set(waiting)
-            return items.make_due(connection, context.tenant, touched, answer.ended) > 0
+                levels.close_accounts(connection, context.tenant, open_skus, answer.began)
+            return items.make_due(connection, context.tenant, {*changed, *open_skus}, answer.ended) > 0
 
-        if not answer.levels and not await context.ledger.read(
-            lambda connection: bool(levels.open_skus(connection, context.tenant))
-        ):
+        if not answer.levels and (answer.more or not await context.ledger.read(waiting)):
             return False
-        return await context.ledger.run(unit)
+        rang = await context.ledger.run(unit)
+        if not answer.more:
+            self.held_since = answer.began
+        return rang
 
 
 def _pin(connection: Connection, context: TenantContext, told: ErpDescription) -> str | None:
