@@ -1,11 +1,17 @@
-"""A tenant with two BigCommerce stores, one WooCommerce store and the embedded ERP, all over real HTTP on this machine, and the
-daemon as `app.compose` makes it. Tests drive the shops by their `/_sim` API and look at their ground truth."""
+"""A tenant with its shops and its ERP, all over real HTTP on this machine, and the daemon as `app.compose` makes it.
+
+Tests drive the shops by their `/_sim` API and look at their ground truth. Everything lives on one event loop: on the one of
+`virtual_time` minutes pass in a second, and the ledger needs no thread.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from decimal import Decimal
+from email.utils import formatdate
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,39 +22,38 @@ import msgspec
 from aiohttp import web
 
 from syncd.app import App, Surroundings, compose, open_session
-from syncd.clock import SystemChance, SystemClock
+from syncd.clock import SystemClock
 from syncd.config.load import load
 from syncd.core.quantity import UNIT, Quantity
 from syncd.erps.embedded.book import StockBook
+from syncd.ledger.hop import Hop, InlineHop
 from syncd.ledger.ledger import Ledger, open_ledger
 from syncd.observability.log import make_log
 from syncd.simulator.bigcommerce.server import make_app as bigcommerce_app
 from syncd.simulator.bigcommerce.shop import Shop as BigCommerceShop
+from syncd.simulator.erp.server import SimulatedErp
 from syncd.simulator.woocommerce.server import make_app as woocommerce_app
 from syncd.simulator.woocommerce.shop import Shop as WooCommerceShop
+from tests.reconcile.virtual_time import DelayingHop, LoopClock, SeededChance
 
-PATIENCE_SECONDS = 20.0  # how long a test waits for agreement before it says what is off: a hang, not a speed limit
+PATIENCE_SECONDS = 240.0  # how long a test waits for agreement before it says what is off; of the loop's time
 
 TENANT = """
 returns = "store"
-approve = "automatic"
 {more}
 [erp]
-kind = "embedded"
+{erp}
 """
 BIGCOMMERCE = """
 [stores.{name}]
 kind = "bigcommerce"
 base_url = "{url}"
 store_hash = "simshop"
-apply_seconds = {apply}
-stale_seconds = {stale}
 access_token_file = "token"
-baseline = "counted"
-poll_seconds = 0.3
-settle_seconds = {settle}
+baseline = "{baseline}"
+poll_seconds = 3.0
 quota_share = 1.0
-read_items_every_seconds = 2
+read_items_every_seconds = 10
 {more}
 """
 WOOCOMMERCE = """
@@ -58,11 +63,10 @@ base_url = "{url}"
 consumer_key_file = "key"
 consumer_secret_file = "secret"
 auth = "basic"
-baseline = "counted"
-poll_seconds = 0.3
-settle_seconds = {settle}
+baseline = "{baseline}"
+poll_seconds = 3.0
 quota_share = 1.0
-read_items_every_seconds = 2
+read_items_every_seconds = 10
 {more}
 """
 
@@ -102,9 +106,9 @@ class Store:
         return await self.call("POST", f"/orders/{order}/{what}", body or {})
 
     async def levels(self) -> dict[str, int]:
-        """The true counters."""
+        """The true counters, with what is still on its way to them."""
         truth = await self.call("GET", "/truth")
-        return {sku: entry["level"] + entry.get("pending", 0) for sku, entry in truth["skus"].items()}
+        return {sku: entry["level"] for sku, entry in truth["skus"].items() if entry["level"] is not None}
 
 
 class World:
@@ -113,61 +117,94 @@ class World:
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder = folder
         self.random = Random(seed)
+        self.clock = LoopClock(asyncio.get_running_loop())
         self.stores: dict[str, Store] = {}
-        self.runners: list[web.AppRunner] = []
+        self.runners: dict[str, web.AppRunner] = {}
         self.session: aiohttp.ClientSession
         self.log = io.StringIO()
         self.ledger: Ledger
         self.app: App
-        self.settle = 0.5
-        self.apply = 0.5  # the simulators apply at once, unless a test says otherwise
-        self.stale = 0.5
+        self.erp: SimulatedErp | None = None
+        self.erp_url = ""
+        self.hop: Hop = InlineHop()
+        self.composed: Callable[[App], None] = lambda _: None  # a test's hand in the daemon, before it starts
 
-    async def serve(self, name: str, kind: str) -> Store:
+    async def serve(self, name: str, kind: str, *, stock: Mapping[str, int] | None = None) -> Store:
         """Start a shop."""
-        clock = SystemClock()
         random = Random(self.random.random())
         shop: Any
         if kind == "bigcommerce":
-            shop = BigCommerceShop(clock, random)
+            shop = BigCommerceShop(self.clock, random)
             app = bigcommerce_app(shop)
         else:
-            shop = WooCommerceShop(clock=clock, rng=random)
+            shop = WooCommerceShop(clock=self.clock, rng=random)
             app = woocommerce_app(shop)
-        runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.runners.append(runner)
-        store = Store(name, f"http://127.0.0.1:{runner.addresses[0][1]}", self.session, shop)
+        url = await self.listen(name, app, lambda: shop.clock.now() if kind == "bigcommerce" else shop.now())
+        store = Store(name, url, self.session, shop)
         self.stores[name] = store
+        if stock is not None:
+            await store.stock(stock)
         return store
 
+    async def serve_erp(self) -> SimulatedErp:
+        """Start an ERP behind the REST contract."""
+        self.erp = SimulatedErp(now=self.clock.now, chance=Random(self.random.random()), token="erp-token")  # noqa: S106
+        self.erp_url = await self.listen("erp", self.erp.app(), self.clock.now)
+        return self.erp
+
+    async def listen(self, name: str, app: web.Application, now: Callable[[], int], port: int = 0) -> str:
+        """Serve `app` on this machine, its clock being `now`. Returns its address."""
+
+        async def stamp(_request: web.Request, response: web.StreamResponse) -> None:
+            response.headers["Date"] = formatdate(now() / 1e6, usegmt=True)
+
+        app.on_response_prepare.append(stamp)
+        runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        self.runners[name] = runner
+        return f"http://127.0.0.1:{runner.addresses[0][1]}"
+
     def configure(
-        self, more: str = "", *, per_store: Mapping[str, str] | None = None, erp: str = "", end: str = ""
+        self,
+        more: str = "",
+        *,
+        approve: str = "automatic",
+        baseline: str = "counted",
+        per_store: Mapping[str, str] | None = None,
+        end: str = "",
     ) -> None:
         """Write the configuration for the shops that run."""
         tenants = self.folder / "config" / "tenants"
         tenants.mkdir(parents=True, exist_ok=True)
-        for name, secret in (("token", "sim-token"), ("key", "ck_simulated"), ("secret", "cs_simulated")):
+        secrets = {"token": "sim-token", "key": "ck_simulated", "secret": "cs_simulated", "erp": "erp-token"}
+        for name, secret in secrets.items():
             (tenants / name).write_text(secret)
             (tenants / name).chmod(0o600)
         (self.folder / "config" / "syncd.toml").write_text(f'state_dir = "{self.folder / "state"}"\n')
-        text = TENANT.format(more=more) + erp
+        erp = 'kind = "embedded"'
+        if self.erp is not None:
+            erp = f'kind = "http"\nbase_url = "{self.erp_url}"\ntoken_file = "erp"\npoll_seconds = 3.0'
+        text = TENANT.format(more=f'approve = "{approve}"\n{more}', erp=erp)
         for name, store in self.stores.items():
-            is_bigcommerce = isinstance(store.shop, BigCommerceShop)
-            form = BIGCOMMERCE if is_bigcommerce else WOOCOMMERCE
+            form = BIGCOMMERCE if isinstance(store.shop, BigCommerceShop) else WOOCOMMERCE
             extra = (per_store or {}).get(name, "")
-            text += form.format(name=name, url=store.url, settle=self.settle, apply=self.apply, stale=self.stale, more=extra)
+            text += form.format(name=name, url=store.url, baseline=baseline, more=extra)
         (tenants / "acme.toml").write_text(text + end)
 
     def book(self) -> StockBook:
         """The embedded ERP's book, beside the daemon."""
         path = self.folder / "state" / "erp" / "acme.sqlite3"
         path.parent.mkdir(parents=True, exist_ok=True)
-        return StockBook(path, clock=SystemClock(), chance=SystemChance(), name="acme", create=True)
+        chance = SeededChance(Random(self.random.random()))
+        return StockBook(path, clock=self.clock, chance=chance, name="acme", create=True)
 
     def open_stock(self, levels: Mapping[str, int]) -> None:
         """Opening stock in the ERP."""
+        if self.erp is not None:
+            for sku, count in levels.items():
+                self.erp.book.add_product(sku, Decimal(count), "main")
+            return
         book = self.book()
         for sku, count in levels.items():
             book.add(sku, location="main")
@@ -175,8 +212,19 @@ class World:
                 book.adjust(sku, "main", Quantity(count * UNIT), "opening")
         book.close()
 
+    def adjust(self, sku: str, change: int) -> None:
+        """The ERP's own business: goods come in, or get lost."""
+        if self.erp is not None:
+            self.erp.book.record("receipt", sku, "main", Decimal(change))
+            return
+        book = self.book()
+        book.adjust(sku, "main", Quantity(change * UNIT), "by hand")
+        book.close()
+
     def erp_levels(self) -> dict[str, int]:
         """What the ERP has."""
+        if self.erp is not None:
+            return {sku: int(level) for (sku, _), level in self.erp.book.current.items()}
         book = self.book()
         try:
             levels = book.levels_since(0, 10_000).levels
@@ -185,26 +233,28 @@ class World:
             book.close()
 
     @asynccontextmanager
-    async def daemon(self) -> AsyncIterator[App]:
-        """The daemon, until the block ends (then it is stopped as by SIGTERM)."""
+    async def daemon(self, *, crash: bool = False) -> AsyncIterator[App]:
+        """The daemon, until the block ends: then it is stopped as by SIGTERM or, with `crash`, dropped as it is."""
         configuration = load(self.folder / "config", {})
         assert not configuration.errors, [str(problem) for problem in configuration.errors]
         assert configuration.settings is not None
-        clock = SystemClock()
-        log = make_log(self.log, form="json", level="debug", clock=clock, secrets=configuration.secrets)
-        self.ledger = open_ledger(configuration.settings.state_dir, clock=clock)
+        log = make_log(self.log, form="json", level="debug", clock=self.clock, secrets=configuration.secrets)
+        # The ledger looks at its clock for limits of real work alone.
+        self.ledger = open_ledger(configuration.settings.state_dir, clock=SystemClock(), hop=self.hop)
         session = open_session()
-        self.app = await compose(
-            configuration,
-            Surroundings(self.ledger, clock, SystemChance(), log, session, configuration.settings.state_dir),
-        )
+        chance = SeededChance(Random(self.random.random()))
+        given = Surroundings(self.ledger, self.clock, chance, log, session, configuration.settings.state_dir)
+        self.app = await compose(configuration, given)
+        self.composed(self.app)
         stop = anyio.Event()
         try:
             async with anyio.create_task_group() as group:
-                group.start_soon(lambda: self.app.supervisor.run(stop, drain_seconds=2.0))
+                group.start_soon(lambda: self.app.supervisor.run(stop, drain_seconds=10.0))
                 try:
                     yield self.app
                 finally:
+                    if crash:
+                        group.cancel_scope.cancel()
                     stop.set()
         finally:
             with anyio.CancelScope(shield=True):
@@ -226,12 +276,12 @@ class World:
                     complaint = await complaint
                 if not complaint:
                     return
-                await anyio.sleep(0.1)
+                await anyio.sleep(0.5)
         tail = "\n".join(self.log.getvalue().splitlines()[-40:])
         raise AssertionError(f"{message} {complaint}\n{tail}")
 
     async def disagreement(self) -> str:
-        """AGREE: "" if every shop shows max(0, what the ERP has) of every SKU."""
+        """AGREE: "" if every shop shows max(its floor, what the ERP has) of every SKU."""
         erp = self.erp_levels()
         for store in self.stores.values():
             floor = 0 if isinstance(store.shop, BigCommerceShop) else -(10**9)
@@ -252,12 +302,14 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(folder: Path, *, seed: int = 1) -> AsyncIterator[World]:
+async def open_world(folder: Path, *, seed: int = 1, delay_seconds: float = 0.0) -> AsyncIterator[World]:
     """A world without shops; closes all that was started."""
     world = World(folder, seed)
+    if delay_seconds:
+        world.hop = DelayingHop(Random(seed), delay_seconds)
     async with aiohttp.ClientSession() as world.session:
         try:
             yield world
         finally:
-            for runner in world.runners:
+            for runner in world.runners.values():
                 await runner.cleanup()
