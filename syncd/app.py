@@ -236,11 +236,13 @@ def make_store(model: AnyStoreModel, given: Means, log: Log) -> Store:
             channels=model.channels or (),
             apply_us=microseconds(model.apply_seconds),
             stale_us=microseconds(model.stale_seconds),
+            late_us=microseconds(model.late_seconds),
             settle_us=BIGCOMMERCE_SETTLE_US if settle_us is None else settle_us,
         )
     return WooCommerceAdapter(
         client,
         statuses={status: Phase(phase) for status, phase in model.statuses.items()},
+        late_us=microseconds(model.late_seconds),
         settle_us=WOOCOMMERCE_SETTLE_US if settle_us is None else settle_us,
     )
 

@@ -129,6 +129,12 @@ class Store(Model):
     read_items_every_seconds: Annotated[
         float, Field(gt=0, le=7 * DAY_SECONDS, description="Within how many seconds each stock level is read once.")
     ] = 900.0
+    late_seconds: Annotated[
+        float,
+        Field(
+            gt=0, le=3600, description="After how many seconds a stock write without an answer surely takes no effect."
+        ),
+    ] = 30.0
     drift: Annotated[
         Literal["erp", "report", "adjust"],
         Field(

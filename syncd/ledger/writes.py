@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, case, select, update
 
 from syncd.core.quantity import Instant, Quantity
 from syncd.ledger.rows import Rows
@@ -78,16 +78,18 @@ def end_write(
     )
 
 
-def orphans_in_doubt(connection: Connection, tenant: str, store: str, late_us: int) -> list[str]:
-    """Writes that a crash left as sent: nobody knows their end; they are surely dead `late_us` after they left.
+def orphans_in_doubt(connection: Connection, tenant: str, store: str, now: Instant, late_us: int) -> list[str]:
+    """Writes that an earlier process left as sent: nobody knows their end. They left before `now`, because that process is
+    dead, and not after their `not_after`; so they are surely dead `late_us` after the earlier of the two.
 
     Returns the items concerned.
     """
     where = (level_write.c.tenant == tenant, level_write.c.store == store, level_write.c.state == SENT)
     names = list(connection.execute(select(level_write.c.item).where(*where).distinct()).scalars())
+    left = case((level_write.c.not_after < now, level_write.c.not_after), else_=now)
     connection.execute(
         update(level_write)
         .where(*where)
-        .values(state=DOUBT, ended=level_write.c.not_after + late_us, reason="the process ended before the answer")
+        .values(state=DOUBT, ended=left + late_us, reason="the process ended before the answer")
     )
     return names

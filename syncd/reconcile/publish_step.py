@@ -322,7 +322,7 @@ def _end(
                 connection, shop.tenant, shop.store, write.item, write.level, write.sent_at, ended, write.seq
             )
     elif outcome.result is WriteResult.UNKNOWN:
-        ended, state = Instant(now + shop.traits.late_us), writes.DOUBT
+        ended, state = Instant(max(now, write.sent_at + shop.traits.late_us)), writes.DOUBT
         values = {"due": soon, "read_at": 0}
     elif outcome.result is WriteResult.NEEDS_ABSOLUTE:
         values = {"due": now, "needs_absolute": 1}

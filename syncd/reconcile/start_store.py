@@ -85,7 +85,7 @@ def _begin(connection: Connection, context: StoreContext, told: StoreDescription
             )
         count_all(connection, tenant, store)
     stores.change_store(connection, tenant, store, mode=context.tenant.mode)
-    doubtful = writes.orphans_in_doubt(connection, tenant, store, context.port.inventory.traits.late_us)
+    doubtful = writes.orphans_in_doubt(connection, tenant, store, now, context.port.inventory.traits.late_us)
     if doubtful:
         items.read_soon(connection, tenant, store, doubtful)
     return row

@@ -13,7 +13,7 @@ from syncd.stores.bigcommerce.settings import ShopSettings
 DEFAULT_LOCATION_ID = 1  # of every store: it can't be deleted, and online orders take from it
 APPLY_US = 5 * SECOND  # the vendor names no bound for "a short delay"
 STALE_US = 5 * SECOND  # reads straight after a write show the old value for as long
-LATE_US = 60 * SECOND  # a request that long without an answer has been dropped by the vendor's gateway
+LATE_US = 30 * SECOND  # a request that long without an answer has been dropped by the vendor's gateway
 
 
 class BigCommerceStore:

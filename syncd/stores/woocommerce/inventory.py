@@ -14,14 +14,14 @@ from syncd.stores.woocommerce.listings import ListingReader
 from syncd.stores.woocommerce.writes import LevelWriter
 
 BATCH_MAX = PER_PAGE_MAX  # 101 rows in a batch are refused (413)
-LATE_US = 60 * SECOND  # PHP and the web servers before it end a request long before
+LATE_US = 30 * SECOND  # PHP ends a request after 30 s by default; a stock write takes 0.2 s
 SKUS_MAX = 20_000  # variations whose SKU is remembered for reading levels: about 4 MB
 
 
 class WooCommerceInventory:
     """InventoryPort of one WooCommerce shop: absolute levels of whole units, which may lie below zero."""
 
-    def __init__(self, api: Api, *, stale_us: int) -> None:
+    def __init__(self, api: Api, *, stale_us: int, late_us: int = LATE_US) -> None:
         self._api = api
         self._skus: dict[str, str] = {}
         self._traits = InventoryTraits(
@@ -29,7 +29,7 @@ class WooCommerceInventory:
             batch_max=BATCH_MAX,
             apply_us=0,
             stale_us=stale_us,
-            late_us=LATE_US,
+            late_us=late_us,
             floor=None,
             whole_units=True,
         )

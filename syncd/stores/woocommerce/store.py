@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from syncd.core.order import Phase
 from syncd.stores.woocommerce.api import Api
-from syncd.stores.woocommerce.inventory import WooCommerceInventory
+from syncd.stores.woocommerce.inventory import LATE_US, WooCommerceInventory
 from syncd.stores.woocommerce.orders import SETTLE_US, WooCommerceOrders
 from syncd.transport import HttpClient
 
@@ -31,12 +31,13 @@ class WooCommerceStore:
         hold_stock_minutes: int | None = None,
         settle_us: int = SETTLE_US,
         stale_us: int = 0,
+        late_us: int = LATE_US,
     ) -> None:
         api = Api(client, rest_route=rest_route)
         self._orders = WooCommerceOrders(
             api, statuses=statuses, hold_stock_minutes=hold_stock_minutes, settle_us=settle_us
         )
-        self._inventory = WooCommerceInventory(api, stale_us=stale_us)
+        self._inventory = WooCommerceInventory(api, stale_us=stale_us, late_us=late_us)
 
     @property
     def orders(self) -> WooCommerceOrders:
