@@ -67,7 +67,7 @@ async def test_the_traits_are_the_platforms():
     assert (traits.apply_us, traits.stale_us, traits.late_us) == (1, 2, 3)
     async with open_world() as world:
         traits = world.store.inventory.traits
-    assert (traits.apply_us, traits.stale_us, traits.late_us) == (5 * SECOND, 5 * SECOND, 60 * SECOND)
+    assert (traits.apply_us, traits.stale_us, traits.late_us) == (5 * SECOND, 5 * SECOND, 30 * SECOND)
 
 
 async def test_the_catalogue_tells_which_counter_each_thing_draws_from(world):
