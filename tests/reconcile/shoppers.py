@@ -13,6 +13,7 @@ from tests.reconcile.world import Store, World
 
 BIGCOMMERCE_DEAD = {5, 6}
 BIGCOMMERCE_OVER = {2, 4, 10}
+SEEN_SECONDS = 120.0  # after which every order has been read once, whatever faults there are
 WOOCOMMERCE_UNCOUNTED = {"pending", "checkout-draft", "cancelled", "failed", "trash", "deleted"}
 
 
@@ -31,7 +32,8 @@ def bigcommerce_commitment(order: dict[str, Any], line: dict[str, Any]) -> int:
 
 
 def woocommerce_commitment(order: dict[str, Any], line: dict[str, Any], *, was_completed: bool) -> int:
-    if order["status"] in WOOCOMMERCE_UNCOUNTED:
+    if order["status"] in SEEN_SECONDS = 120.0  # after which every order has been read once, whatever faults there are
+WOOCOMMERCE_UNCOUNTED:
         left = line["quantity"] - line["restocked"]
         keeps = was_completed and order["status"] in {"trash", "failed"}
         return int(left) if keeps else 0
@@ -63,6 +65,7 @@ class Shoppers:
     orders: list[tuple[Store, str, list[dict[str, Any]]]] = field(default_factory=list)
     completed: set[tuple[str, str]] = field(default_factory=set)
     done: Counter[str] = field(default_factory=Counter)
+    bought: dict[tuple[str, str], float] = field(default_factory=dict)
 
     async def act(self) -> None:
         """One thing that happens in some shop."""
@@ -84,6 +87,7 @@ class Shoppers:
         self.done["buy" if made else "sold out"] += 1
         if made:
             self.orders.append((store, made["order"], made["lines"]))
+            self.bought[store.name, made["order"]] = self.world.clock.monotonic()
 
     async def _change(self, store: Store, order: str, lines: list[dict[str, Any]]) -> None:
         what = self.random.choice(["pay", "cancel", "edit", "edit", "refund", "complete", "rare"])
@@ -101,6 +105,8 @@ class Shoppers:
             body["restock"] = not is_bigcommerce(store) and self.random.random() < 0.6
         if what == "delete" and (store.name, order) in self.completed:
             return  # whether the daemon saw it completed before is a matter of luck
+        if what == "archive" and self.world.clock.monotonic() - self.bought[store.name, order] < SEEN_SECONDS:
+            return  # BigCommerce lists no archived orders: one that was never seen can't be found
         path = f"{store.url}/_sim/orders/{order}/{what}"
         async with self.world.session.post(path, json=body) as answer:
             if answer.status >= 400:
