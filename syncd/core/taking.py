@@ -43,22 +43,24 @@ class Taking(msgspec.Struct, frozen=True):
         return not (self.least == self.most == self.low == self.high)
 
 
+_NOT_YET = (None, Phase.DRAFT, Phase.PENDING)  # states before the order was placed, as far as we have seen
 _HOLDING = frozenset({Phase.PLACED, Phase.PAID, Phase.COMPLETED, Phase.REFUNDED})
 
 
 def take(order: Order, line: Line, was: Quantity, rule: TakingRule, *, before: Phase | None) -> Taking:
     """The line's taken account after this state. `was` is the account before, `before` the order's phase then (None: the
     order is seen for the first time)."""
-    plain = order.created == order.modified and order.phase not in DEAD
+    entering = before in _NOT_YET
+    plain = order.created == order.modified and entering and order.phase not in DEAD
     if line.reduced is not None:
-        return _exactly(was, line.reduced, line, order, before, plain=plain)
+        return _exactly(was, line.reduced, line, plain=plain)
     taken = _folded(order, line, was, rule, before)
-    if plain or (before in (None, Phase.DRAFT, Phase.PENDING) and order.phase not in DEAD and not line.restocked):
-        return _exactly(was, taken, line, order, before, plain=plain)
+    if plain or (entering and order.phase not in DEAD and not line.restocked):
+        return _exactly(was, taken, line, plain=plain)
     # Edits, cancellations and refunds without a witness: the settings say what the shop does, no reading has shown it.
-    seen = (was, taken, line.quantity) if before is None else (was, taken)
-    low, high = (ZERO, Quantity(max(seen))) if before is None else (min(was, taken), max(was, taken))
-    return Taking(was, taken, Quantity(low), Quantity(high), Quantity(min(seen)), Quantity(max(seen)), plain=False)
+    low, high = (ZERO, max(was, taken, line.quantity)) if before is None else (min(was, taken), max(was, taken))
+    least, most = _between(was, taken, line.quantity)
+    return Taking(was, taken, Quantity(low), Quantity(high), least, most, plain=False)
 
 
 def take_back(was: Quantity, rule: TakingRule) -> Taking:
@@ -66,13 +68,22 @@ def take_back(was: Quantity, rule: TakingRule) -> Taking:
     taken = ZERO if rule.edits_adjust else was
     low = ZERO if taken != was and not rule.witnessed else taken
     high = was if taken != was and not rule.witnessed else taken
-    return Taking(was, taken, low, high, Quantity(min(was, taken)), Quantity(max(was, taken)), plain=False)
+    least, most = _between(was, taken)
+    return Taking(was, taken, low, high, least, most, plain=False)
 
 
-def _exactly(was: Quantity, taken: Quantity, line: Line, order: Order, before: Phase | None, *, plain: bool) -> Taking:
-    """The end is known; what lies between may have been as much as the line's quantity."""
-    between = line.quantity if (before is None or order.phase in DEAD) and not plain else taken
-    return Taking(was, taken, taken, taken, Quantity(min(was, taken)), Quantity(max(was, taken, between)), plain=plain)
+def _exactly(was: Quantity, taken: Quantity, line: Line, *, plain: bool) -> Taking:
+    """The end is known; what lies between is only where the order did nothing but appear."""
+    least, most = (
+        (Quantity(min(was, taken)), Quantity(max(was, taken))) if plain else _between(was, taken, line.quantity)
+    )
+    return Taking(was, taken, taken, taken, least, most, plain=plain)
+
+
+def _between(*known: Quantity) -> tuple[Quantity, Quantity]:
+    """Between two looks an order may have been cancelled and placed again, or edited and edited back: nothing of it shows
+    in the state that is read in the end. So anything from nothing to the most that is known of the line."""
+    return Quantity(min(ZERO, *known)), Quantity(max(ZERO, *known))
 
 
 def _folded(order: Order, line: Line, was: Quantity, rule: TakingRule, before: Phase | None) -> Quantity:

@@ -1,0 +1,121 @@
+"""taken: the witness where there is one, else a fold with honest bounds."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncd.core.order import Phase
+from syncd.core.quantity import Quantity, units
+from syncd.core.taking import TakingRule, take, take_back
+from tests.core.orders_by_hand import FOLDED, WITNESSED, line, order
+
+NOTHING = Quantity(0)
+
+
+def taking(phase, of, *, was=0, before=None, rule=FOLDED, after_seconds=0):
+    return take(order(phase, of, after_seconds=after_seconds), of, units(was), rule, before=before)
+
+
+def bounds(of):
+    return of.low // units(1), of.high // units(1), of.least // units(1), of.most // units(1)
+
+
+def test_taken_is_what_the_platform_witnesses_whatever_the_order_says():
+    assert taking(Phase.PAID, line(3, reduced=2), rule=WITNESSED).taken == units(2)
+    assert taking(Phase.CANCELLED, line(3, reduced=3), was=3, before=Phase.PAID, rule=WITNESSED).taken == units(3)
+    assert taking(Phase.PENDING, line(3, reduced=0), was=3, before=Phase.PAID, rule=WITNESSED).taken == NOTHING
+
+
+def test_taken_a_single_placing_hides_nothing():
+    told = taking(Phase.PLACED, line(3))
+    assert (told.taken, bounds(told), told.plain) == (units(3), (3, 3, 0, 3), True)
+
+
+def test_taken_an_order_modified_in_the_second_of_its_placing_is_no_placing_when_it_was_known():
+    told = taking(Phase.PLACED, line(1), was=3, before=Phase.PLACED)
+    assert not told.plain
+    assert bounds(told) == (1, 3, 0, 3)
+
+
+def test_taken_an_order_that_was_modified_since_may_hide_a_way_there_and_back():
+    told = taking(Phase.PAID, line(3), after_seconds=9)
+    assert (told.taken, bounds(told), told.plain) == (units(3), (3, 3, 0, 3), False)
+
+
+@pytest.mark.parametrize("rule", [FOLDED, WITNESSED])
+def test_taken_a_change_that_leaves_the_account_as_it_was_still_matters(rule):
+    """There and back again: cancelled and placed anew between two looks shows nothing in the state read in the end."""
+    reduced = {"reduced": 3} if rule.witnessed else {}
+    told = taking(Phase.COMPLETED, line(3, **reduced), was=3, before=Phase.PAID, rule=rule, after_seconds=9)
+    assert (told.taken, bounds(told), told.plain, told.matters) == (units(3), (3, 3, 0, 3), False, True)
+
+
+def test_taken_nothing_placed_is_nothing_taken_and_doesn_t_matter():
+    told = taking(Phase.PENDING, line(3))
+    assert (told.taken, told.matters) == (NOTHING, False)
+    assert taking(Phase.DRAFT, line(3)).taken == NOTHING
+
+
+def test_taken_follows_the_settings_in_force_when_the_order_is_cancelled():
+    given_back = taking(Phase.CANCELLED, line(3), was=3, before=Phase.PAID, after_seconds=9)
+    kept = taking(Phase.CANCELLED, line(3), was=3, before=Phase.PAID, rule=TakingRule(cancel_returns=False))
+    assert (given_back.taken, bounds(given_back)[:2]) == (NOTHING, (0, 3))  # no reading has shown it yet
+    assert (kept.taken, bounds(kept)[:2]) == (units(3), (3, 3))
+
+
+def test_taken_follows_the_settings_in_force_when_a_line_is_edited():
+    moved = taking(Phase.PAID, line(5), was=3, before=Phase.PAID, after_seconds=9)
+    stood = taking(Phase.PAID, line(5), was=3, before=Phase.PAID, rule=TakingRule(edits_adjust=False))
+    assert (moved.taken, bounds(moved)[:2]) == (units(5), (3, 5))
+    assert stood.taken == units(3)
+
+
+def test_taken_restocking_is_followed_even_where_edits_are_not():
+    told = taking(Phase.PAID, line(3, restocked=1), was=3, before=Phase.PAID, rule=TakingRule(edits_adjust=False))
+    assert told.taken == units(2)
+
+
+def test_taken_first_seen_in_a_final_state_without_a_witness_is_nothing_and_as_wide_as_the_quantity():
+    told = taking(Phase.CANCELLED, line(3), after_seconds=9)
+    assert (told.taken, bounds(told)[:2]) == (NOTHING, (0, 3))
+
+
+def test_taken_at_shipping_follows_what_was_shipped():
+    late = TakingRule(takes_at="shipped")
+    assert taking(Phase.PAID, line(3, shipped=1), rule=late).taken == units(1)
+    assert taking(Phase.COMPLETED, line(3), was=1, before=Phase.PAID, rule=late).taken == units(3)
+
+
+def test_taken_an_order_that_is_gone_was_put_back_by_nobody():
+    assert taking(Phase.GONE, line(3), was=3, before=Phase.PAID).taken == units(3)
+
+
+def test_taken_a_line_that_vanished_is_put_back_where_edits_adjust():
+    doubtful, sure = take_back(units(3), FOLDED), take_back(units(3), WITNESSED)
+    assert (doubtful.taken, bounds(doubtful)) == (NOTHING, (0, 3, 0, 3))
+    assert (sure.taken, bounds(sure)) == (NOTHING, (0, 0, 0, 3))
+    assert bounds(take_back(units(3), TakingRule(edits_adjust=False)))[:2] == (3, 3)
+
+
+RULES = st.builds(
+    TakingRule, st.sampled_from(["placed", "shipped"]), edits_adjust=st.booleans(), cancel_returns=st.booleans()
+)
+LINES = st.builds(
+    lambda quantity, restocked, shipped, reduced: line(
+        quantity, restocked=min(quantity, restocked), shipped=shipped, **({} if reduced is None else {"reduced": reduced})
+    ),
+    st.integers(0, 5), st.integers(0, 5), st.integers(0, 5), st.none() | st.integers(0, 5),
+)  # fmt: skip
+
+
+@given(
+    st.sampled_from(Phase), LINES, st.integers(0, 5), st.none() | st.sampled_from(Phase), RULES, st.sampled_from([0, 9])
+)
+def test_taken_lies_within_its_own_bounds(phase, of, was, before, rule, after_seconds):
+    told = taking(phase, of, was=was, before=before, rule=rule, after_seconds=after_seconds)
+    assert told.low <= told.taken <= told.high
+    assert min(told.was, told.low) >= told.least
+    assert max(told.was, told.high) <= told.most
+    assert not told.plain or (told.low == told.high and before in (None, Phase.DRAFT, Phase.PENDING))
