@@ -14,13 +14,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from syncd.core.commitment import commitment
-from syncd.core.order import Line, LineKind, Order, Phase
-from syncd.core.policy import Policy, may_still_count
+from syncd.core.commitment import SHIPPED, commitment
+from syncd.core.order import FINAL, Line, LineKind, Order, Phase
+from syncd.core.policy import OnCancel, Policy, Returns, may_still_count
 from syncd.core.quantity import UNIT, ZERO, Instant, Quantity
 from syncd.core.taking import Taking, TakingRule, take, take_back
 
 COUNTED, QUARANTINED, IGNORED = "counted", "quarantined", "ignored"
+BUNDLE_RULE = "bundle: its child lines are counted"
+UNKNOWN_RULE = "nothing to count yet, and its SKU is unknown"  # the one reason to ignore a line that may pass
 
 
 class Account(msgspec.Struct, frozen=True, gc=False):
@@ -91,32 +93,31 @@ class Book(msgspec.Struct, frozen=True):
 
 def account(order: Order, before: Sequence[Account], book: Book, *, phase_before: Phase | None) -> Accounts:
     """The accounts after reading `order`, given all its accounts `before` and its phase then (None: first seen)."""
-    if order.phase is Phase.GONE and phase_before in (Phase.COMPLETED, Phase.REFUNDED):
-        return Accounts((), (), ())  # it was over; that its record was deleted brings nothing back
+    if order.phase is Phase.GONE and phase_before in FINAL:
+        return Accounts((), (), ())  # it was over; that its record was deleted changes nothing
     by_line: dict[str, list[Account]] = {}
     for row in before:
         by_line.setdefault(row.line, []).append(row)
-    counting = _Counting(order, book, phase_before)
+    counting = _Counting(order, book, phase_before, had_lines=bool(before))
     for line in order.lines:
         rows = by_line.pop(line.line, [])
         if rows or order.phase is not Phase.DRAFT:
             counting.line(line, rows)
-    gone = order.phase is Phase.GONE
     for rows in by_line.values():
-        for row in rows:
-            counting.close(row, "the order is gone" if gone else "the line was removed", keep=gone)
+        counting.close(rows, "the order is gone" if order.phase is Phase.GONE else "the line was removed")
     return Accounts(tuple(counting.changed), tuple(counting.takings), tuple(counting.problems))
 
 
 class _Counting:
     """One state of one order while it is being counted: what has come out so far."""
 
-    __slots__ = ("book", "changed", "order", "parents", "phase_before", "problems", "takings")
+    __slots__ = ("book", "changed", "had_lines", "order", "parents", "phase_before", "problems", "takings")
 
-    def __init__(self, order: Order, book: Book, phase_before: Phase | None) -> None:
+    def __init__(self, order: Order, book: Book, phase_before: Phase | None, *, had_lines: bool) -> None:
         self.order = order
         self.book = book
         self.phase_before = phase_before
+        self.had_lines = had_lines
         self.parents = {line.parent for line in order.lines if line.parent}
         self.changed: list[Account] = []
         self.takings: list[LineTaking] = []
@@ -125,17 +126,21 @@ class _Counting:
     def line(self, line: Line, rows: list[Account]) -> None:
         order, book = self.order, self.book
         line = _as_pinned(line, rows)
-        mine = [row for row in rows if row.product == line.product and row.state != IGNORED]
+        same = [row for row in rows if row.product == line.product]
+        mine = [row for row in same if row.state != IGNORED]
         lead = next((row for row in mine if row.lead), None)
-        added = not rows and self.phase_before is not None
-        before = Phase.PENDING if added else self.phase_before
-        taking = take(order, line, lead.taken if lead else ZERO, book.rule, before=before)
+        # An order that had no line at all was read half-written: its lines were placed, not added by an edit.
+        before = self.phase_before if self.had_lines else None
+        was = next((row.taken for row in same if row.lead), ZERO)
+        taking = take(order, line, was, book.rule, before=before)
         shipped = _shipped_before(lead, self.phase_before)
         counted, rule = commitment(order, line, book.policy, taking.taken, shipped_before=shipped)
         if mine:
             mine = [_with_item(row, book) for row in mine]
+            if line.line in self.parents:  # its children showed later than itself: never parent and child
+                counted, rule = ZERO, BUNDLE_RULE
         else:
-            mine, problem = _open(line, rows, book, counted=counted != ZERO, is_parent=line.line in self.parents)
+            mine, problem = self.open(line, rows, counted=counted != ZERO)
             if problem is not None:
                 self.problems.append(problem)
         for row in mine:
@@ -144,16 +149,25 @@ class _Counting:
                 self.changed.append(after)
             if row.lead and row.item and taking.matters:
                 self.takings.append(LineTaking(row.item, line.line, taking))
-        kept = {row.part for row in mine}
-        for row in rows:
-            if row.part not in kept and row.state != IGNORED:
-                self.close(row, "another product is in the line", keep=False)
+        others = [row for row in rows if row.product != line.product]
+        self.close(others, "another product is in the line", replaced={row.part for row in mine})
+
+    def open(self, line: Line, rows: list[Account], *, counted: bool) -> tuple[list[Account], Problem | None]:
+        """New accounts for a product that the line didn't hold before."""
+        ignored = next((row.rule for row in rows if row.product == line.product and row.rule != UNKNOWN_RULE), "")
+        if ignored:
+            why = ignored  # PIN: what was not stock when it was sold doesn't become so by a change of the product
+        elif self.order.own_key:
+            why = "the ERP's own order: its document counts"
+        else:
+            why = _uncounted(line, self.book.products.get(line.product), is_parent=line.line in self.parents)
+        return _open(line, rows, self.book, counted=counted, why=why)
 
     def at(self, row: Account, line: Line, taken: Quantity, counted: Quantity, rule: str) -> Account:
         """The account at this state of its line."""
         order = self.order
         if row.state == IGNORED:
-            return msgspec.structs.replace(row, quantity=line.quantity)
+            return msgspec.structs.replace(row, quantity=line.quantity, taken=taken)
         committed = scaled(counted, row.factor)
         claim = ZERO
         if taken and may_still_count(order.phase, self.book.policy.count_on):
@@ -166,19 +180,30 @@ class _Counting:
             committed, row.confirmed, taken if row.lead else ZERO, claim, hold, until, row.state, rule, row.moves,
         )  # fmt: skip
 
-    def close(self, row: Account, rule: str, *, keep: bool) -> None:
-        """What is no longer in the order commits nothing; its taking falls too, unless nobody put it back."""
-        taken = row.taken
-        if row.lead and row.taken and not keep:
-            taking = take_back(row.taken, self.book.rule)
-            taken = taking.taken
-            if row.item:
-                self.takings.append(LineTaking(row.item, row.line, taking))
-        after = msgspec.structs.replace(
-            row, quantity=ZERO, commitment=ZERO, claim=ZERO, hold=ZERO, hold_until=Instant(0), taken=taken, rule=rule
-        )
-        if msgspec.structs.replace(after, rule=row.rule) != row:
-            self.changed.append(after)
+    def close(self, rows: Sequence[Account], rule: str, replaced: Iterable[int] = ()) -> None:
+        """What is no longer in the order commits nothing but what was shipped; its taking falls too, unless the order is gone:
+        then nobody put anything back, and who follows the shop keeps it committed. Accounts that were never counted
+        have no number of their own: `replaced` are those that new accounts have taken."""
+        gone = self.order.phase is Phase.GONE
+        policy = self.book.policy
+        follows = gone and policy.on_cancel is OnCancel.FOLLOW_STORE
+        kept = {row.product: row.taken for row in rows if row.lead} if follows else {}
+        for row in rows:
+            taken, why = row.taken, rule
+            if row.lead and row.taken and row.quantity and not gone:
+                taking = take_back(row.taken, self.book.rule)
+                taken = taking.taken
+                if row.item:
+                    self.takings.append(LineTaking(row.item, row.line, taking))
+            committed = scaled(kept.get(row.product, ZERO), row.factor)
+            returned = policy.returns is Returns.STORE and self.book.rule.edits_adjust
+            if row.commitment and _was_shipped(row, self.phase_before) and not returned:
+                committed, why = row.commitment, SHIPPED  # the shop's taking it out is no return that we book
+            after = msgspec.structs.replace(
+                row, quantity=ZERO, commitment=committed, claim=ZERO, hold=ZERO, hold_until=Instant(0), taken=taken
+            )
+            if after != row and row.part not in replaced:
+                self.changed.append(msgspec.structs.replace(after, rule=why))
 
 
 def _as_pinned(line: Line, rows: Sequence[Account]) -> Line:
@@ -193,9 +218,15 @@ def _as_pinned(line: Line, rows: Sequence[Account]) -> Line:
     return line
 
 
+def _was_shipped(row: Account, phase_before: Phase | None) -> bool:
+    """SHIPPED: whether what the account commits had left the house by the state before. A completed order's units had,
+    restocked later or not; and what was once kept for that reason still is, however often the order is read again."""
+    return phase_before in (Phase.COMPLETED, Phase.REFUNDED) or row.rule == SHIPPED
+
+
 def _shipped_before(lead: Account | None, phase_before: Phase | None) -> Quantity:
-    """Units that had left the house by the state before: a completed order's were shipped, restocked later or not."""
-    if lead is None or phase_before not in (Phase.COMPLETED, Phase.REFUNDED):
+    """Units sold (not yet scaled) that had left the house by the state before."""
+    if lead is None or not _was_shipped(lead, phase_before):
         return ZERO
     return Quantity(lead.commitment * UNIT // lead.factor)
 
@@ -206,15 +237,14 @@ def scaled(quantity: Quantity, factor: Quantity) -> Quantity:
 
 
 def _open(
-    line: Line, rows: list[Account], book: Book, *, counted: bool, is_parent: bool
+    line: Line, rows: list[Account], book: Book, *, counted: bool, why: str
 ) -> tuple[list[Account], Problem | None]:
-    """New accounts for a product that the line didn't hold before: PIN happens here."""
+    """New accounts for a product that the line didn't hold before: PIN happens here. `why`: it moves no stock at all."""
     policy = book.policy
     product = book.products.get(line.product)
     item = product.item if product else ""
     part = 1 + max((row.part for row in rows if row.state != IGNORED), default=-1)
     moves = rows[0].moves if rows and part == 0 else 0
-    why = _uncounted(line, product, is_parent=is_parent)
     if why:
         return [
             Account(line.line, part, line.product, item, line.sku, "", Quantity(UNIT), True, state=IGNORED, rule=why)
@@ -236,7 +266,7 @@ def _open(
         line.line, part, line.product, item, sku, policy.location, Quantity(UNIT), True, state=state, moves=moves
     )
     if not counted:
-        return [msgspec.structs.replace(row, rule="nothing to count yet, and its SKU is unknown")], None
+        return [msgspec.structs.replace(row, rule=UNKNOWN_RULE)], None
     if not sku:
         return [row], Problem(
             line.line, f"product {line.product} has no SKU", "give it a SKU in the shop, then release"
@@ -255,7 +285,7 @@ def _uncounted(line: Line, product: Product | None, *, is_parent: bool) -> str:
     if line.kind is LineKind.DIGITAL or (product is not None and product.digital):
         return "digital: nothing to count"
     if line.kind is LineKind.BUNDLE or is_parent:
-        return "bundle: its child lines are counted"
+        return BUNDLE_RULE
     return ""
 
 
@@ -271,7 +301,12 @@ def _with_item(row: Account, book: Book) -> Account:
 def lowers_only(before: Iterable[Account], after: Iterable[Account]) -> bool:
     """Whether going from `before` to the changed accounts in `after` takes units away from sale and gives none back.
 
-    Such a state may be acted on at once though it is unsettled: if it was torn, the next reading corrects it upwards.
+    Such a state may be acted on at once though it is unsettled: if it was torn, the next reading corrects it upwards. An
+    order that shows nothing at all when it is first seen doesn't lower: it may lack its lines, and taking it for read would
+    move the drain mark past them.
     """
     had = {(row.line, row.part): row.commitment + row.claim + row.hold for row in before}
-    return all(row.commitment + row.claim + row.hold >= had.get((row.line, row.part), 0) for row in after)
+    has = {(row.line, row.part): row.commitment + row.claim + row.hold for row in after}
+    if not had and not any(has.values()):
+        return False
+    return all(units >= had.get(place, 0) for place, units in has.items())

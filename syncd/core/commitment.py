@@ -9,6 +9,8 @@ from syncd.core.order import DEAD, Line, Order, Phase
 from syncd.core.policy import OnCancel, Policy, Returns, counts
 from syncd.core.quantity import ZERO, Quantity
 
+SHIPPED = "shipped"  # the rule's name in an account: what it commits is what had left the house
+
 
 def commitment(
     order: Order, line: Line, policy: Policy, taken: Quantity, *, shipped_before: Quantity = ZERO
@@ -27,7 +29,7 @@ def commitment(
     else:
         base, rule = ZERO, "not placed" if order.phase in (Phase.DRAFT, Phase.PENDING) else f"not {policy.count_on} yet"
     floor = shipped_floor(line, policy, shipped_before)
-    return (floor, "shipped") if floor > base else (base, rule)
+    return (floor, SHIPPED) if floor > base else (base, rule)
 
 
 def _follows(policy: Policy) -> bool:
