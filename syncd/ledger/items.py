@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, select, update
 
 from syncd.core.belief import Change, ItemBook, Reading, Write
 from syncd.core.policy import Recipe
 from syncd.core.quantity import Instant, Quantity
-from syncd.ledger.rows import Rows
+from syncd.ledger.rows import Among, Rows
 from syncd.ledger.schema import ingredient, item, level_write, listing, reading, taking
 
 USABLE_KEPT = 5  # readings that belief can use: a few more than it does, so that a clean one is among them
@@ -56,6 +56,15 @@ _WRITE_TAKINGS = Rows(
         "most",
         "plain",
     ],
+)
+_READ_SOON = Among("UPDATE item SET read_at = 0 WHERE tenant = :tenant AND store = :store AND item IN :among")
+_MAKE_DUE = Among(
+    "UPDATE item SET due = :now WHERE tenant = :tenant AND active = 1 AND (due IS NULL OR due > :now) "
+    "AND (store, item) IN (SELECT store, item FROM ingredient WHERE tenant = :tenant AND sku IN :among)"
+)
+_MAKE_ITEMS_DUE = Among(
+    "UPDATE item SET due = :now WHERE tenant = :tenant AND store = :store AND (due IS NULL OR due > :now) "
+    "AND item IN :among"
 )
 
 
@@ -170,11 +179,7 @@ def needs_absolute(connection: Connection, tenant: str, store: str, names: Seque
 
 def read_soon(connection: Connection, tenant: str, store: str, names: Iterable[str]) -> None:
     """These counters should be read at the next opportunity."""
-    connection.execute(
-        update(item)
-        .where(item.c.tenant == tenant, item.c.store == store, item.c.item.in_(list(names)))
-        .values(read_at=0)
-    )
+    _READ_SOON.change(connection, names, tenant=tenant, store=store)
 
 
 def prune(connection: Connection, tenant: str, store: str, names: Sequence[str], drained: Instant) -> None:
@@ -216,30 +221,12 @@ def add_takings(connection: Connection, rows: Sequence[tuple[object, ...]]) -> N
 
 def make_due(connection: Connection, tenant: str, skus: Iterable[str], now: Instant) -> int:
     """The targets of these SKUs may have changed: all items that draw on them, in every shop. Returns how many."""
-    names = list(skus)
-    if not names:
-        return 0
-    drawing = exists_ingredient(tenant, names)
-    done = connection.execute(
-        update(item)
-        .where(item.c.tenant == tenant, item.c.active == 1, drawing, or_(item.c.due.is_(None), item.c.due > now))
-        .values(due=now)
-    )
-    return done.rowcount
+    return _MAKE_DUE.change(connection, skus, tenant=tenant, now=now)
 
 
-def exists_ingredient(tenant: str, skus: Sequence[str]):  # type: ignore[no-untyped-def]  # noqa: ANN201
-    """The condition that an item draws on one of these SKUs."""
-    return (
-        select(ingredient.c.item)
-        .where(
-            ingredient.c.tenant == tenant,
-            ingredient.c.sku.in_(skus),
-            ingredient.c.store == item.c.store,
-            ingredient.c.item == item.c.item,
-        )
-        .exists()
-    )
+def make_items_due(connection: Connection, tenant: str, store: str, names: Iterable[str], now: Instant) -> int:
+    """The beliefs about these items may have changed. Returns how many weren't due already."""
+    return _MAKE_ITEMS_DUE.change(connection, names, tenant=tenant, store=store, now=now)
 
 
 def items_due(connection: Connection, tenant: str, store: str, now: Instant, limit: int) -> list[ItemRow]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from sqlalchemy import Connection, and_, exists, func, or_, select, update
 
 from syncd.core.moves import CONFIRMED, INTENDED, SENT, VOID, LiveMove, NewMove, move_key
 from syncd.core.quantity import Instant, Quantity
-from syncd.ledger.rows import Rows
+from syncd.ledger.rows import Among, Rows
 from syncd.ledger.schema import line, move
 
 _WRITE = Rows(
@@ -19,6 +19,10 @@ _WRITE = Rows(
         "rule", "epoch", "planned_at",
     ],
 )  # fmt: skip
+_LIVE = Among(
+    'SELECT "order", line, n, part, change, state FROM move '
+    "WHERE tenant = :tenant AND store = :store AND state IN ('intended', 'sent') AND \"order\" IN :among"
+)
 
 
 class DueMove(msgspec.Struct, frozen=True):
@@ -41,16 +45,11 @@ class DueMove(msgspec.Struct, frozen=True):
 _DUE = tuple(move.c[name] for name in DueMove.__struct_fields__)
 
 
-def live_moves(connection: Connection, tenant: str, store: str, ids: Sequence[str]) -> dict[str, list[LiveMove]]:
+def live_moves(connection: Connection, tenant: str, store: str, ids: Iterable[str]) -> dict[str, list[LiveMove]]:
     """The unsettled moves of these orders."""
-    if not ids:
-        return {}
-    query = select(move.c.order, move.c.line, move.c.n, move.c.part, move.c.change, move.c.state).where(
-        move.c.tenant == tenant, move.c.store == store, move.c.order.in_(ids), move.c.state.in_((INTENDED, SENT))
-    )
     found: dict[str, list[LiveMove]] = {}
-    for row in connection.execute(query):
-        found.setdefault(row[0], []).append(LiveMove(*row[1:]))
+    for order, *values in _LIVE.read(connection, ids, tenant=tenant, store=store):
+        found.setdefault(order, []).append(LiveMove(*values))
     return found
 
 

@@ -11,8 +11,8 @@ from syncd.core.account import Account, Product
 from syncd.core.order import Order, Phase
 from syncd.core.policy import RULES_VERSION
 from syncd.core.quantity import Instant, Quantity
-from syncd.ledger.rows import Rows
-from syncd.ledger.schema import erp_level, line, listing, orders
+from syncd.ledger.rows import Among, Rows
+from syncd.ledger.schema import line, orders
 
 MAPPER_VERSION = 1  # raised when an adapter maps the same raw bytes differently
 
@@ -33,18 +33,14 @@ class OrderRow(msgspec.Struct, frozen=True, gc=False):
     missing: int
 
 
-_HEAD = (
-    orders.c.order,
-    orders.c.created,
-    orders.c.key,
-    orders.c.modified,
-    orders.c.phase,
-    orders.c.reading,
-    orders.c.content,
-    orders.c.baseline,
-    orders.c.missing,
+_READ_ORDERS = Among(
+    'SELECT "order", created, "key", modified, phase, reading, content, baseline, missing FROM orders '
+    'WHERE tenant = :tenant AND store = :store AND "order" IN :among'
 )
-
+_READ_PRODUCTS = Among(
+    "SELECT product, item, sku, digital FROM listing WHERE tenant = :tenant AND store = :store AND product IN :among"
+)
+_KNOWN_SKUS = Among("SELECT sku FROM erp_level WHERE tenant = :tenant AND location = :location AND sku IN :among")
 _WRITE_ORDERS = Rows(
     orders,
     [
@@ -57,16 +53,19 @@ _ACCOUNT = (
     "line", "part", "product", "item", "sku", "location", "factor", "lead", "quantity", "commitment", "confirmed",
     "taken", "claim", "hold", "hold_until", "state", "rule", "moves",
 )  # fmt: skip
-_ACCOUNT_COLUMNS = tuple(line.c[name] for name in _ACCOUNT)
+_READ_ACCOUNTS = Among(
+    "SELECT "  # noqa: S608 - the names above, no values
+    + ", ".join([f'"{name}"' for name in ("order", *_ACCOUNT)])
+    + ' FROM line WHERE tenant = :tenant AND store = :store AND "order" IN :among'
+)
 _WRITE_LINES = Rows(line, ["tenant", "store", "order", *_ACCOUNT, "open"])
 
 
-def read_orders(connection: Connection, tenant: str, store: str, ids: Sequence[str]) -> dict[str, OrderRow]:
+def read_orders(connection: Connection, tenant: str, store: str, ids: Iterable[str]) -> dict[str, OrderRow]:
     """The known ones among these orders."""
-    query = select(*_HEAD).where(orders.c.tenant == tenant, orders.c.store == store, orders.c.order.in_(ids))
     return {
         row[0]: OrderRow(row[0], row[1], row[2], row[3], Phase(row[4]), row[5], row[6], bool(row[7]), row[8])
-        for row in connection.execute(query)
+        for row in _READ_ORDERS.read(connection, ids, tenant=tenant, store=store)
     }
 
 
@@ -99,15 +98,10 @@ def write_accounts(connection: Connection, rows: Sequence[tuple[object, ...]]) -
     _WRITE_LINES.write(connection, rows)
 
 
-def read_accounts(connection: Connection, tenant: str, store: str, ids: Sequence[str]) -> dict[str, list[Account]]:
+def read_accounts(connection: Connection, tenant: str, store: str, ids: Iterable[str]) -> dict[str, list[Account]]:
     """All accounts of these orders."""
-    if not ids:
-        return {}
-    query = select(line.c.order, *_ACCOUNT_COLUMNS).where(
-        line.c.tenant == tenant, line.c.store == store, line.c.order.in_(ids)
-    )
     found: dict[str, list[Account]] = {}
-    for row in connection.execute(query):
+    for row in _READ_ACCOUNTS.read(connection, ids, tenant=tenant, store=store):
         values = list(row[1:])
         values[7] = bool(values[7])
         found.setdefault(row[0], []).append(Account(*values))
@@ -116,18 +110,13 @@ def read_accounts(connection: Connection, tenant: str, store: str, ids: Sequence
 
 def read_products(connection: Connection, tenant: str, store: str, products: Iterable[str]) -> dict[str, Product]:
     """What the catalogue knows of these products."""
-    query = select(listing.c.product, listing.c.item, listing.c.sku, listing.c.digital).where(
-        listing.c.tenant == tenant, listing.c.store == store, listing.c.product.in_(list(products))
-    )
-    return {row[0]: Product(row[1], row[2], bool(row[3])) for row in connection.execute(query)}
+    rows = _READ_PRODUCTS.read(connection, products, tenant=tenant, store=store)
+    return {name: Product(item, sku, bool(digital)) for name, item, sku, digital in rows}
 
 
 def known_skus(connection: Connection, tenant: str, location: str, skus: Iterable[str]) -> frozenset[str]:
     """Which of these SKUs the ERP has shown at this location."""
-    query = select(erp_level.c.sku).where(
-        erp_level.c.tenant == tenant, erp_level.c.location == location, erp_level.c.sku.in_(list(skus))
-    )
-    return frozenset(connection.execute(query).scalars())
+    return frozenset([sku for (sku,) in _KNOWN_SKUS.read(connection, skus, tenant=tenant, location=location)])
 
 
 def living_orders(connection: Connection, tenant: str, store: str, after: str, limit: int, since: Instant) -> list[str]:

@@ -296,8 +296,7 @@ class _Unit:
         unclear = {taking.item for _, taking, _ in self.takings if taking.taking.low != taking.taking.high}
         if unclear:
             items.read_soon(connection, tenant, store, unclear)
-        for name in self.taken.items:
-            items.set_item(connection, tenant, store, name, due=page.ended)
+        items.make_items_due(connection, tenant, store, self.taken.items, page.ended)
         items.make_due(connection, tenant, self.taken.skus, page.ended)
 
     def _taking_row(self, seq: int, order: str, entry: LineTaking, state: Order) -> tuple[object, ...]:
