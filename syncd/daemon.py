@@ -77,7 +77,7 @@ async def _run(configuration: Configuration, settings: Settings, ledger: Ledger,
         log.emit(events.DAEMON_STARTED, version=__version__, tenants=len(app.tenants), pid=os.getpid())
         commands = Commands.for_daemon(configuration, given, app)
         async with anyio.create_task_group() as group:
-            await group.start(_watch_signals, stop, log, name="signals")
+            await group.start(_watch_signals, stop, log, notify, name="signals")
             await group.start(serve_control, settings.state_dir, commands, log, name="control socket")
             group.start_soon(_pet, app, ledger, notify, name="watchdog")
             notify.ready(f"{len(app.tenants)} tenant(s) running")
@@ -95,7 +95,7 @@ async def _run(configuration: Configuration, settings: Settings, ledger: Ledger,
 
 
 async def _watch_signals(
-    stop: anyio.Event, log: Log, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    stop: anyio.Event, log: Log, notify: Notify, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
 ) -> None:
     """SIGTERM and SIGINT ask for a stop; a second one is left to the service manager."""
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
@@ -103,6 +103,7 @@ async def _watch_signals(
         async for number in received:
             if not stop.is_set():
                 log.emit(events.DAEMON_STOPPING, reason=signal.Signals(number).name)
+                notify.stopping("finishing the steps that run")
             stop.set()
 
 

@@ -76,7 +76,7 @@ class Reconciler:
                 Timer("catalogue", inventory.read_catalogue_if_due),
                 Timer("orders", self._read_orders),
                 Timer("publish", publisher.run, rings=True),
-                Timer("levels", inventory.run),
+                Timer("levels", inventory.run, rings=True),
                 Timer("sweep", sweep.run),
                 Timer("describe", self._describe, due=later),
             ],

@@ -12,12 +12,15 @@ from sqlalchemy import Connection
 
 from syncd.core.belief import DOUBT, Belief, Interval, ItemBook, believe
 from syncd.core.publish import Blocked, Decision, Surroundings, decide
-from syncd.core.quantity import ZERO, Instant, Quantity
+from syncd.core.quantity import SECOND, ZERO, Instant, Quantity
 from syncd.core.target import SkuTarget, item_target, sku_target
 from syncd.ledger import items, levels
 from syncd.ledger.items import ItemRow
 from syncd.ledger.moves import sku_in_doubt
 from syncd.ports.store import InventoryTraits
+
+
+RESTLESS_US = 10 * SECOND  # an item that sells all the time is read so often, until belief is narrow
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,16 @@ class Evaluation:
             and not any(write.state == DOUBT for write in self.book.writes)
             and (not self.book.readings or self.book.readings[-1] in self.belief.used or self._own_is_newest())
         )
+
+    def wants_reading(self, now: Instant) -> bool:
+        """Whether another reading would tell more: belief is wide, and the newest reading is older than what made it so
+        (or, of an item that never rests, simply old)."""
+        if self.belief.interval.lo == self.belief.interval.hi or not self.book.readings:
+            return False
+        newest = self.book.readings[-1].began
+        ends = [change.ended for change in self.book.changes] + [write.ended for write in self.book.writes]
+        last = max(ends, default=Instant(0))
+        return newest <= last < now or newest < now - RESTLESS_US
 
     def _own_is_newest(self) -> bool:
         return bool(self.belief.used) and self.belief.used[-1].ended >= self.book.readings[-1].ended

@@ -42,7 +42,7 @@ class Round:
     to_read: list[str] = field(default_factory=list)
     drifts: list[tuple[str, Quantity]] = field(default_factory=list)
     brake: str = ""
-    more: bool = False
+    unread: bool = False
 
 
 @dataclass(slots=True)
@@ -135,6 +135,8 @@ class PublishStep:
         done = await context.tenant.ledger.run(unit)
         for name, units in done.drifts:
             context.log.emit(events.DRIFT_FOUND, item=name, units=show(units), policy=shop.drift)
+        if done.unread:
+            context.bell.ring()
         if done.drifts:
             context.tenant.poster_bell.ring()
         if done.brake:
@@ -232,7 +234,7 @@ def _decide(connection: Connection, context: StoreContext, shop: Shop, moment: M
             if shop.drift != "erp" and units:
                 continue  # its target has changed with it: looked at again at once
         if not result.decision.change:
-            _put_off(connection, shop, result, moment)
+            done.unread |= _put_off(connection, shop, result, moment)
             continue
         absolute = not shop.traits.relative or result.row.needs_absolute or result.row.refused_at > 0
         if absolute and result.row.item not in seen and not result.row.needs_absolute:
@@ -253,14 +255,18 @@ def _decide(connection: Connection, context: StoreContext, shop: Shop, moment: M
     return done
 
 
-def _put_off(connection: Connection, shop: Shop, result: Evaluation, moment: Moment) -> None:
-    """Nothing to write: either all is well, or it is looked at again."""
+def _put_off(connection: Connection, shop: Shop, result: Evaluation, moment: Moment) -> bool:
+    """Nothing to write: either all is well, or it is looked at again. Returns whether it should be read soon."""
     if result.decision.blocked in (Blocked.NO_ERP, Blocked.BELOW_FLOOR) or result.is_settled:
         due = None
     else:
         stale = result.decision.blocked in (Blocked.ERP_STALE, Blocked.ORDERS_STALE)
         due = _later(moment.now, STALE_RECHECK_SECONDS if stale else RECHECK_SECONDS)
-    items.set_item(connection, shop.tenant, shop.store, result.row.item, due=due, shown=result.decision.shown)
+    values: dict[str, object] = {"due": due, "shown": result.decision.shown}
+    if due is not None and result.wants_reading(moment.now):
+        values["read_at"] = 0
+    items.set_item(connection, shop.tenant, shop.store, result.row.item, **values)
+    return "read_at" in values
 
 
 def _later(now: Instant, wait_seconds: float) -> Instant:

@@ -1,0 +1,126 @@
+"""The daemon as a process: what the service manager, a power supply and an operator's mistakes do to it."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from pathlib import Path
+
+from tests.system.house import House, call, open_house, wait_for
+
+
+def agree(house: House, levels: dict[str, int]) -> None:
+    """Wait until the ERP has these levels and both shops show them."""
+
+    def all_agree() -> bool:
+        return all(house.shown(name) == levels for name in house.ports) and house.erp_levels() == {
+            sku: str(count) for sku, count in levels.items()
+        }
+
+    try:
+        wait_for(all_agree, "agreement")
+    except AssertionError as error:
+        shown = {name: house.shown(name) for name in house.ports}
+        tail = "\n".join(str(entry)[:300] for entry in house.log()[-30:])
+        raise AssertionError(f"should be {levels}, ERP {house.erp_levels()}, shops {shown}\n{tail}") from error
+
+
+def buy(house: House, name: str, lines: dict[str, int]) -> bool:
+    """A purchase; False if the shop refused it."""
+    wanted = [{"sku": sku, "quantity": count} for sku, count in lines.items()]
+    return call(house.ports[name], "/orders", {"lines": wanted, "paid": True}) is not None
+
+
+def test_sales_count_once_though_the_daemon_is_killed_again_and_again(tmp_path: Path) -> None:
+    with open_house(tmp_path) as house:
+        house.open_shops({"A": 100, "B": 50})
+        sold = {"A": 0, "B": 0}
+        daemon = house.daemon()
+        wait_for(lambda: house.has_logged("store.baseline_done", 2), "both baselines")
+        for turn in range(4):
+            for name in house.ports:
+                for _ in range(3):
+                    assert buy(house, name, {"A": 1, "B": 1})
+                    sold["A"] += 1
+                    sold["B"] += 1
+                    time.sleep(0.1 * turn)  # the kill comes at another moment of the work each time
+            daemon.send_signal(signal.SIGKILL)
+            daemon.wait()
+            assert buy(house, "us", {"A": 1})  # shoppers don't wait for us
+            sold["A"] += 1
+            daemon = house.daemon()
+        agree(house, {"A": 100 - sold["A"], "B": 50 - sold["B"]})
+        audit = house.command("audit", "--json")
+        assert audit.returncode == 0, audit.stdout + audit.stderr
+
+
+def test_sigterm_ends_the_daemon_with_exit_code_0_and_a_second_start_goes_on(tmp_path: Path) -> None:
+    with open_house(tmp_path) as house:
+        house.open_shops({"A": 10})
+        daemon = house.daemon()
+        wait_for(lambda: house.has_logged("store.baseline_done", 2), "both baselines")
+        assert buy(house, "woo", {"A": 2})
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(timeout=60) == 0
+        assert house.has_logged("daemon.stopped")
+        house.daemon()
+        agree(house, {"A": 8})
+
+
+def test_the_service_manager_hears_that_it_is_ready_and_that_it_lives(tmp_path: Path) -> None:
+    with open_house(tmp_path) as house, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        address = str(tmp_path / "notify")
+        manager.bind(address)
+        manager.settimeout(60)
+        house.open_shops({"A": 1})
+        daemon = house.daemon(environment={"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "900000"})
+        heard = b""
+        while b"WATCHDOG=1" not in heard:
+            heard += manager.recv(4096) + b"\n"
+        assert b"READY=1" in heard
+        daemon.send_signal(signal.SIGTERM)
+        while b"STOPPING=1" not in heard:
+            heard += manager.recv(4096) + b"\n"
+        assert daemon.wait(timeout=60) == 0
+
+
+def test_ready_does_not_wait_for_a_reachable_shop(tmp_path: Path) -> None:
+    with open_house(tmp_path) as house, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        address = str(tmp_path / "notify")
+        manager.bind(address)
+        manager.settimeout(60)
+        house.daemon(environment={"NOTIFY_SOCKET": address})
+        heard = b""
+        while b"READY=1" not in heard:
+            heard += manager.recv(4096) + b"\n"
+        wait_for(lambda: house.has_logged("store.failed"), "words about the shop that is not there")
+
+
+def test_a_wrong_configuration_ends_with_exit_code_78_and_names_every_mistake(tmp_path: Path) -> None:
+    with open_house(tmp_path) as house:
+        text = (house.config / "tenants" / "acme.toml").read_text()
+        broken = text.replace('returns = "store"', 'returns = "shop"').replace('baseline = "counted"', "", 1)
+        (house.config / "tenants" / "acme.toml").write_text(broken)
+        assert house.daemon().wait(timeout=60) == 78
+        keys = {entry["key"] for entry in house.log() if entry["event"] == "config.invalid"}
+        assert {"returns", "stores.us.baseline"} <= keys
+
+
+def test_a_second_daemon_on_the_same_state_is_refused_and_told_who_has_it(tmp_path: Path) -> None:
+    with open_house(tmp_path) as house:
+        first = house.daemon()
+        wait_for(lambda: house.has_logged("daemon.started"), "the first daemon")
+        assert house.daemon().wait(timeout=60) == 78
+        refusals = [entry for entry in house.log() if entry["event"] == "daemon.refused"]
+        assert str(first.pid) in refusals[0]["reason"]
+        assert first.poll() is None
+
+
+def test_a_state_directory_that_cannot_be_used_is_said_in_clear_words(tmp_path: Path) -> None:
+    with open_house(tmp_path) as house:
+        house.state.write_text("a file where a folder should be")
+        assert house.daemon().wait(timeout=60) != 0
+        refusal = next(entry for entry in house.log() if entry["event"] == "daemon.refused")
+        assert str(house.state) in refusal["reason"]
+        assert refusal["hint"]
