@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from syncd.core.order import DEAD, FINAL, LineKind, Phase
+from syncd.core.quantity import units
 from tests.core.orders_by_hand import line, order
 
 
@@ -21,4 +22,4 @@ def test_an_order_survives_the_way_through_the_ledger():
 
 def test_a_value_read_once_is_never_changed():
     with pytest.raises(AttributeError):
-        line().quantity = 3  # type: ignore[misc]
+        line().quantity = units(3)  # type: ignore[misc]

@@ -47,8 +47,8 @@ def test_taken_an_order_that_was_modified_since_may_hide_a_way_there_and_back():
 @pytest.mark.parametrize("rule", [FOLDED, WITNESSED])
 def test_taken_a_change_that_leaves_the_account_as_it_was_still_matters(rule):
     """There and back again: cancelled and placed anew between two looks shows nothing in the state read in the end."""
-    reduced = {"reduced": 3} if rule.witnessed else {}
-    told = taking(Phase.COMPLETED, line(3, **reduced), was=3, before=Phase.PAID, rule=rule, after_seconds=9)
+    of = line(3, reduced=3) if rule.witnessed else line(3)
+    told = taking(Phase.COMPLETED, of, was=3, before=Phase.PAID, rule=rule, after_seconds=9)
     assert (told.taken, bounds(told), told.plain, told.matters) == (units(3), (3, 3, 0, 3), False, True)
 
 
