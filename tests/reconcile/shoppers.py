@@ -32,8 +32,7 @@ def bigcommerce_commitment(order: dict[str, Any], line: dict[str, Any]) -> int:
 
 
 def woocommerce_commitment(order: dict[str, Any], line: dict[str, Any], *, was_completed: bool) -> int:
-    if order["status"] in SEEN_SECONDS = 120.0  # after which every order has been read once, whatever faults there are
-WOOCOMMERCE_UNCOUNTED:
+    if order["status"] in WOOCOMMERCE_UNCOUNTED:
         left = line["quantity"] - line["restocked"]
         keeps = was_completed and order["status"] in {"trash", "failed"}
         return int(left) if keeps else 0
