@@ -15,7 +15,7 @@ import anyio
 import msgspec
 
 from syncd.config.load import Configuration
-from syncd.control import plan, status
+from syncd.control import audit, backfill, explain_order, explain_sku, plan, quarantine, status, stock
 from syncd.control.failure import EXIT_AGAIN, EXIT_USAGE, CommandFailed
 from syncd.control.scene import Desk, Scene, Tell
 from syncd.engine.supervisor import TenantWork
@@ -26,6 +26,8 @@ from syncd.observability.log import Log
 from syncd.ports.clock import Clock
 
 COMMAND_SECONDS_MAX: Final = 120.0  # for what only looks into the ledger, and for writing a line into it
+AUDIT_SECONDS_MAX: Final = 3_600.0  # every counter of every store is read, under the stores' quotas
+BACKFILL_SECONDS_MAX: Final = 7 * 86_400.0  # years of orders of a slow shop
 
 
 class Given(Protocol):
@@ -64,7 +66,7 @@ Compose = Callable[[Ledger], AbstractAsyncContextManager[tuple[Given, Composed]]
 
 
 class Command(NamedTuple):
-    """A command: its arguments' shape, what it does, how long it may take. `online` says that it asks stores or ERPs."""
+    """A command: its arguments' shape, what it does, how long it may take."""
 
     request: type[msgspec.Struct]
     run: Callable[[Scene, Any, Tell], Awaitable[Any]]
@@ -75,6 +77,18 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "status": Command(status.StatusRequest, status.status),
     "plan": Command(plan.PlanRequest, plan.plan),
     "approve": Command(plan.PlanRequest, plan.approve),
+    "explain.order": Command(explain_order.OrderRequest, explain_order.explain_order),
+    "explain.sku": Command(explain_sku.SkuRequest, explain_sku.explain_sku),
+    "audit": Command(audit.AuditRequest, audit.audit, AUDIT_SECONDS_MAX),
+    "quarantine.list": Command(quarantine.HeldRequest, quarantine.list_held),
+    "quarantine.show": Command(quarantine.EntryRequest, quarantine.show_held),
+    "quarantine.release": Command(quarantine.ReleaseRequest, quarantine.release_held),
+    "erp.import": Command(stock.ImportRequest, stock.import_opening),
+    "erp.adjust": Command(stock.ChangeRequest, stock.adjust),
+    "erp.receive": Command(stock.ChangeRequest, stock.receive),
+    "erp.levels": Command(stock.LevelsRequest, stock.erp_levels),
+    "erp.journal": Command(stock.JournalRequest, stock.journal),
+    "backfill": Command(backfill.BackfillRequest, backfill.backfill, BACKFILL_SECONDS_MAX),
 }
 
 

@@ -54,7 +54,7 @@ class Loop:
         chance: Chance,
         failed: Callable[[str, TransientError], None],
     ) -> None:
-        self.timers = timers
+        self.timers = list(timers)  # a command may add one for a while
         self.bell = bell
         self.clock = clock
         self.chance = chance

@@ -79,6 +79,13 @@ def held(connection: Connection, tenant: str, *, limit: int = 1_000) -> list[Hel
     return [Held(*row) for row in connection.execute(query.limit(limit))]
 
 
+def of_order(connection: Connection, tenant: str, store: str, order: str) -> list[Held]:
+    """All that was ever held of an order, oldest first."""
+    q = quarantine.c
+    query = select(*_ALL).where(q.tenant == tenant, q.store == store, q.order == order).order_by(q.id)
+    return [Held(*row) for row in connection.execute(query)]
+
+
 def held_orders(connection: Connection, tenant: str, store: str, orders: list[str]) -> set[str]:
     """Those of the orders that are held as a whole."""
     q = quarantine.c
