@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from syncd.core.account import COUNTED, QUARANTINED, Account
+from syncd.core.account import COUNTED, IGNORED, QUARANTINED, Account
 from syncd.core.moves import (
     CONFIRMED,
     INTENDED,
@@ -23,8 +24,8 @@ from syncd.core.moves import (
     move_key,
 )
 from syncd.core.order import Phase
-from syncd.core.policy import CountOn, OnCancel, Returns
-from syncd.core.quantity import Quantity, units
+from syncd.core.policy import CountOn, OnCancel, Returns, counts
+from syncd.core.quantity import UNIT, Quantity, units
 from syncd.core.taking import TakingRule
 from tests.core.orders_by_hand import FOLDED, WITNESSED, Told, book, line
 
@@ -129,7 +130,7 @@ class OneOrder(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.rules = {}
+        self.terms: dict[str, Any] = {"count_on": CountOn.PLACED, "returns": Returns.STORE}
         self.told = Told(book())
         self.counts: dict[str, int] = {}
         self.state: dict[tuple[str, int], str] = {}
@@ -140,13 +141,19 @@ class OneOrder(RuleBasedStateMachine):
         taking=st.sampled_from([FOLDED, WITNESSED, TakingRule(edits_adjust=False, cancel_returns=False)]),
     )  # fmt: skip
     def begin(self, count_on, on_cancel, returns, taking):
-        self.rules = {"count_on": count_on, "on_cancel": on_cancel, "returns": returns}
-        self.told = Told(book(taking, **self.rules))
+        self.terms = {"count_on": count_on, "on_cancel": on_cancel, "returns": returns}
+        self.told = Told(book(taking, **self.terms))
 
     @rule(phase=st.sampled_from(Phase), lines=STATES)
     def read_a_state(self, phase, lines):
         self.told.read(phase, *(() if phase is Phase.GONE else lines))
         self.plan(self.told.rows.values())
+        if counts(phase, self.terms["count_on"]) and self.terms["returns"] is Returns.STORE:
+            for of in lines:
+                rows = [row for row in self.told.rows.values() if (row.line, row.product) == (of.line, of.product)]
+                told = max(of.quantity, of.shipped) - of.restocked
+                for row in rows:
+                    assert row.state == IGNORED or row.commitment == told * row.factor // UNIT
 
     @rule()
     def plan_again(self):
@@ -159,7 +166,7 @@ class OneOrder(RuleBasedStateMachine):
     @rule(taking=st.sampled_from([FOLDED, WITNESSED]), kits=st.sampled_from([{}, {"BOLT": (("NUT", units(3)),)}]))
     def change_the_configuration(self, taking, kits):
         """PIN: maps and settings change; what was pinned doesn't."""
-        self.told.book = book(taking, kits=kits, **self.rules)
+        self.told.book = book(taking, kits=kits, **self.terms)
 
     def plan(self, rows):
         unsettled = [
