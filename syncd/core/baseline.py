@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
-from syncd.core.order import DEAD, Line, Order, Phase
-from syncd.core.policy import CountOn, Policy
+from syncd.core.order import DEAD, FINAL, Line, Order
+from syncd.core.policy import CountOn, Policy, counts
 from syncd.core.quantity import ZERO, Instant, Quantity
 
 
@@ -26,28 +26,54 @@ def belongs(order: Order, cutover: Instant) -> bool:
     return order.created < cutover
 
 
+def was_over(order: Order, cutover: Instant) -> bool:
+    """Whether the order had come to its end before the cutover. What `baseline` says of open orders is not about it: an ERP
+    that goes by its own book has long counted it."""
+    if order.phase not in FINAL:
+        return False
+    return order.modified < cutover or (order.completed is not None and order.completed < cutover)
+
+
 def at_cutover(order: Order, line: Line, now_committed: Quantity, policy: Policy, cutover: Instant) -> AtCutover:
-    """What `line` had committed at the cutover, given what it commits in the state read now."""
+    """What `line` had committed at the cutover, given what it commits in the state read now.
+
+    A quantity that was edited between the cutover and the first reading leaves no trace: the one read is taken for the one
+    of the cutover.
+    """
     if order.modified < cutover:
         return AtCutover(now_committed)
-    if line.restocked and order.phase not in DEAD:
-        return AtCutover(
-            now_committed, "units were restocked, and the dates don't tell whether before or after the cutover"
-        )
+    began = _began_to_count(order, policy)
+    if began is not None and began >= cutover:
+        return AtCutover(ZERO)
     if order.phase in DEAD:
-        if policy.count_on is CountOn.PAID and order.paid is None:
+        if began is None and _tells(order, line, policy):
             return AtCutover(ZERO)  # it never counted
-        if policy.count_on is CountOn.COMPLETED and order.completed is None:
-            return AtCutover(ZERO)
         return AtCutover(
             now_committed, f"it is {order.phase}, and the dates don't tell whether before or after the cutover"
         )
-    if now_committed == 0:
+    if not counts(order.phase, policy.count_on):
+        if now_committed:
+            return AtCutover(now_committed, "units were shipped, and the dates don't tell when")
         return AtCutover(ZERO)  # drafts, unpaid: it counts later, if ever
-    if policy.count_on is CountOn.PAID and order.paid is not None and order.paid >= cutover:
-        return AtCutover(ZERO)
-    if policy.count_on is CountOn.COMPLETED and order.completed is not None and order.completed >= cutover:
-        return AtCutover(ZERO)
-    if policy.count_on is CountOn.COMPLETED and order.phase is Phase.COMPLETED and order.completed is None:
-        return AtCutover(now_committed, "it is completed, and has no date that tells when")
+    if line.restocked:
+        return AtCutover(
+            now_committed, "units were restocked, and the dates don't tell whether before or after the cutover"
+        )
+    if began is None:
+        return AtCutover(now_committed, f"it is {order.phase}, and has no date that tells since when")
     return AtCutover(now_committed)
+
+
+def _began_to_count(order: Order, policy: Policy) -> Instant | None:
+    """Since when the order counts under this policy; None where no date tells."""
+    if policy.count_on is CountOn.PLACED:
+        return order.created
+    if policy.count_on is CountOn.PAID:
+        return order.paid
+    return order.completed
+
+
+def _tells(order: Order, line: Line, policy: Policy) -> bool:
+    """Whether the platform dates what makes an order count, so that no date means that it never did. One that witnesses what
+    it took (WooCommerce) dates payments too; BigCommerce names no instant of payment at all."""
+    return policy.count_on is CountOn.COMPLETED or order.paid is not None or line.reduced is not None

@@ -211,11 +211,12 @@ class _Unit:
             now, _ = commitment(order, line, policy, line.reduced or ZERO)
             then = baseline.at_cutover(order, line, now, policy, self.facts.cutover)
             told = scaled(then.units, row.factor)
-            if policy.baseline is Baseline.NOT_COUNTED:
-                told = ZERO
-            elif policy.baseline is Baseline.ASK_ERP:
-                told = self.page.asked.get((order.order, row.line, row.part), ZERO)
-            if then.undecided:
+            if not baseline.was_over(order, self.facts.cutover):
+                if policy.baseline is Baseline.NOT_COUNTED:
+                    told = ZERO
+                elif policy.baseline is Baseline.ASK_ERP:
+                    told = self.page.asked.get((order.order, row.line, row.part), ZERO)
+            if then.undecided and policy.baseline is Baseline.COUNTED:
                 after.append(msgspec.structs.replace(row, state=QUARANTINED, confirmed=told, rule="baseline"))
                 hint = "release --count posts the difference, --already-counted takes it as booked"
                 self._hold(order.order, row.line, f"baseline: {then.undecided}", hint, b"")
