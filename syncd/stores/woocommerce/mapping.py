@@ -9,7 +9,7 @@ then edited to five gives reduced 4 and restocked 1 (measured on WooCommerce 10.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from hashlib import blake2b
 from types import MappingProxyType
 
@@ -18,7 +18,7 @@ import msgspec
 from syncd.core.order import Line, LineKind, Order, Phase, Unreadable
 from syncd.core.quantity import UNIT, ZERO, Instant, Quantity, parse
 from syncd.stores.woocommerce.dates import read_gmt, read_gmt_or_none
-from syncd.stores.woocommerce.wire import LineItem, Meta, Metas, OrderBody, OrderMark
+from syncd.stores.woocommerce.wire import LineItem, Metas, OrderBody, OrderMark
 
 OWN_KEY = "_syncd_key"  # where an order carries the key that we gave it; a leading underscore keeps it from shoppers
 REDUCED = "_reduced_stock"
@@ -44,6 +44,8 @@ PHASES: Mapping[str, Phase] = MappingProxyType(
 
 _ORDER = msgspec.json.Decoder(OrderBody)
 _MARK = msgspec.json.Decoder(OrderMark)
+_METAS: msgspec.json.Decoder[Metas] = msgspec.json.Decoder(Metas)
+_OWN_KEY_NAMED = f'"{OWN_KEY}"'.encode()  # as every JSON writer puts it: nothing in it needs escaping
 _VALUE: msgspec.json.Decoder[int | float | str | None] = msgspec.json.Decoder(int | float | str | None)
 
 
@@ -73,7 +75,6 @@ def _order(body: OrderBody, phase: Phase, hold_us: int, content: bytes) -> Order
     created = read_gmt(body.date_created_gmt)
     completed = read_gmt_or_none(body.date_completed_gmt)
     holds = hold_us and phase is Phase.PENDING and body.created_via in SHOPPER_MADE
-    own_key = _meta(body.meta_data, OWN_KEY) if body.meta_data else None
     return Order(
         order=str(body.id),
         created=created,
@@ -83,7 +84,7 @@ def _order(body: OrderBody, phase: Phase, hold_us: int, content: bytes) -> Order
         lines=tuple([_line(item, body.status, completed is not None) for item in body.line_items]),
         content=content,
         key=body.order_key or "",
-        own_key="" if own_key is None else str(own_key),
+        own_key=_own_key(bytes(body.meta_data)),
         paid=read_gmt_or_none(body.date_paid_gmt),
         completed=completed,
         hold_until=Instant(created + hold_us) if holds else None,
@@ -92,10 +93,7 @@ def _order(body: OrderBody, phase: Phase, hold_us: int, content: bytes) -> Order
 
 def _line(item: LineItem, status: str, was_completed: bool) -> Line:
     quantity = _amount(item.quantity)
-    reduced = restocked = ZERO
-    if item.meta_data:
-        reduced = _amount(_meta(item.meta_data, REDUCED))
-        restocked = _amount(_meta(item.meta_data, RESTOCKED))
+    reduced, restocked = _witness(item.meta_data) if item.meta_data else (ZERO, ZERO)
     returned = not reduced and status in PUTS_BACK
     if returned and status == "cancelled":
         restocked = quantity
@@ -125,13 +123,31 @@ def product_name(product_id: int | str | None, variation_id: int | str | None) -
     return f"{product_id}/{variation_id}"
 
 
-def _meta(metas: Metas, key: str) -> int | float | str | None:
-    """The first value under `key`, as `get_meta(key, single)` gives it; None where there is none."""
-    entries: Iterable[Meta] = metas if isinstance(metas, list) else metas.values()
-    for meta in entries:
-        if meta.key == key:
-            return _VALUE.decode(meta.value)
-    return None
+def _witness(metas: Metas) -> tuple[Quantity, Quantity]:
+    """What the shop has taken for the line, and what refunds have put back: the first value under each key, as
+    `get_meta(key, single)` gives it; 0 where there is none."""
+    reduced = restocked = None
+    for meta in metas if isinstance(metas, list) else metas.values():
+        if meta.key == REDUCED:
+            reduced = meta.value if reduced is None else reduced
+        elif meta.key == RESTOCKED:
+            restocked = meta.value if restocked is None else restocked
+    return (
+        ZERO if reduced is None else _amount(_VALUE.decode(reduced)),
+        ZERO if restocked is None else _amount(_VALUE.decode(restocked)),
+    )
+
+
+def _own_key(metas: bytes) -> str:
+    """The key of ours that the order carries; "" where there is none."""
+    if _OWN_KEY_NAMED not in metas:
+        return ""
+    entries = _METAS.decode(metas)
+    for meta in entries if isinstance(entries, list) else entries.values():
+        if meta.key == OWN_KEY:
+            value = _VALUE.decode(meta.value)
+            return "" if value is None else str(value)
+    return ""
 
 
 def _amount(value: int | float | str | None) -> Quantity:

@@ -23,7 +23,7 @@ class Meta(msgspec.Struct, gc=False):
 Metas = list[Meta] | dict[str, Meta]  # an object where a plugin has filtered the array without numbering it anew
 
 
-class LineItem(msgspec.Struct):
+class LineItem(msgspec.Struct, gc=False):
     """One product line of an order. `product_id` is the parent's for variations, 0 for a product that is gone."""
 
     id: int
@@ -34,8 +34,11 @@ class LineItem(msgspec.Struct):
     meta_data: Metas = []
 
 
-class OrderBody(msgspec.Struct):
-    """One order. Without any of the first five fields it is not an order that we can read."""
+class OrderBody(msgspec.Struct, gc=False):
+    """One order. Without any of the first five fields it is not an order that we can read.
+
+    Its own `meta_data` is parsed only where it holds something of ours: plugins put dozens of entries there.
+    """
 
     id: int
     status: str
@@ -46,7 +49,7 @@ class OrderBody(msgspec.Struct):
     created_via: str | None = ""
     date_paid_gmt: str | None = None
     date_completed_gmt: str | None = None
-    meta_data: Metas = []
+    meta_data: msgspec.Raw = NOTHING
 
 
 class OrderMark(msgspec.Struct):
