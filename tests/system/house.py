@@ -161,7 +161,7 @@ class House:
         """What the ERP has, by the command line."""
         done = self.command("erp", "levels", "--json")
         assert done.returncode == 0, done.stdout + done.stderr
-        return {row["sku"]: row["available"] for row in json.loads(done.stdout)["levels"]}
+        return {row["sku"]: row["level"] for row in json.loads(done.stdout)["levels"]}
 
     def shown(self, name: str) -> dict[str, int]:
         """What a shop shows."""
