@@ -23,6 +23,9 @@ _LIVE = Among(
     'SELECT "order", line, n, part, change, state FROM move '
     "WHERE tenant = :tenant AND store = :store AND state IN ('intended', 'sent') AND \"order\" IN :among"
 )
+_IN_DOUBT = Among(
+    "SELECT DISTINCT sku FROM move WHERE tenant = :tenant AND doubt = 1 AND state = 'sent' AND sku IN :among"
+)
 
 
 class DueMove(msgspec.Struct, frozen=True):
@@ -183,11 +186,6 @@ def doubt_recent(connection: Connection, tenant: str, since: Instant) -> int:
     ).rowcount
 
 
-def sku_in_doubt(connection: Connection, tenant: str, skus: Sequence[str]) -> frozenset[str]:
+def sku_in_doubt(connection: Connection, tenant: str, skus: Iterable[str]) -> frozenset[str]:
     """Those of the SKUs that have a move whose end is unknown."""
-    query = (
-        select(move.c.sku)
-        .where(move.c.tenant == tenant, move.c.state == SENT, move.c.doubt == 1, move.c.sku.in_(skus))
-        .distinct()
-    )
-    return frozenset(connection.execute(query).scalars())
+    return frozenset([sku for (sku,) in _IN_DOUBT.read(connection, skus, tenant=tenant)])

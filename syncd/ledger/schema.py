@@ -207,8 +207,21 @@ Index(
     sqlite_where=text("state IN ('intended', 'sent')"),
     postgresql_where=text("state IN ('intended', 'sent')"),
 )
-Index("ix_move_key", move.c.tenant, move.c.key)
-Index("ix_move_sku", move.c.tenant, move.c.sku, move.c.confirmed_at)
+Index(
+    "ix_move_confirmed",
+    move.c.tenant,
+    move.c.sku,
+    move.c.confirmed_at,
+    sqlite_where=text("state = 'confirmed'"),
+    postgresql_where=text("state = 'confirmed'"),
+)
+Index(
+    "ix_move_doubt",
+    move.c.tenant,
+    move.c.sku,
+    sqlite_where=text("doubt = 1"),
+    postgresql_where=text("doubt = 1"),
+)
 
 # What a shop sells: the product as order lines name it, and the stock item that it draws from ("" if none is counted).
 listing = Table(

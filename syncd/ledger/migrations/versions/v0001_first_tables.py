@@ -202,8 +202,8 @@ def _create_move() -> None:
         sa.PrimaryKeyConstraint("tenant", "store", "order", "line", "n", name=op.f("pk_move")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_move_key", "move", ["tenant", "key"])
-    op.create_index("ix_move_sku", "move", ["tenant", "sku", "confirmed_at"])
+    op.create_index("ix_move_confirmed", "move", ["tenant", "sku", "confirmed_at"], **_where("state = 'confirmed'"))
+    op.create_index("ix_move_doubt", "move", ["tenant", "sku"], **_where("doubt = 1"))
     op.create_index("ix_move_waiting", "move", ["tenant", "seq"], **_where("state IN ('intended', 'sent')"))
 
 
