@@ -96,7 +96,7 @@ def _compare(
         told["agree"] += 1
         return
     why = reason or _item_reason(result, level)
-    if why is None or reason is None:
+    if why is None:
         again.append(counter)
     where = {"store": store, "item": counter, "sku": result.row.sku}
     found.add("store_level", where, _target(result), show(level), why, "the shop shows another level than its target")
