@@ -93,10 +93,15 @@ def test_payment_does_not_wake_a_draft_or_a_dead_order(word):
 
 
 @pytest.mark.parametrize("flag", [True, "true", 1, "1"])
-def test_an_archived_order_is_cancelled_whatever_its_status(flag):
-    result = mapped(order(is_deleted=flag, status_id=10))
+def test_an_archived_order_is_cancelled(flag):
+    result = mapped(order(is_deleted=flag, status_id=9))
     assert result.phase is Phase.CANCELLED
     assert result.lines[0].restocked == 0, "nothing says that archiving puts units back"
+
+
+@pytest.mark.parametrize(("status", "phase"), [(2, Phase.COMPLETED), (10, Phase.COMPLETED), (4, Phase.REFUNDED)])
+def test_archiving_what_was_over_changes_nothing(status, phase):
+    assert mapped(order(is_deleted=True, status_id=status)).phase is phase
 
 
 @pytest.mark.parametrize("flag", [False, None, "", 0, "false", {}])

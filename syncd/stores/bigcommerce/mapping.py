@@ -116,12 +116,12 @@ def product_name(product: wire.Id, variant: wire.Id) -> str:
 
 def phase_of(order: wire.Order) -> Phase:
     """How far the order has come. Raises ValueError for a status that the vendor's table doesn't have."""
-    if order.is_deleted in (True, "true", "1"):
-        return Phase.CANCELLED  # archived: out of the merchant's books, whatever its status was
     status = order.status_id
+    phase = PHASES.get(status)
+    if order.is_deleted in (True, "true", "1") and phase not in (Phase.COMPLETED, Phase.REFUNDED):
+        return Phase.CANCELLED  # archived: out of the merchant's books; but what was over before stays as it was
     if status in UNPAID_STATUSES and str(order.payment_status).lower() in PAID_WORDS:
         return Phase.PAID
-    phase = PHASES.get(status)
     if phase is None:
         raise ValueError(
             f"status_id {status} is not in the vendor's table of order statuses: give the order a known status in the "
