@@ -24,7 +24,7 @@ import msgspec
 from syncd.core.quantity import NEVER, Instant, Quantity
 
 UNKNOWN = Quantity(2**60)  # beyond any level: no bound
-READINGS_USED = 3  # the intersection of this many is narrow enough, and old ones only cost
+READINGS_USED = 3  # the intersection of this many is narrow enough most of the time, and old ones only cost
 
 CONFIRMED, DOUBT, SENT = "confirmed", "doubt", "sent"
 
@@ -117,7 +117,8 @@ def believe(book: ItemBook, drained: Instant) -> Belief:
     """What the item's book must be now, its orders being drained up to `drained` (our clock, as the readings are).
 
     Without a usable reading nothing is known. Readings inside a change that may hide others (an edit there and back between
-    two looks) come last: clean ones are preferred.
+    two looks) come last: clean ones are preferred. The newest readings are used, and older ones as long as they tell more:
+    readings that are all taken while an own write lands are all wide by it, and the one from before it is exact.
     """
     usable = [r for r in book.readings if r.ended <= drained and not _overwritten_in_doubt(r, book.writes)]
     newest_write = max((r.write for r in usable), default=0)
@@ -125,8 +126,15 @@ def believe(book: ItemBook, drained: Instant) -> Belief:
         since = next(r for r in usable if r.write == newest_write).began
         usable = [r for r in usable if r.began >= since]
     clean = [r for r in usable if _is_clean(book, r)]
-    used = (clean or usable)[-READINGS_USED:]
+    candidates = clean or usable
+    used = candidates[-READINGS_USED:]
     belief = _intersect(book, used)
+    for older in reversed(candidates[:-READINGS_USED]):
+        if belief.lo >= belief.hi:
+            break
+        narrower = belief & carried(book, older)
+        if narrower != belief:
+            belief, used = narrower, [older, *used]
     if belief.is_empty:
         return Belief(_intersect(book, used[-1:]), drift=True, used=tuple(used[-1:]))
     return Belief(belief, used=tuple(used))

@@ -53,6 +53,7 @@ BOTH = """\
 baseline = "counted"
 poll_seconds = 0.7
 settle_seconds = 2
+late_seconds = 8
 quota_share = 1.0
 read_items_every_seconds = 3
 """

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, func, select, update
+from sqlalchemy import Connection, and_, delete, func, literal, select, update
 
 from syncd.core.belief import Change, ItemBook, Reading, Write
 from syncd.core.policy import Recipe
-from syncd.core.quantity import Instant, Quantity
+from syncd.core.quantity import SECOND, Instant, Quantity
 from syncd.ledger.rows import Among, Rows
 from syncd.ledger.schema import ingredient, item, level_write, listing, reading, taking
 
 USABLE_KEPT = 5  # readings that belief can use: a few more than it does, so that a clean one is among them
 FRESH_KEPT = 12  # readings that the order stream has not caught up with yet
+ANCHOR_US = 600 * SECOND  # how much older the anchor may be: takings and writes since then are kept with it
 
 
 class ItemRow(msgspec.Struct, frozen=True):
@@ -184,7 +186,11 @@ def read_soon(connection: Connection, tenant: str, store: str, names: Iterable[s
 
 def prune(connection: Connection, tenant: str, store: str, names: Sequence[str], drained: Instant) -> None:
     """Keep the newest usable readings of these items and the oldest that are not usable yet (the newest of those would push
-    them out for ever), and the takings and writes since the oldest reading that is kept."""
+    them out for ever), and the takings and writes since the oldest reading that is kept.
+
+    Where all of the newest were taken while something moved the counter, an older one that wasn't is kept as their anchor:
+    else an item that is read more often than a write takes to land would never be known, and be written to for ever.
+    """
     query = (
         select(reading.c.item, reading.c.began, reading.c.ended, reading.c.write)
         .where(reading.c.tenant == tenant, reading.c.store == store, reading.c.item.in_(names))
@@ -197,7 +203,8 @@ def prune(connection: Connection, tenant: str, store: str, names: Sequence[str],
         if len(usable) <= USABLE_KEPT and len(fresh) <= FRESH_KEPT:
             continue
         mine = (tenant, store, name)
-        for row in (*usable[:-USABLE_KEPT], *fresh[FRESH_KEPT:]):
+        anchor = _anchor(connection, mine, usable)
+        for row in (*(row for row in usable[:-USABLE_KEPT] if row is not anchor), *fresh[FRESH_KEPT:]):
             connection.execute(
                 delete(reading).where(
                     *(column == value for column, value in zip(_PLACE, mine, strict=True)),
@@ -205,13 +212,40 @@ def prune(connection: Connection, tenant: str, store: str, names: Sequence[str],
                     reading.c.write == row[3],
                 )
             )
-        oldest = usable[-USABLE_KEPT:][0][1] if usable else fresh[0][1]
+        oldest = anchor[1] if anchor is not None else usable[-USABLE_KEPT:][0][1] if usable else fresh[0][1]
         for table in (taking, level_write):
             connection.execute(
                 delete(table).where(
                     table.c.tenant == tenant, table.c.store == store, table.c.item == name, table.c.ended < oldest
                 )
             )
+
+
+def _anchor(
+    connection: Connection, mine: tuple[str, str, str], usable: Sequence[Sequence[Any]]
+) -> Sequence[Any] | None:
+    """The newest reading before those that are kept anyway which nothing touched, unless one of them is such a reading."""
+    if len(usable) <= USABLE_KEPT:
+        return None
+    t, w = taking.c, level_write.c
+    moved = [
+        *connection.execute(
+            select(t.began, t.ended, literal(0)).where(t.tenant == mine[0], t.store == mine[1], t.item == mine[2])
+        ),
+        *connection.execute(
+            select(w.sent_at, w.ended, w.seq).where(
+                w.tenant == mine[0], w.store == mine[1], w.item == mine[2], w.state != "refused"
+            )
+        ),
+    ]
+
+    def is_touched(row: Sequence[Any]) -> bool:
+        return any(began <= row[2] and row[1] <= ended and (seq == 0 or seq != row[3]) for began, ended, seq in moved)
+
+    if not all(is_touched(row) for row in usable[-USABLE_KEPT:]):
+        return None
+    earliest = usable[-1][1] - ANCHOR_US
+    return next((row for row in reversed(usable[:-USABLE_KEPT]) if row[1] >= earliest and not is_touched(row)), None)
 
 
 def add_takings(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
