@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Connection, and_, case, func, or_, select
+from sqlalchemy import Connection, and_, case, func, literal_column, or_, select
 
 from syncd.core.moves import CONFIRMED, INTENDED, SENT
 from syncd.core.quantity import Instant, Quantity
-from syncd.ledger.schema import drift, ingredient, item, level_write, line, move, orders, quarantine, store, taking
+from syncd.ledger.schema import (
+    IS_WAITING,
+    drift,
+    ingredient,
+    item,
+    level_write,
+    line,
+    move,
+    orders,
+    quarantine,
+    store,
+    taking,
+)
 
 TAKINGS_SHOWN_MAX = 50  # of one item: the newest; a hot item has hundreds between two readings
 WRITES_SHOWN_MAX = 20
@@ -123,7 +135,7 @@ def count_moves(connection: Connection, tenant: str) -> MoveCounts:
         func.coalesce(func.sum(case((move.c.state == INTENDED, 1), else_=0)), 0),
         func.coalesce(func.sum(case((and_(move.c.state == SENT, move.c.doubt == 0), 1), else_=0)), 0),
         func.coalesce(func.sum(case((and_(move.c.state == SENT, move.c.doubt == 1), 1), else_=0)), 0),
-    ).where(move.c.tenant == tenant, move.c.state.in_((INTENDED, SENT)))
+    ).where(move.c.tenant == tenant, IS_WAITING)
     return MoveCounts(*connection.execute(query).one())
 
 
@@ -198,13 +210,13 @@ def moves_of_order(connection: Connection, tenant: str, name: str, order: str) -
 
 def waiting_moves(connection: Connection, tenant: str, sku: str, limit: int) -> list[MoveRecord]:
     """The moves of a SKU that have no end yet, in sequence."""
-    query = select(*_MOVE).where(move.c.tenant == tenant, move.c.sku == sku, move.c.state.in_((INTENDED, SENT)))
+    query = select(*_MOVE).where(move.c.tenant == tenant, IS_WAITING, move.c.sku == sku)
     return [MoveRecord(*row) for row in connection.execute(query.order_by(move.c.seq).limit(limit))]
 
 
 def latest_moves(connection: Connection, tenant: str, limit: int, *, sku: str | None = None) -> list[MoveRecord]:
     """The moves that were confirmed last, of one SKU or of all, newest first."""
-    query = select(*_MOVE).where(move.c.tenant == tenant, move.c.state == CONFIRMED)
+    query = select(*_MOVE).where(move.c.tenant == tenant, move.c.state == literal_column(f"'{CONFIRMED}'"))
     if sku is not None:
         query = query.where(move.c.sku == sku)
     return [MoveRecord(*row) for row in connection.execute(query.order_by(move.c.confirmed_at.desc()).limit(limit))]

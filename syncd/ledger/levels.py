@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, ScalarSelect, and_, exists, insert, or_, select, update
+from sqlalchemy import Connection, ScalarSelect, and_, bindparam, exists, insert, or_, select, update
 
 from syncd.core.moves import CONFIRMED, INTENDED, SENT
 from syncd.core.quantity import Instant, Quantity
 from syncd.core.target import ErpReading, OpenAccount, RecentMove
 from syncd.ledger.rows import Rows
-from syncd.ledger.schema import erp, erp_level, line, move
+from syncd.ledger.schema import IS_OPEN, erp, erp_level, line, move
 
 _WRITE = Rows(erp_level, ["tenant", "sku", "location", "level", "began", "ended"])
+_PLACE = (line.c.store, line.c.order, line.c.line, line.c.part)
 
 
 def read_erp(connection: Connection, tenant: str) -> tuple[str, str, str, Instant] | None:
@@ -68,8 +69,8 @@ def unshown_skus(connection: Connection, tenant: str, held_since: Instant, now: 
     )
     ended = and_(line.c.hold > 0, line.c.hold_until > held_since, line.c.hold_until <= now)
     settled = and_(line.c.commitment == line.c.confirmed, line.c.claim == 0, line.c.hold == 0)
-    query = select(line.c.sku).where(line.c.tenant == tenant, line.c.open == 1, or_(unshown, ended, settled)).distinct()
-    return list(connection.execute(query).scalars())
+    query = select(line.c.sku).where(line.c.tenant == tenant, IS_OPEN, or_(unshown, ended, settled))
+    return list(connection.execute(query.distinct()).scalars())
 
 
 def _shown_at() -> ScalarSelect[int]:
@@ -81,6 +82,8 @@ def _shown_at() -> ScalarSelect[int]:
             erp_level.c.sku == line.c.sku,
             erp_level.c.location == line.c.location,
         )
+        # Said aloud: by itself SQLAlchemy looks for the outer table one level up alone, and would join all lines here.
+        .correlate(line)
         .scalar_subquery()
     )
 
@@ -116,16 +119,20 @@ def close_accounts(connection: Connection, tenant: str, skus: Sequence[str], now
     where = and_(
         line.c.tenant == tenant,
         line.c.sku.in_(skus),
-        line.c.open == 1,
+        IS_OPEN,
         line.c.claim == 0,
         or_(line.c.hold == 0, line.c.hold_until <= now),
         line.c.commitment == line.c.confirmed,
         ~unsettled,
     )
-    closing = sorted(set(connection.execute(select(line.c.sku).where(where)).scalars()))
-    if closing:
-        connection.execute(update(line).where(where).values(open=0))
-    return closing
+    found = connection.execute(select(line.c.sku, *_PLACE).where(where)).all()
+    if found:
+        same = [column == bindparam(f"of_{column.name}") for column in _PLACE]
+        connection.execute(
+            update(line).where(line.c.tenant == tenant, *same).values(open=0),
+            [{f"of_{column.name}": value for column, value in zip(_PLACE, row[1:], strict=True)} for row in found],
+        )
+    return sorted({row[0] for row in found})
 
 
 def erp_readings(connection: Connection, tenant: str, location: str, skus: Iterable[str]) -> dict[str, ErpReading]:
@@ -152,7 +159,7 @@ def open_accounts(
             move.c.part == line.c.part,
         ),
     )
-    mine = and_(line.c.tenant == tenant, line.c.open == 1, line.c.sku.in_(names), line.c.location == location)
+    mine = and_(line.c.tenant == tenant, IS_OPEN, line.c.sku.in_(names), line.c.location == location)
     for row in connection.execute(
         select(move.c.store, move.c.order, move.c.line, move.c.part, move.c.change, move.c.state, move.c.confirmed_at)
         .select_from(joined)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, exists, func, or_, select, update
 from syncd.core.moves import CONFIRMED, INTENDED, SENT, VOID, LiveMove, NewMove, move_key
 from syncd.core.quantity import Instant, Quantity
 from syncd.ledger.rows import Among, Rows
-from syncd.ledger.schema import line, move
+from syncd.ledger.schema import IS_WAITING, line, move
 
 _WRITE = Rows(
     move,
@@ -99,7 +99,7 @@ def moves_to_post(connection: Connection, tenant: str, now: Instant, limit: int)
     )
     query = (
         select(*_DUE)
-        .where(move.c.tenant == tenant, move.c.state == INTENDED, move.c.retry_at <= now, ~blocked)
+        .where(move.c.tenant == tenant, IS_WAITING, move.c.state == INTENDED, move.c.retry_at <= now, ~blocked)
         .order_by(move.c.seq)
         .limit(limit)
     )
@@ -110,7 +110,7 @@ def moves_in_doubt(connection: Connection, tenant: str, now: Instant, limit: int
     """Sent moves without a known end that should be asked for now."""
     query = (
         select(*_DUE)
-        .where(move.c.tenant == tenant, move.c.state == SENT, move.c.retry_at <= now)
+        .where(move.c.tenant == tenant, IS_WAITING, move.c.state == SENT, move.c.retry_at <= now)
         .order_by(move.c.seq)
         .limit(limit)
     )
@@ -119,7 +119,7 @@ def moves_in_doubt(connection: Connection, tenant: str, now: Instant, limit: int
 
 def next_move_due(connection: Connection, tenant: str) -> Instant | None:
     """When the next waiting move may be worked on; None if none waits."""
-    query = select(move.c.retry_at).where(move.c.tenant == tenant, move.c.state.in_((INTENDED, SENT)))
+    query = select(move.c.retry_at).where(move.c.tenant == tenant, IS_WAITING)
     return connection.execute(query.order_by(move.c.retry_at).limit(1)).scalar_one_or_none()
 
 
@@ -156,7 +156,8 @@ def mark_sent(connection: Connection, tenant: str, due: Sequence[DueMove], now: 
 
 def doubt_sent(connection: Connection, tenant: str) -> None:
     """A process ended while these were under way: they are asked for before anything else."""
-    connection.execute(update(move).where(move.c.tenant == tenant, move.c.state == SENT).values(doubt=1, retry_at=0))
+    sent = (move.c.tenant == tenant, IS_WAITING, move.c.state == SENT)
+    connection.execute(update(move).where(*sent).values(doubt=1, retry_at=0))
 
 
 def doubt_recent(connection: Connection, tenant: str, since: Instant) -> int:

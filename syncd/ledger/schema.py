@@ -10,6 +10,8 @@ What stays for ever: `orders` and `line` and `move` (a refund comes years later)
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -20,6 +22,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    literal_column,
     text,
 )
 
@@ -43,6 +46,10 @@ def _number(name: str, default: int | None = None) -> Column[int]:
 
 def _flag(name: str, default: int = 0) -> Column[int]:
     return Column(name, Integer, nullable=False, server_default=text(str(default)))
+
+
+def _partial(name: str, *columns: Column[Any], where: str) -> None:
+    Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 # One row per tenant: who may write for it (epoch), and the numbers given out: `reading` orders readings of orders,
@@ -120,13 +127,12 @@ orders = Table(
     PrimaryKeyConstraint("tenant", "store", "order"),
     sqlite_with_rowid=False,
 )
-Index(
+_partial(
     "ix_orders_living",
     orders.c.tenant,
     orders.c.store,
     orders.c.read_at,
-    sqlite_where=text("phase IN ('draft', 'pending', 'placed', 'paid')"),
-    postgresql_where=text("phase IN ('draft', 'pending', 'placed', 'paid')"),
+    where="phase IN ('draft', 'pending', 'placed', 'paid')",
 )
 
 # One row per line, product in it and component: the accounts of counting. `lead` rows carry what the shop took.
@@ -160,13 +166,10 @@ line = Table(
     PrimaryKeyConstraint("tenant", "store", "order", "line", "part"),
     sqlite_with_rowid=False,
 )
-Index(
-    "ix_line_open",
-    line.c.tenant,
-    line.c.sku,
-    sqlite_where=text("open = 1"),
-    postgresql_where=text("open = 1"),
-)
+_partial("ix_line_open", line.c.tenant, line.c.sku, where="open = 1")
+# What a query has to say so that SQLite takes a partial index: the index's own condition, its constants written out, and,
+# where it would rather walk through all that a tenant ever had (it knows no numbers of rows), the index's name.
+IS_OPEN = line.c.open == literal_column("1")
 
 # Stock moves: each is its own effect on the ERP. `change` is signed: a sale is negative. `state`: intended, sent,
 # confirmed, refused, void. `doubt`: it was sent and nobody knows. `seq`: the order in which they go out.
@@ -200,28 +203,10 @@ move = Table(
     PrimaryKeyConstraint("tenant", "store", "order", "line", "n"),
     sqlite_with_rowid=False,
 )
-Index(
-    "ix_move_waiting",
-    move.c.tenant,
-    move.c.seq,
-    sqlite_where=text("state IN ('intended', 'sent')"),
-    postgresql_where=text("state IN ('intended', 'sent')"),
-)
-Index(
-    "ix_move_confirmed",
-    move.c.tenant,
-    move.c.sku,
-    move.c.confirmed_at,
-    sqlite_where=text("state = 'confirmed'"),
-    postgresql_where=text("state = 'confirmed'"),
-)
-Index(
-    "ix_move_doubt",
-    move.c.tenant,
-    move.c.sku,
-    sqlite_where=text("doubt = 1"),
-    postgresql_where=text("doubt = 1"),
-)
+_partial("ix_move_waiting", move.c.tenant, move.c.seq, where="state IN ('intended', 'sent')")
+IS_WAITING = move.c.state.in_([literal_column("'intended'"), literal_column("'sent'")])
+_partial("ix_move_confirmed", move.c.tenant, move.c.sku, move.c.confirmed_at, where="state = 'confirmed'")
+_partial("ix_move_doubt", move.c.tenant, move.c.sku, where="doubt = 1")
 
 # What a shop sells: the product as order lines name it, and the stock item that it draws from ("" if none is counted).
 listing = Table(
@@ -260,14 +245,7 @@ item = Table(
     Column("shown", BigInteger, nullable=True),
     PrimaryKeyConstraint("tenant", "store", "item"),
 )
-Index(
-    "ix_item_due",
-    item.c.tenant,
-    item.c.store,
-    item.c.due,
-    sqlite_where=text("due IS NOT NULL"),
-    postgresql_where=text("due IS NOT NULL"),
-)
+_partial("ix_item_due", item.c.tenant, item.c.store, item.c.due, where="due IS NOT NULL")
 Index("ix_item_read", item.c.tenant, item.c.store, item.c.read_at)
 
 # Which items draw on which ERP SKU.
@@ -344,13 +322,7 @@ level_write = Table(
     _number("epoch", 0),
     PrimaryKeyConstraint("tenant", "store", "item", "seq"),
 )
-Index(
-    "ix_level_write_waiting",
-    level_write.c.tenant,
-    level_write.c.store,
-    sqlite_where=text("state = 'sent'"),
-    postgresql_where=text("state = 'sent'"),
-)
+_partial("ix_level_write_waiting", level_write.c.tenant, level_write.c.store, where="state = 'sent'")
 
 # The ERP's levels as last read: `began` is the start of the request that returned this very SKU.
 erp_level = Table(

@@ -43,10 +43,10 @@ def upgrade() -> None:
 
 
 def definitions(folder):
-    """The statements that made each table and index, but Alembic's own."""
+    """The statements that made each table and index, but Alembic's and SQLite's own."""
     with closing(sqlite3.connect(ledger_path(folder))) as connection:
         rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
-    return {name: " ".join(sql.split()) for name, sql in rows if not name.startswith("alembic")}
+    return {name: " ".join(sql.split()) for name, sql in rows if not name.startswith(("alembic", "sqlite_"))}
 
 
 def migrated(folder):
