@@ -20,7 +20,8 @@ PIPED_WIDTH: Final = 110
 LINE_EVERY_SECONDS: Final = 5.0  # of the plain form
 EVENTS_KEPT: Final = 40
 EVENTS_SHOWN_MIN: Final = 3
-LINES_AROUND: Final = 10  # of the picture that are neither levels nor events
+SHORT: Final = {"bigcommerce": "(BC)", "woocommerce": "(Woo)"}
+LINES_AROUND: Final = 7  # of the picture that are neither levels nor events
 
 
 class Stage(Protocol):
@@ -141,12 +142,12 @@ def _head(scene: Scene) -> Group:
 
 
 def _levels(scene: Scene) -> Table:
-    table = Table(box=None, padding=(0, 2), header_style="bold")
-    table.add_column("SKU")
+    table = Table(box=None, padding=(0, 1), header_style="bold")
+    table.add_column("SKU", no_wrap=True)
     for name in ("opening", "sold", "returned", "should be", "ERP"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for store, kind in scene.stores.items():
-        table.add_column(f"{store} ({kind})", justify="right")
+        table.add_column(f"{store} {SHORT[kind]}", justify="right", no_wrap=True)
     for row in scene.rows:
         cells = [Text(row.sku), Text(str(row.opening)), Text(str(row.sold)), Text(str(row.returned))]
         cells.append(Text(str(row.should), style="bold red" if row.should < 0 else "bold"))

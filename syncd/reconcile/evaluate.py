@@ -67,15 +67,15 @@ class Evaluation:
             and (not self.book.readings or self.book.readings[-1] in self.belief.used or self._own_is_newest())
         )
 
-    def wants_reading(self, now: Instant) -> bool:
-        """Whether another reading would tell more: belief is wide, and the newest reading is older than what made it so
-        (or, of an item that never rests, simply old)."""
+    def wants_reading(self, begins: Instant) -> bool:
+        """Whether a reading that is true of no earlier instant than `begins` would tell more: belief is wide, and the newest
+        reading is older than what made it so (or, of an item that never rests, simply old)."""
         if self.belief.interval.lo == self.belief.interval.hi or not self.book.readings:
             return False
         newest = self.book.readings[-1].began
         ends = [change.ended for change in self.book.changes] + [write.ended for write in self.book.writes]
         last = max(ends, default=Instant(0))
-        return newest <= last < now or newest < now - RESTLESS_US
+        return newest <= last < begins or newest < begins - RESTLESS_US
 
     def _own_is_newest(self) -> bool:
         return bool(self.belief.used) and self.belief.used[-1].ended >= self.book.readings[-1].ended

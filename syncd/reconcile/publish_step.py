@@ -263,7 +263,7 @@ def _put_off(connection: Connection, shop: Shop, result: Evaluation, moment: Mom
         stale = result.decision.blocked in (Blocked.ERP_STALE, Blocked.ORDERS_STALE)
         due = _later(moment.now, STALE_RECHECK_SECONDS if stale else RECHECK_SECONDS)
     values: dict[str, object] = {"due": due, "shown": result.decision.shown}
-    if due is not None and result.wants_reading(moment.now):
+    if due is not None and result.wants_reading(Instant(moment.now - shop.traits.stale_us)):
         values["read_at"] = 0
     items.set_item(connection, shop.tenant, shop.store, result.row.item, **values)
     return "read_at" in values
