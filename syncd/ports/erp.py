@@ -66,7 +66,8 @@ class ErpLevels(msgspec.Struct, frozen=True):
 
     `levels` maps (SKU, location) to a quantity; what is absent is unknown, never 0. `complete`: these are all SKUs that
     the ERP has. `cursor` continues: the next answer holds what has changed since (with an overlap). `more`: ask again at
-    once, this answer was cut at the page limit.
+    once, this answer was cut at the page limit. `restarted`: the ERP did not know the cursor any more, the answer begins
+    from the start (the book may have been restored).
     """
 
     levels: Mapping[tuple[str, str], Quantity]
@@ -75,6 +76,7 @@ class ErpLevels(msgspec.Struct, frozen=True):
     more: bool
     began: Instant
     ended: Instant
+    restarted: bool = False
 
 
 class ShipmentLine(msgspec.Struct, frozen=True):

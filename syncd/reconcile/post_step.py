@@ -190,14 +190,7 @@ def _settle(
         return
     where = (tenant, entry.store, entry.order, entry.line, entry.part)
     if outcome.result is PostResult.REFUSED:
-        moves.set_move(connection, tenant, entry, state=REFUSED, doubt=0, reason=outcome.reason)
-        orders.set_account_state(connection, *where, state="quarantined")
-        quarantine.hold(
-            connection, tenant, entry.store, entry.order, entry.line,
-            reason=f"the ERP refused {show(entry.change)} of {entry.sku}: {outcome.reason}",
-            hint="mend it in the ERP, then release --count; or --already-counted if it was booked by hand",
-            raw=b"", now=now,
-        )  # fmt: skip
+        _refuse(connection, tenant, entry, outcome.reason, now)
         return
     counted = entry.change
     values: dict[str, object] = {"state": CONFIRMED, "confirmed_at": now, "doubt": 0, "erp_ref": outcome.erp_ref}
@@ -211,3 +204,27 @@ def _settle(
     items.make_due(connection, tenant, [entry.sku], now)
     if counted != entry.change:
         replan(connection, tenant, entry.store, entry.order, now=now, epoch=epoch)
+
+
+def _refuse(connection: Connection, tenant: str, entry: DueMove, reason: str, now: Instant) -> None:
+    """The ERP won't count a move: its account waits for a person, unless nothing is left to tell by now.
+
+    What was planned behind it goes too: a cancellation must not give back what was never counted.
+    """
+    moves.set_move(connection, tenant, entry, state=REFUSED, doubt=0, reason=reason)
+    for later in moves.live_moves(connection, tenant, entry.store, [entry.order]).get(entry.order, []):
+        if (later.line, later.part, later.state) == (entry.line, entry.part, INTENDED):
+            moves.void_move(
+                connection, tenant, entry.store, entry.order, later.line, later.n, "the move before it was refused"
+            )
+    items.make_due(connection, tenant, [entry.sku], now)
+    accounts = orders.read_accounts(connection, tenant, entry.store, [entry.order]).get(entry.order, [])
+    if not any((a.line, a.part) == (entry.line, entry.part) and a.commitment != a.confirmed for a in accounts):
+        return
+    orders.set_account_state(connection, tenant, entry.store, entry.order, entry.line, entry.part, state="quarantined")
+    quarantine.hold(
+        connection, tenant, entry.store, entry.order, entry.line,
+        reason=f"the ERP refused {show(entry.change)} of {entry.sku}: {reason}",
+        hint="mend it in the ERP, then release --count; or --already-counted if it was booked by hand",
+        raw=b"", now=now,
+    )  # fmt: skip

@@ -54,6 +54,9 @@ class WatchStep:
         began = context.clock.now()
         for _ in range(PAGES_MAX):
             answer = await context.erp.levels(cursor)
+            if not cursor or answer.complete or answer.restarted:
+                # A feed from the start may be a restored book's: what it has forgotten must be untold before it is believed.
+                await self._describe()
             ring = await self._take(answer)
             cursor = answer.cursor
             if ring:
@@ -71,6 +74,10 @@ class WatchStep:
         """Pin the ERP at the first contact; refuse another one; notice a restored book."""
         context = self.context
         told = await context.erp.describe()
+        pinned = await context.ledger.read(lambda connection: levels.read_erp(connection, context.tenant))
+        if pinned is not None and pinned[:2] == (told.identity, told.epoch):
+            self.described = context.clock.now()
+            return
         known = await context.ledger.run(lambda connection: _pin(connection, context, told))
         self.described = context.clock.now()
         if known is None or known == told.epoch:

@@ -121,7 +121,7 @@ class Shoppers:
                 self.done[f"no {what}"] += 1
                 return
         self.done[what] += 1
-        if what in {"complete", "refund"}:
+        if what in {"complete", "refund", "ship"}:
             self.over.add((store.name, order))
         if what == "complete":
             self.completed.add((store.name, order))

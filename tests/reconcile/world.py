@@ -148,7 +148,7 @@ class World:
 
     async def serve_erp(self) -> SimulatedErp:
         """Start an ERP behind the REST contract."""
-        self.erp = SimulatedErp(now=self.clock.now, chance=Random(self.random.random()), token="erp-token")  # noqa: S106
+        self.erp = SimulatedErp(now=self.clock.now, chance=Random(self.random.random()), token="erp-token")
         self.erp_url = await self.listen("erp", self.erp.app(), self.clock.now)
         return self.erp
 
@@ -279,6 +279,15 @@ class World:
                 await anyio.sleep(0.5)
         tail = "\n".join(self.log.getvalue().splitlines()[-40:])
         raise AssertionError(f"{message} {complaint}\n{tail}")
+
+    async def started(self) -> None:
+        """Wait until every shop's baseline is complete: from then on orders move stock."""
+
+        def complaint() -> str:
+            done = {event["store"] for event in self.events() if event["event"] == "store.baseline_done"}
+            return f"no baseline of {set(self.stores) - done}" if set(self.stores) - done else ""
+
+        await self.until(complaint)
 
     async def disagreement(self) -> str:
         """AGREE: "" if every shop shows max(its floor, what the ERP has) of every SKU."""

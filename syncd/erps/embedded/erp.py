@@ -64,7 +64,9 @@ class EmbeddedErp:
         revision = _position(cursor, epoch)
         page = self._book.levels_since(revision, self._levels_max)
         complete = revision == 0 and not page.more
-        return ErpLevels(page.levels, f"{epoch}.{page.revision}", complete, page.more, began, self._clock.now())
+        restarted = bool(cursor) and revision == 0 and not cursor.startswith(f"{epoch}.")
+        reached = f"{epoch}.{page.revision}"
+        return ErpLevels(page.levels, reached, complete, page.more, began, self._clock.now(), restarted)
 
     async def put_order(self, order: ErpOrder) -> None:
         """Keep the document."""

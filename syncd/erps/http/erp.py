@@ -121,14 +121,15 @@ class HttpErp:
         """One page. A cursor that the ERP doesn't know any more begins from the start."""
         limit = ("limit", str(self._levels_max))
         answer = await self._read(LEVELS_PATH, [("since", cursor), limit] if cursor else [limit], accept={GONE})
-        if answer.status == GONE:
+        restarted = answer.status == GONE
+        if restarted:
             cursor = ""
             answer = await self._read(LEVELS_PATH, [limit])
         page = answer.json(wire.Levels)
         if page.more and (page.cursor == cursor or page.complete):
             raise _nonsense(answer, "it says that there is more, and its cursor didn't move, or that it is complete")
         levels = _mapped(answer, lambda: wire.levels_by_place(page.levels))
-        return ErpLevels(levels, page.cursor, page.complete, page.more, answer.began, answer.ended)
+        return ErpLevels(levels, page.cursor, page.complete, page.more, answer.began, answer.ended, restarted)
 
     async def put_order(self, order: ErpOrder) -> None:
         """Create or replace the document. RefusedError where the ERP says no to it."""
