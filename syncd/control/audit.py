@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from syncd.control.audit_ledger import audit_accounts, audit_levels, audit_moves
-from syncd.control.audit_stores import audit_store
+from syncd.control.audit_stores import Steady, audit_store
 from syncd.control.differences import Differences
 from syncd.control.plain import iso
 from syncd.control.scene import Scene, Tell
@@ -23,7 +23,7 @@ from syncd.engine.supervisor import TenantWork
 from syncd.errors import SyncdError
 
 LOOKS_MAX: Final = 4  # at what differs without a reason, while a daemon runs
-PAUSE_SECONDS_MAX: Final = 15.0  # between two looks; a shop that is polled more often is looked at sooner
+PAUSE_SECONDS_MAX: Final = 20.0  # between two looks; a shop that is polled more often is looked at sooner
 MOVES_ASKED: Final = 1_000  # the latest; older ones were asked for when they were younger
 MOVES_ASKED_MAX: Final = 100_000
 
@@ -98,7 +98,8 @@ async def _erp_levels(scene: Scene, work: TenantWork, found: Differences) -> dic
 
 async def _store(scene: Scene, reconciler: Reconciler, found: Differences) -> dict[str, Any]:
     """One store, its items looked at again where they differ without a reason."""
-    told, again = await audit_store(scene, reconciler, first := Differences())
+    steady: Steady = {}
+    told, again = await audit_store(scene, reconciler, first := Differences(), steady)
     options = reconciler.context.options
     result = first
     for _ in range(LOOKS_MAX - 1):
@@ -106,7 +107,7 @@ async def _store(scene: Scene, reconciler: Reconciler, found: Differences) -> di
             break
         await scene.clock.sleep(min(PAUSE_SECONDS_MAX, options.poll_seconds + 3.0))
         kept = [entry for entry in result.explained + result.unexplained if entry.get("item") not in again]
-        later, again = await audit_store(scene, reconciler, fresh := Differences(), again)
+        later, again = await audit_store(scene, reconciler, fresh := Differences(), steady, again)
         told["agree"] += later["agree"]
         for entry in kept:
             (fresh.explained if entry["why"] else fresh.unexplained).append(entry)

@@ -16,6 +16,7 @@ from syncd.ledger.history import LineRecord, MoveRecord
 
 Levels = Mapping[tuple[str, str], Quantity]
 
+QUERY_SECONDS: Final = 60.0  # the latest moves are found by looking at all of them: some seconds for millions
 ORDERS_AT_ONCE: Final = 500  # in one query, which others wait for
 
 
@@ -66,7 +67,9 @@ def _where(row: LineRecord) -> dict[str, str]:
 async def audit_moves(scene: Scene, work: TenantWork, found: Differences, limit: int) -> dict[str, Any]:
     """The moves that were confirmed last: the ERP has each under its key, with the same content."""
     tenant = work.context.tenant
-    moves: Sequence[MoveRecord] = await scene.ledger.read(lambda c: history.latest_moves(c, tenant, limit))
+    moves: Sequence[MoveRecord] = await scene.ledger.read(
+        lambda c: history.latest_moves(c, tenant, limit), limit_seconds=QUERY_SECONDS
+    )
     there, trouble = 0, None
     for start in range(0, len(moves), work.context.erp.traits.batch_max):
         batch = moves[start : start + work.context.erp.traits.batch_max]

@@ -8,10 +8,11 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from syncd.control.differences import Differences
+from syncd.control.plain import iso
 from syncd.control.plan import moment_of
 from syncd.control.scene import Scene
 from syncd.core.publish import Blocked
-from syncd.core.quantity import Quantity, show
+from syncd.core.quantity import Instant, Quantity, show
 from syncd.engine.reconciler import Reconciler
 from syncd.errors import SyncdError
 from syncd.ledger import items, stores
@@ -19,13 +20,19 @@ from syncd.ledger.items import ItemRow
 from syncd.reconcile.evaluate import Evaluation, evaluate
 from syncd.reconcile.publish_step import PublishStep
 
+Steady = dict[str, tuple[Instant, Quantity]]  # since when an item has shown this very level
+
 ITEMS_AT_ONCE: Final = 500
 
 
 async def audit_store(
-    scene: Scene, reconciler: Reconciler, found: Differences, only: Sequence[str] | None = None
+    scene: Scene, reconciler: Reconciler, found: Differences, steady: Steady, only: Sequence[str] | None = None
 ) -> tuple[dict[str, Any], list[str]]:
-    """Read every counter (or `only` these) and compare. Returns the counts, and the items to look at again."""
+    """Read every counter (or `only` these) and compare. Returns the counts, and the items to look at again.
+
+    A difference is unexplained once the shop's orders are read past the moment at which it was first seen: until then it
+    may be a sale that syncd hasn't read. `steady` is carried from look to look.
+    """
     context = reconciler.context
     tenant, name = context.tenant.tenant, context.store
     told: dict[str, Any] = {"store": name, "items": 0, "agree": 0, "unread": 0, "trouble": None}
@@ -52,7 +59,14 @@ async def audit_store(
         )
         for result in results:
             told["items"] += 1
-            _compare(name, result, shown, reason, found, told, again)
+            level = shown.get(result.row.item)
+            if level is not None and steady.get(result.row.item, (page.ended, None))[1] != level:
+                steady[result.row.item] = (page.ended, level)
+            why = reason
+            since = steady.get(result.row.item, (page.ended, None))[0]
+            if reason is None and moment.drained < since:
+                why = f"its orders are read up to {iso(moment.drained)}: it may be a later sale"
+            _compare(name, result, shown, why, found, told, again, final=reason is not None)
     return told, again
 
 
@@ -83,7 +97,10 @@ def _compare(
     found: Differences,
     told: dict[str, Any],
     again: list[str],
+    *,
+    final: bool,
 ) -> None:
+    """One item. `reason` explains whatever differs; `final`: another look would not tell more."""
     counter, decision = result.row.item, result.decision
     level = shown.get(counter)
     if level is None:
@@ -95,11 +112,18 @@ def _compare(
     if result.target is not None and level == decision.shown:
         told["agree"] += 1
         return
-    why = reason or _item_reason(result, level)
-    if why is None:
+    why = reason if final else _item_reason(result, level)
+    if why is None and not final:
         again.append(counter)
     where = {"store": store, "item": counter, "sku": result.row.sku}
-    found.add("store_level", where, _target(result), show(level), why, "the shop shows another level than its target")
+    found.add(
+        "store_level",
+        where,
+        _target(result),
+        show(level),
+        why or reason,
+        "the shop shows another level than its target",
+    )
 
 
 def _item_reason(result: Evaluation, level: Quantity) -> str | None:

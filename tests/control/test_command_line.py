@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -45,10 +46,8 @@ def daemon(folder):
                 if (folder / "state" / "control.sock").exists():
                     break
                 assert process.poll() is None, (folder / "log").read_text()
-                try:
+                with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(0.1)
-                except subprocess.TimeoutExpired:
-                    pass
             yield process
         finally:
             process.kill()

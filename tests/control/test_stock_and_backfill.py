@@ -5,6 +5,7 @@ import pytest
 
 from syncd.control.failure import CommandFailed
 from syncd.control.plain import instant_of, iso
+from syncd.core.quantity import Instant
 from syncd.engine.steps import Loop
 from syncd.ledger import history, orders, stores
 from syncd.reconcile.backfill_step import BackfillStep
@@ -134,7 +135,7 @@ async def test_a_backfill_from_another_date_begins_anew(missed):
     context, step_orders = missed.store("us").context, missed.store("us").orders
     first = BackfillStep(context, step_orders, instant_of(since(missed)))
     await first.run()
-    second = BackfillStep(context, step_orders, instant_of(since(missed)) - DAY)
+    second = BackfillStep(context, step_orders, Instant(instant_of(since(missed)) - DAY))
     await second.run()
     assert not second.resumed
 

@@ -47,7 +47,8 @@ def complaint(root: Any, words: list[str]) -> str:
         command = command.commands[chosen]
     options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     options |= {"--help", "-h", "--config", "-c"}  # `run` parses its own
-    unknown = [word.split("=")[0] for word in rest if word.startswith("-") and word.split("=")[0] not in options]
+    given = [word.split("=")[0] for word in rest if word.startswith("-") and not word[1:2].isdigit()]  # -3 is a number
+    unknown = [name for name in given if name not in options]
     return f"no option {unknown} in `syncd {' '.join(words)}`" if unknown else ""
 
 
