@@ -7,7 +7,6 @@ an account exists, and the moves that may count add up to what the state read la
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Iterable, Sequence
 
@@ -16,6 +15,8 @@ import msgspec
 from syncd.core.account import COUNTED, Account
 from syncd.core.quantity import Quantity
 
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = tuple(high + low for high in _BASE32 for low in _BASE32)  # the standard library takes four times as long
 KEY_CHARACTERS_MAX = 35  # the shortest key that the ERPs we know store whole
 
 INTENDED, SENT, CONFIRMED, REFUSED, VOID = "intended", "sent", "confirmed", "refused", "void"
@@ -87,4 +88,5 @@ def move_key(tenant: str, store: str, order: str, line: str, n: int) -> str:
     restock 1, sell 1 are three moves.
     """
     digest = hashlib.blake2b(f"{tenant}/{store}/{order}/{line}/{n}".encode(), digest_size=16).digest()
-    return "sy-" + base64.b32encode(digest)[:26].decode().lower()
+    bits = int.from_bytes(digest, "big") << 2  # 130 of them: thirteen pairs of base32's characters
+    return "sy-" + "".join([_PAIRS[bits >> shift & 1023] for shift in range(120, -1, -10)])

@@ -20,9 +20,8 @@ def compress(body: bytes) -> bytes:
 
 def keep(connection: Connection, tenant: str, store: str, number: int, now: Instant, body: bytes) -> None:
     """Store a compressed page under a number of the tenant's sequence."""
-    connection.execute(
-        insert(payload).values(tenant=tenant, id=number, store=store, taken_at=now, codec=CODEC, body=body)
-    )
+    values = {"tenant": tenant, "id": number, "store": store, "taken_at": now, "codec": CODEC, "body": body}
+    connection.execute(insert(payload), values)
 
 
 def read(connection: Connection, tenant: str, number: int) -> bytes | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 from sqlalchemy import Connection, func, insert, select, update
 
 from syncd.core.quantity import Instant
+from syncd.ledger.rows import Among
 from syncd.ledger.schema import quarantine
 from syncd.ledger.tenants import take_numbers
 
@@ -28,6 +31,10 @@ class Held(msgspec.Struct, frozen=True):
     released: Instant
 
 
+_HELD_ORDERS = Among(
+    'SELECT "order" FROM quarantine '
+    "WHERE tenant = :tenant AND store = :store AND line = '' AND state = 'held' AND \"order\" IN :among"
+)
 _ALL = tuple(quarantine.c[name] for name in Held.__struct_fields__)
 
 
@@ -86,13 +93,9 @@ def of_order(connection: Connection, tenant: str, store: str, order: str) -> lis
     return [Held(*row) for row in connection.execute(query)]
 
 
-def held_orders(connection: Connection, tenant: str, store: str, orders: list[str]) -> set[str]:
+def held_orders(connection: Connection, tenant: str, store: str, orders: Iterable[str]) -> set[str]:
     """Those of the orders that are held as a whole."""
-    q = quarantine.c
-    query = select(q.order).where(
-        q.tenant == tenant, q.store == store, q.order.in_(orders), q.line == "", q.state == HELD
-    )
-    return set(connection.execute(query).scalars())
+    return {order for (order,) in _HELD_ORDERS.read(connection, orders, tenant=tenant, store=store)}
 
 
 def find(connection: Connection, tenant: str, number: int) -> Held | None:

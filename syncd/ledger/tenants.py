@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from syncd.core.quantity import Instant
 from syncd.errors import MisconfiguredError
 from syncd.ledger.schema import lease
+
+# Made once: building a statement costs as much as running it, and each unit of work runs these.
+_MINE = lease.c.tenant == bindparam("of")
+_EPOCH = select(lease.c.epoch).where(_MINE)
+_TAKE = {
+    name: (
+        update(lease).where(_MINE).values({name: lease.c[name] + bindparam("count")}),
+        select(lease.c[name]).where(_MINE),
+    )
+    for name in ("sequence", "reading")
+}
 
 
 def take_lease(connection: Connection, tenant: str, holder: str, now: Instant) -> int:
@@ -24,7 +35,7 @@ def take_lease(connection: Connection, tenant: str, holder: str, now: Instant) -
 
 def assert_epoch(connection: Connection, tenant: str, epoch: int) -> None:
     """Raise MisconfiguredError unless this epoch is the tenant's current one: another process has taken it over."""
-    current = connection.execute(select(lease.c.epoch).where(lease.c.tenant == tenant)).scalar_one_or_none()
+    current = connection.execute(_EPOCH, {"of": tenant}).scalar_one_or_none()
     if current != epoch:
         raise MisconfiguredError(
             f"tenant {tenant} was taken over by another process",
@@ -45,7 +56,6 @@ def take_readings(connection: Connection, tenant: str, count: int) -> int:
 
 
 def _take(connection: Connection, tenant: str, count: int, name: str) -> int:
-    column = lease.c[name]
-    connection.execute(update(lease).where(lease.c.tenant == tenant).values({name: column + count}))
-    last: int = connection.execute(select(column).where(lease.c.tenant == tenant)).scalar_one()
-    return last - count + 1
+    taking, last = _TAKE[name]
+    connection.execute(taking, {"of": tenant, "count": count})
+    return int(connection.execute(last, {"of": tenant}).scalar_one()) - count + 1
