@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+
 from benchmarks.daemon import Daemon, HastyClock, composed, cpu_seconds
 from benchmarks.orders import CUTOVER_AFTER, CUTOVER_BEFORE
 from benchmarks.parts import OTHER_LOOP, Parts, measure_parts
@@ -57,8 +59,6 @@ async def prepare(daemon: Daemon, *, ready: bool) -> None:
 
 async def requests_since(daemon: Daemon, url: str) -> dict[str, int]:
     """What the shop was asked since the last look."""
-    import aiohttp
-
     async with aiohttp.ClientSession() as session, session.get(f"{url}/requests") as answer:
         found: dict[str, int] = await answer.json()
         return found

@@ -111,9 +111,68 @@ def _stamp(instant: datetime) -> str:
 
 
 def _order(number: int, status: str, created: datetime, modified: datetime, random: Random) -> dict[str, Any]:
-    city = random.choice(_CITIES)
     lines = [_line(number * 10 + k, status, random) for k in range(random.choice((1, 1, 1, 2, 2, 3, 4)))]
+    total = sum(float(line["total"]) for line in lines)
+    key = f"wc_order_{random.getrandbits(64):016x}"[:22]
+    return {
+        "id": number,
+        "parent_id": 0,
+        "status": status,
+        "currency": "EUR",
+        "version": "10.0.2",
+        "prices_include_tax": True,
+        "date_created": _stamp(created),
+        "date_modified": _stamp(modified),
+        **_totals(total),
+        "customer_id": random.randrange(0, 9_000),
+        "order_key": key,
+        **_customer(random),
+        **_dates(status, created, modified),
+        "cart_hash": f"{random.getrandbits(128):032x}",
+        "number": str(number),
+        "meta_data": [
+            {"id": number * 20 + k, "key": name, "value": value} for k, (name, value) in enumerate(_metas(random))
+        ],
+        "line_items": lines,
+        "tax_lines": [],
+        "shipping_lines": [_parcel(number * 10 + 9)],
+        "fee_lines": [],
+        "coupon_lines": [],
+        "refunds": [{"id": number + 1, "reason": "", "total": f"-{total:.2f}"}] if status == "refunded" else [],
+        "payment_url": f"{SITE}/checkout/order-pay/{number}/?pay_for_order=true&key={key}",
+        "is_editable": False,
+        "needs_payment": status == "pending",
+        "needs_processing": True,
+        "date_created_gmt": _stamp(created),
+        "date_modified_gmt": _stamp(modified),
+        **{f"{name}_gmt": value for name, value in _dates(status, created, modified).items()},
+        "currency_symbol": "€",
+        "_links": _links(number),
+    }
+
+
+def _dates(status: str, created: datetime, modified: datetime) -> dict[str, str | None]:
     paid = status not in ("pending", "cancelled", "on-hold")
+    return {
+        "date_completed": _stamp(modified) if status == "completed" else None,
+        "date_paid": _stamp(created + timedelta(seconds=4)) if paid else None,
+    }
+
+
+def _totals(total: float) -> dict[str, str]:
+    return {
+        "discount_total": "0.00",
+        "discount_tax": "0.00",
+        "shipping_total": "4.12",
+        "shipping_tax": "0.78",
+        "cart_tax": f"{total * 0.19:.2f}",
+        "total": f"{total * 1.19 + 4.9:.2f}",
+        "total_tax": f"{total * 0.19 + 0.78:.2f}",
+    }
+
+
+def _customer(random: Random) -> dict[str, Any]:
+    city = random.choice(_CITIES)
     address = {
         "first_name": random.choice(_FIRST_NAMES),
         "last_name": random.choice(_LAST_NAMES),
@@ -125,26 +184,7 @@ def _order(number: int, status: str, created: datetime, modified: datetime, rand
         "postcode": city[2],
         "country": city[3],
     }
-    total = sum(float(line["total"]) for line in lines)
-    local = {"date_created": _stamp(created), "date_modified": _stamp(modified)}
-    key = f"wc_order_{random.getrandbits(64):016x}"[:22]
     return {
-        "id": number,
-        "parent_id": 0,
-        "status": status,
-        "currency": "EUR",
-        "version": "10.0.2",
-        "prices_include_tax": True,
-        **local,
-        "discount_total": "0.00",
-        "discount_tax": "0.00",
-        "shipping_total": "4.12",
-        "shipping_tax": "0.78",
-        "cart_tax": f"{total * 0.19:.2f}",
-        "total": f"{total * 1.19 + 4.9:.2f}",
-        "total_tax": f"{total * 0.19 + 0.78:.2f}",
-        "customer_id": random.randrange(0, 9_000),
-        "order_key": key,
         "billing": {
             **address,
             "email": f"customer{random.randrange(10**6)}@mail.example.test",
@@ -158,52 +198,29 @@ def _order(number: int, status: str, created: datetime, modified: datetime, rand
         "customer_user_agent": _AGENT,
         "created_via": "checkout",
         "customer_note": random.choice(("", "", "", "Bitte beim Nachbarn abgeben, wenn niemand öffnet.")),
-        "date_completed": _stamp(modified) if status == "completed" else None,
-        "date_paid": _stamp(created) if paid else None,
-        "cart_hash": f"{random.getrandbits(128):032x}",
-        "number": str(number),
-        "meta_data": [
-            {"id": number * 20 + k, "key": name, "value": value} for k, (name, value) in enumerate(_metas(random))
-        ],
-        "line_items": lines,
-        "tax_lines": [],
-        "shipping_lines": [
-            {
-                "id": number * 10 + 9,
-                "method_title": "Parcel, two to three days",
-                "method_id": "flat_rate",
-                "instance_id": "3",
-                "total": "4.12",
-                "total_tax": "0.78",
-                "taxes": [{"id": 1, "total": "0.78", "subtotal": ""}],
-                "tax_status": "taxable",
-                "meta_data": [],
-            }
-        ],
-        "fee_lines": [],
-        "coupon_lines": [],
-        "refunds": [{"id": number + 1, "reason": "", "total": f"-{total:.2f}"}] if status == "refunded" else [],
-        "payment_url": f"{SITE}/checkout/order-pay/{number}/?pay_for_order=true&key={key}",
-        "is_editable": False,
-        "needs_payment": status == "pending",
-        "needs_processing": True,
-        "date_created_gmt": _stamp(created),
-        "date_modified_gmt": _stamp(modified),
-        "date_completed_gmt": _stamp(modified) if status == "completed" else None,
-        "date_paid_gmt": _stamp(created) if paid else None,
-        "currency_symbol": "€",
-        "_links": {
-            "self": [
-                {
-                    "href": f"{SITE}/wp-json/wc/v3/orders/{number}",
-                    "targetHints": {"allow": ["GET", "POST", "PUT", "PATCH", "DELETE"]},
-                }
-            ],
-            "collection": [{"href": f"{SITE}/wp-json/wc/v3/orders"}],
-            "email_templates": [
-                {"embeddable": True, "href": f"{SITE}/wp-json/wc/v3/orders/{number}/actions/email_templates"}
-            ],
-        },
+    }
+
+
+def _parcel(number: int) -> dict[str, Any]:
+    return {
+        "id": number,
+        "method_title": "Parcel, two to three days",
+        "method_id": "flat_rate",
+        "instance_id": "3",
+        "total": "4.12",
+        "total_tax": "0.78",
+        "taxes": [{"id": 1, "total": "0.78", "subtotal": ""}],
+        "tax_status": "taxable",
+        "meta_data": [],
+    }
+
+
+def _links(number: int) -> dict[str, Any]:
+    orders = f"{SITE}/wp-json/wc/v3/orders"
+    return {
+        "self": [{"href": f"{orders}/{number}", "targetHints": {"allow": ["GET", "POST", "PUT", "PATCH", "DELETE"]}}],
+        "collection": [{"href": orders}],
+        "email_templates": [{"embeddable": True, "href": f"{orders}/{number}/actions/email_templates"}],
     }
 
 

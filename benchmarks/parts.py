@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
 
+from sqlalchemy import Connection
+
 from syncd.ledger import payloads
 from syncd.ledger.writer import Writer
 from syncd.observability.log import Log
@@ -78,8 +80,6 @@ class Parts:
 
 def measure_parts() -> Parts:
     """Wrap all that is measured, in this process, for good."""
-    from sqlalchemy import Connection
-
     parts = Parts()
     for owner, name, part in PARTS:
         parts.wrap(owner, name, part)

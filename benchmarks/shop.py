@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import socket
 from collections import Counter
 from datetime import UTC, datetime
 
@@ -105,8 +106,6 @@ def main() -> None:
     async def tell(app: web.Application) -> None:
         runner_address = app["socket"].getsockname()
         print(runner_address[1], flush=True)
-
-    import socket
 
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
         app = shop.app()
