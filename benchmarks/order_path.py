@@ -31,16 +31,16 @@ async def measure(folder: Path, url: str, setting: str, *, with_parts: bool) -> 
     async with composed(folder, f"{url}/{FULL}", cutover=cutover, clock=clock) as daemon:
         await prepare(daemon, ready=setting == MOVES)
         step = OrderStep(daemon.store)
-        await requests_since(daemon, url)
+        await requests_since(url)
         parts = measure_parts() if with_parts else None
         began, began_wall, began_loop = cpu_seconds(), time.perf_counter(), time.thread_time_ns()
         await step.run()
         cpu, wall = cpu_seconds() - began, time.perf_counter() - began_wall
         loop_ns = time.thread_time_ns() - began_loop
         told = await daemon.ledger.read(lambda connection: _told(connection, daemon))
-        asked = await requests_since(daemon, url)
+        asked = await requests_since(url)
     result = {"cpu_seconds": cpu, "wall_seconds": wall, "loop_seconds": loop_ns / 1e9, "requests": asked, **told}
-    return result | ({"parts": _shares(parts, cpu, loop_ns)} if parts else {})
+    return result | ({"parts": _shares(parts, cpu)} if parts else {})
 
 
 async def prepare(daemon: Daemon, *, ready: bool) -> None:
@@ -57,7 +57,7 @@ async def prepare(daemon: Daemon, *, ready: bool) -> None:
         )
 
 
-async def requests_since(daemon: Daemon, url: str) -> dict[str, int]:
+async def requests_since(url: str) -> dict[str, int]:
     """What the shop was asked since the last look."""
     async with aiohttp.ClientSession() as session, session.get(f"{url}/requests") as answer:
         found: dict[str, int] = await answer.json()
@@ -74,7 +74,7 @@ def _told(connection: Any, daemon: Daemon) -> dict[str, int]:
     return {"orders": count, **tables}
 
 
-def _shares(parts: Parts, cpu: float, loop_ns: int) -> dict[str, float]:
+def _shares(parts: Parts, cpu: float) -> dict[str, float]:
     """Seconds by part; what no part names is the loop's rest."""
     spent = {name: ns / 1e9 for name, ns in parts.spent_ns.items()}
     spent[OTHER_LOOP] = max(0.0, cpu - sum(spent.values()))

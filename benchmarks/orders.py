@@ -1,7 +1,7 @@
-"""Orders as a WooCommerce shop of middling size answers them: about 4.5 kB each, one to four lines, nothing real in them.
+r"""Orders as a WooCommerce shop of middling size answers them: about 4.5 kB each, one to four lines, nothing real in them.
 
 The shape is that of WooCommerce 10.0.2, with what plugins commonly add (attribution, tax, invoices). The bytes are PHP's:
-slashes escaped, everything beyond ASCII as `\\u....`. Some stretches share a second, as bulk edits leave them.
+slashes escaped, everything beyond ASCII as `\u....`. Some stretches share a second, as bulk edits leave them.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncd.core import scan
 from syncd.ledger import payloads
 from syncd.ledger.writer import Writer
 from syncd.observability.log import Log
@@ -32,8 +33,8 @@ PARTS: Sequence[tuple[Any, str, str]] = (
     (WooCommerceOrders, "_part", "decode, map"),
     (mapping, "blake2b", "hash"),
     (payloads, "compress", "compress"),
-    (order_step.scan, "after_page", "scan"),
-    (order_step.scan, "check", "scan"),
+    (scan, "after_page", "scan"),
+    (scan, "check", "scan"),
     (order_step.OrderStep, "after_commit", "log, memory"),
     (Log, "emit", "log, memory"),
     (order_unit, "account", "decide"),
