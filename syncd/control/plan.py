@@ -50,7 +50,8 @@ async def approve(scene: Scene, request: PlanRequest, tell: Tell) -> dict[str, A
     """Allow the writes to a store: its first plan, or what its brake has stopped. Tells the plan before that."""
     work, reconciler = scene.one_store(request.tenant, request.store)
     context = reconciler.context
-    shown = await store_plan(scene, reconciler)
+    row, results, names = await _evaluations(scene, reconciler)
+    shown = _plan(context, row, results, names)
     if shown["state"] == stores.NEW:
         raise CommandFailed(
             f"store {context.store} has never been read",
@@ -63,6 +64,12 @@ async def approve(scene: Scene, request: PlanRequest, tell: Tell) -> dict[str, A
             hint="wait until `syncd status` shows it as ready, and look at the plan then",
             exit_code=EXIT_AGAIN,
         )
+    if shown["would_brake"] and not scene.running:
+        raise CommandFailed(
+            f"this plan would take {shown['counts']['to_zero']} items to 0: the brake would stop it at the next start",
+            hint="start the daemon, look at its plan, and approve it then",
+            exit_code=EXIT_AGAIN,
+        )
     await tell({"plan": shown})
     tenant, name, epoch, now = work.context.tenant, context.store, work.context.epoch, scene.clock.now()
 
@@ -73,6 +80,7 @@ async def approve(scene: Scene, request: PlanRequest, tell: Tell) -> dict[str, A
         stores.change_store(connection, tenant, name, approved=now, brake="")
 
     await scene.ledger.run(unit)
+    context.may_fall = {result.row.item for result in results if result.falls_to_zero}  # these, and no others
     context.log.emit(events.STORE_APPROVED, items=shown["counts"]["to_write"], brake=shown["brake"] or "")
     context.bell.ring()
     return {"tenant": tenant, "store": name, "approved_at": iso(now), "released_brake": shown["brake"], "plan": shown}
@@ -80,6 +88,13 @@ async def approve(scene: Scene, request: PlanRequest, tell: Tell) -> dict[str, A
 
 async def store_plan(scene: Scene, reconciler: Reconciler) -> dict[str, Any]:
     """One store's plan: the items that would be written or can't be, and the counts of all."""
+    return _plan(reconciler.context, *await _evaluations(scene, reconciler))
+
+
+async def _evaluations(
+    scene: Scene, reconciler: Reconciler
+) -> tuple[stores.StoreRow | None, list[Evaluation], dict[str, str]]:
+    """The store's row, all its items evaluated, and their names."""
     context = reconciler.context
     tenant, name = context.tenant.tenant, context.store
 
@@ -98,16 +113,23 @@ async def store_plan(scene: Scene, reconciler: Reconciler) -> dict[str, Any]:
         results += await scene.ledger.read(
             lambda c, batch=batch: evaluate(c, PublishStep(context).shop(), batch, moment)  # type: ignore[misc]
         )
+    return row, results, names
+
+
+def _plan(
+    context: StoreContext, row: stores.StoreRow | None, results: Sequence[Evaluation], names: dict[str, str]
+) -> dict[str, Any]:
+    """A store's plan as plain data."""
     open_ones = [result for result in results if result.decision.change or result.decision.blocked is not None]
-    falling = sum(1 for e in results if e.decision.change < 0 and e.decision.shown <= 0 < e.belief.interval.lo)
+    falling = sum(1 for result in results if result.falls_to_zero)
     blocked = Counter(result.decision.blocked.value for result in results if result.decision.blocked is not None)
     return {
-        "store": name,
+        "store": context.store,
         "state": stores.NEW if row is None else row.state,
         "mode": context.tenant.mode,
         "approved_at": None if row is None else iso(row.approved),
         "brake": None if row is None else row.brake or None,
-        "would_brake": bool(falling) and brake(falling, len(rows), context.options.brake_share),
+        "would_brake": bool(falling) and brake(falling, len(results), context.options.brake_share),
         "counts": {
             "items": len(results),
             "to_write": sum(1 for result in results if result.decision.change),

@@ -123,6 +123,7 @@ class StoreContext:
     drained: Instant = LONG_AGO
     unknown_products: bool = False  # an order named a product that the catalogue doesn't know
     bell: Bell = field(default_factory=Bell)
+    may_fall: set[str] = field(default_factory=set)  # soft: items of an approved plan that may go to 0 (BRAKE)
 
     @property
     def slack_us(self) -> int:

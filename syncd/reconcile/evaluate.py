@@ -57,6 +57,11 @@ class Evaluation:
     decision: Decision
 
     @property
+    def falls_to_zero(self) -> bool:
+        """Whether the write would take the item off sale (BRAKE counts these)."""
+        return self.decision.change < 0 and self.decision.shown <= 0 < self.belief.interval.lo
+
+    @property
     def is_settled(self) -> bool:
         """Whether nothing is left to do or to learn: the shop is known to show what it should."""
         interval = self.belief.interval

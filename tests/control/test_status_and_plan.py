@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import msgspec
 import pytest
 
@@ -145,3 +147,16 @@ async def test_an_unknown_command_hints_at_versions(bench):
     with pytest.raises(CommandFailed, match="no command is called") as caught:
         await bench.call("dance")
     assert "another version" in caught.value.hint
+
+
+async def test_a_plan_that_the_brake_would_stop_is_approved_while_the_daemon_runs(bench):
+    skus = {f"S{n}": 5 for n in range(12)}
+    await bench.stock(**dict.fromkeys(skus, 0))
+    await bench.open_store("us", approved=False, **skus)
+    bench.commands.scene = dataclasses.replace(bench.commands.scene, running=False)
+    with pytest.raises(CommandFailed, match="would take 12 items to 0") as caught:
+        await bench.call("approve", tenant="us")
+    assert caught.value.exit_code == 75
+    bench.commands.scene = dataclasses.replace(bench.commands.scene, running=True)
+    await bench.call("approve", tenant="us")
+    assert len(bench.store("us").context.may_fall) == 12
