@@ -19,7 +19,6 @@ from syncd.ledger.items import ItemRow
 from syncd.ledger.moves import sku_in_doubt
 from syncd.ports.store import InventoryTraits
 
-
 RESTLESS_US = 10 * SECOND  # an item that sells all the time is read so often, until belief is narrow
 
 

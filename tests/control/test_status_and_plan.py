@@ -153,6 +153,8 @@ async def test_a_plan_that_the_brake_would_stop_is_approved_while_the_daemon_run
     skus = {f"S{n}": 5 for n in range(12)}
     await bench.stock(**dict.fromkeys(skus, 0))
     await bench.open_store("us", approved=False, **skus)
+    drained = bench.clock.now()
+    await bench.ledger.run(lambda c: stores.change_store(c, "acme", "us", drained=drained))
     bench.commands.scene = dataclasses.replace(bench.commands.scene, running=False)
     with pytest.raises(CommandFailed, match="would take 12 items to 0") as caught:
         await bench.call("approve", tenant="us")
