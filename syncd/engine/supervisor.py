@@ -16,10 +16,10 @@ from syncd.engine.care import CareStep
 from syncd.engine.reconciler import RESTART_SECONDS, Reconciler
 from syncd.engine.steps import Loop, Step, Timer
 from syncd.errors import MisconfiguredError, TransientError
-from syncd.ledger import moves, tenants
+from syncd.ledger import moves, switch, tenants
 from syncd.observability import events
 from syncd.ports.clock import Chance, Clock
-from syncd.reconcile.context import Bell, TenantContext
+from syncd.reconcile.context import SHADOW, Bell, TenantContext
 from syncd.reconcile.post_step import PostStep
 from syncd.reconcile.watch_step import WatchStep
 
@@ -82,11 +82,14 @@ def _silent(_name: str, _error: TransientError) -> None:
 
 
 async def adopt(context: TenantContext, holder: str) -> None:
-    """Begin this process's epoch for a tenant: what an earlier one left as sent is in doubt, and asked for first."""
+    """Begin this process's epoch for a tenant: what an earlier one left as sent is in doubt, and asked for first; what it
+    computed in shadow mode stays here."""
 
     def unit(connection: Connection) -> int:
         epoch = tenants.take_lease(connection, context.tenant, holder, context.clock.now())
         moves.doubt_sent(connection, context.tenant)
+        if context.is_live:
+            switch.hold_back(connection, context.tenant, SHADOW)
         return epoch
 
     context.epoch = await context.ledger.run(unit)
