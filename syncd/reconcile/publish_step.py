@@ -179,6 +179,8 @@ class PublishStep:
 
         await context.tenant.ledger.run(unit)
         for write, outcome in zip(batch, outcomes, strict=True):
+            if outcome.result in (WriteResult.APPLIED, WriteResult.UNKNOWN):
+                context.may_fall.discard(write.item)  # what was approved has happened
             event = {
                 WriteResult.APPLIED: events.LEVEL_WRITTEN,
                 WriteResult.UNKNOWN: events.LEVEL_DOUBT,
@@ -220,7 +222,7 @@ def _decide(connection: Connection, context: StoreContext, shop: Shop, moment: M
         seen = {r.item: r.level for r in page.readings if r.level is not None}
         rows = [row for row in rows if row.item in seen or row.needs_absolute]
     results = evaluate(connection, shop, rows, moment)
-    falling = sum(1 for e in results if e.decision.change < 0 and e.decision.shown <= 0 < e.belief.interval.lo)
+    falling = sum(1 for e in results if e.falls_to_zero and e.row.item not in context.may_fall)
     total = len(items.all_items(connection, shop.tenant, shop.store)) if falling else 0
     if falling and brake(falling, total, context.options.brake_share):
         done.brake = f"{falling} of {total} items would fall to 0 at once"

@@ -37,6 +37,7 @@ class SweepStep:
     position: str = ""
     started: Instant = LONG_AGO
     missing: list[str] = field(default_factory=list)
+    braked: frozenset[str] = frozenset()  # the gone orders for which the brake was pulled; a person has seen them since
 
     async def run(self) -> float:
         """One request's worth. Returns the seconds until it is due again."""
@@ -110,7 +111,9 @@ class SweepStep:
             readable = readable or bool(page.orders)
         if not gone or not readable:
             return
-        if len(gone) > context.options.brake_gone_orders:
+        seen = not row.brake and self.braked.issuperset(gone)  # only a person's approval releases a brake
+        if len(gone) > context.options.brake_gone_orders and not seen:
+            self.braked = frozenset(gone)
             reason = f"{len(gone)} known orders are gone from the store at once"
             await context.tenant.ledger.run(
                 lambda connection: stores.change_store(connection, tenant, store, brake=reason)
