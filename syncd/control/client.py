@@ -92,7 +92,8 @@ def _line(connection: socket.socket, buffer: bytearray) -> bytes:
         if not chunk or searched > ANSWER_BYTES_MAX:
             raise CommandFailed(
                 "the daemon has ended the connection before its answer",
-                hint="it was stopped or restarted: see whether it runs, then repeat the command",
+                hint="it was stopped or restarted, and the command may have been done: look (for stock by `syncd erp"
+                " journal`) before you repeat it",
                 exit_code=EXIT_AGAIN,
             )
         buffer += chunk
