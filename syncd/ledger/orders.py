@@ -136,6 +136,12 @@ def living_orders(connection: Connection, tenant: str, store: str, after: str, l
     return list(connection.execute(query).scalars())
 
 
+def forget_content(connection: Connection, tenant: str, store: str, order: str) -> None:
+    """The order can't be read now: its next readable state is news, though it may be the one that is known."""
+    where = (orders.c.tenant == tenant, orders.c.store == store, orders.c.order == order)
+    connection.execute(update(orders).where(*where).values(content=b""))
+
+
 def count_missing(connection: Connection, tenant: str, store: str, order: str) -> int:
     """The store said explicitly that this order is not there: count it. Returns how often in a row by now."""
     where = (orders.c.tenant == tenant, orders.c.store == store, orders.c.order == order)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 import msgspec
 from sqlalchemy import Connection
@@ -294,3 +295,8 @@ def _only(page: OrderPage, places: list[int]) -> OrderPage:
         rows = msgspec.json.decode(raw, type=list[msgspec.Raw])
         raw = msgspec.json.encode([rows[place] for place in places]) if len(rows) == len(page.orders) else raw
     return msgspec.structs.replace(page, orders=tuple(page.orders[place] for place in places), raw=raw)
+
+
+def _digest(entry: Unreadable) -> bytes:
+    """What tells one unreadable state from another."""
+    return b"?" + blake2b(entry.raw, digest_size=16).digest()

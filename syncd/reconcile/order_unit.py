@@ -117,6 +117,7 @@ class _Unit:
                 self._hold(
                     entry.order, "", entry.reason, "mend the order in the store, or report the raw data", entry.raw
                 )
+                orders.forget_content(self.connection, tenant, store, entry.order)
         self._write()
 
     def _is_news(self, order: Order, row: OrderRow | None) -> bool:

@@ -52,10 +52,14 @@ class PublishStep:
     context: StoreContext
     plan_told: bool = False
     brake_told: bool = False
+    unrecorded: bool = False  # writes have left whose ends are not in the ledger
 
     async def run(self) -> float:
         """Publish what is due. Returns the seconds until it should look again (the bell may ring before)."""
         context = self.context
+        if self.unrecorded:
+            await context.tenant.ledger.run(self._doubt_unrecorded)
+            self.unrecorded = False
         while True:
             row = await context.tenant.ledger.read(self._row)
             if row is None or row.state != stores.READY or not self._may_write(row):
@@ -66,11 +70,19 @@ class PublishStep:
                 done = await self._round(page, frozenset(done.to_read))
             if done.brake or not done.writes:
                 break
+            self.unrecorded = True
             await self._send(done.writes)
+            self.unrecorded = False
         return await context.tenant.ledger.read(self._wait_seconds)
 
     def _row(self, connection: Connection) -> StoreRow | None:
         return stores.read_store(connection, self.context.tenant.tenant, self.context.store)
+
+    def _doubt_unrecorded(self, connection: Connection) -> None:
+        """The ledger failed when it should take how writes ended: nobody will ever know, so readings must tell."""
+        tenant, store, now = self.context.tenant.tenant, self.context.store, self.context.tenant.clock.now()
+        late_us = self.context.port.inventory.traits.late_us
+        items.read_soon(connection, tenant, store, writes.orphans_in_doubt(connection, tenant, store, now, late_us))
 
     def _may_write(self, row: StoreRow) -> bool:
         """SHADOW, the first plan's approval, the brake and an operator's pause."""
@@ -207,6 +219,8 @@ def take_levels(connection: Connection, shop: Shop, page: LevelPage, drained: In
     began = Instant(page.began - shop.traits.stale_us)
     if known:
         items.add_readings(connection, shop.tenant, shop.store, known, began, page.ended, drained=drained)
+        # What makes readings usable stands beside them: for `explain` without a daemon, and for the next start.
+        stores.change_store(connection, shop.tenant, shop.store, drained=drained)
     missing = [r.item for r in page.readings if r.level is None]
     if missing:
         items.needs_absolute(connection, shop.tenant, shop.store, missing, page.ended)

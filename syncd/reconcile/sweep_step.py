@@ -38,6 +38,7 @@ class SweepStep:
     started: Instant = LONG_AGO
     missing: list[str] = field(default_factory=list)
     braked: frozenset[str] = frozenset()  # the gone orders for which the brake was pulled; a person has seen them since
+    bury_at: Instant = LONG_AGO  # when the missing ones are asked for again; the store's other steps go on meanwhile
 
     async def run(self) -> float:
         """One request's worth. Returns the seconds until it is due again."""
@@ -65,9 +66,12 @@ class SweepStep:
             self.position = names[-1]
             return PAUSE_SECONDS
         if self.missing:
-            await context.tenant.clock.sleep(CONFIRM_SECONDS)
+            if not self.bury_at:
+                self.bury_at = Instant(now + microseconds(CONFIRM_SECONDS))
+            if now < self.bury_at:
+                return seconds(self.bury_at - now)
             await self._bury(row, self.missing)
-        self.position, self.missing = "", []
+        self.position, self.missing, self.bury_at = "", [], LONG_AGO
         swept = self.started
         await context.tenant.ledger.run(
             lambda connection: stores.change_store(connection, context.tenant.tenant, context.store, swept=swept)
