@@ -21,7 +21,7 @@ LINE_EVERY_SECONDS: Final = 5.0  # of the plain form
 EVENTS_KEPT: Final = 40
 EVENTS_SHOWN_MIN: Final = 3
 SHORT: Final = {"bigcommerce": "(BC)", "woocommerce": "(Woo)"}
-LINES_AROUND: Final = 7  # of the picture that are neither levels nor events
+LINES_AROUND: Final = 8  # of the picture that are neither levels nor events
 
 
 class Stage(Protocol):
@@ -133,12 +133,14 @@ def _head(scene: Scene) -> Group:
     bar.add_row(Text(scene.phase, style="bold"), ProgressBar(total=scene.whole_seconds, completed=done), clock)
     state = Text("daemon ")
     state.append(scene.daemon, style="bold green" if scene.daemon.startswith("up") else "bold red")
-    state.append(
-        f"   kills {scene.kills}   orders {scene.orders}   changes {scene.changes}   requests {scene.requests}   "
-        f"faults {scene.faults_total}   levels written {scene.writes}"
+    state.append(f"   kills {scene.kills}   seed {scene.seed}")
+    counts = Text(
+        f"orders {scene.orders}   changes {scene.changes}   requests {scene.requests}   faults {scene.faults_total}   "
+        f"levels written {scene.writes}"
     )
-    state.no_wrap = True
-    return Group(bar, state)
+    for line in (state, counts):
+        line.no_wrap, line.overflow = True, "ellipsis"
+    return Group(bar, state, counts)
 
 
 def _levels(scene: Scene) -> Table:
