@@ -36,7 +36,7 @@ from syncd.simulator.woocommerce.server import make_app as woocommerce_app
 from syncd.simulator.woocommerce.shop import Shop as WooCommerceShop
 from tests.reconcile.virtual_time import DelayingHop, LoopClock, SeededChance
 
-PATIENCE_SECONDS = 240.0  # how long a test waits for agreement before it says what is off; of the loop's time
+PATIENCE_SECONDS = 150.0  # how long a test waits for agreement before it says what is off; of the loop's time
 
 TENANT = """
 returns = "store"
@@ -277,7 +277,7 @@ class World:
                 if not complaint:
                     return
                 await anyio.sleep(0.5)
-        tail = "\n".join(self.log.getvalue().splitlines()[-40:])
+        tail = "\n".join(self.log.getvalue().splitlines()[-25:])
         raise AssertionError(f"{message} {complaint}\n{tail}")
 
     async def started(self) -> None:
