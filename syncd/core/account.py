@@ -302,11 +302,11 @@ def lowers_only(before: Iterable[Account], after: Iterable[Account]) -> bool:
     """Whether going from `before` to the changed accounts in `after` takes units away from sale and gives none back.
 
     Such a state may be acted on at once though it is unsettled: if it was torn, the next reading corrects it upwards. An
-    order that shows nothing at all when it is first seen doesn't lower: it may lack its lines, and taking it for read would
-    move the drain mark past them.
+    order that counted nothing before and shows nothing now doesn't lower: it may lack its lines, and taking it for read
+    would move the drain mark past them.
     """
     had = {(row.line, row.part): row.commitment + row.claim + row.hold for row in before}
     has = {(row.line, row.part): row.commitment + row.claim + row.hold for row in after}
-    if not had and not any(has.values()):
+    if not any(had.values()) and not any(has.values()):
         return False
     return all(units >= had.get(place, 0) for place, units in has.items())

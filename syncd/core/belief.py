@@ -10,9 +10,14 @@ and it widens the interval by all it may have been at that moment. Every reading
 intersection is, and it needs no quiet moment: an item that sells every second is known as well as one that never sells.
 An empty intersection means that something moved the counter that is in no book: drift.
 
-An absolute write overwrites. Takings between the reading it was computed from and its end may have been put back by it,
-so they are ambiguous for earlier readings; a write that is known to have been applied is a reading itself, and once the
-orders are drained past it, the earlier ones are not needed any more.
+An absolute write overwrites. It is computed from a reading of the shop (its base) and put some time later: what the counter
+did between those two instants is undone by it. So for an earlier reading it changes the level by the units it meant to
+change, and gives back each taking's progress between base and put. Both instants are only known within bounds, and so is
+the progress; a change of an order that may hide a way there and back is anywhere on its way in its whole time, so that its
+progress may have either sign. A write that is known to have been applied is a reading itself.
+
+A change that may hide more than is known of it (an order edited up and down again between two looks) makes the readings that
+touch it unclean. They are used only where there is no clean one.
 """
 
 from __future__ import annotations
@@ -77,7 +82,8 @@ class Change(msgspec.Struct, frozen=True):
 
 class Write(msgspec.Struct, frozen=True):
     """An own write that should change the level by `change`, with its effect in [began, ended]. `level` is what an absolute
-    write puts, `blind_from` since when it may overwrite takings (NEVER for one that adds)."""
+    write puts, `blind_from` since when it may overwrite takings (NEVER for one that adds): its base was true at some
+    instant from then to `began`."""
 
     seq: int
     change: Quantity
@@ -120,11 +126,8 @@ def believe(book: ItemBook, drained: Instant) -> Belief:
     two looks) come last: clean ones are preferred. The newest readings are used, and older ones as long as they tell more:
     readings that are all taken while an own write lands are all wide by it, and the one from before it is exact.
     """
-    usable = [r for r in book.readings if r.ended <= drained and not _overwritten_in_doubt(r, book.writes)]
-    newest_write = max((r.write for r in usable), default=0)
-    if newest_write:
-        since = next(r for r in usable if r.write == newest_write).began
-        usable = [r for r in usable if r.began >= since]
+    oldest = min((r.began for r in book.readings), default=NEVER)
+    usable = [r for r in book.readings if r.ended <= drained and _needed_since(book, r) >= oldest]
     clean = [r for r in usable if _is_clean(book, r)]
     candidates = clean or usable
     used = candidates[-READINGS_USED:]
@@ -140,13 +143,6 @@ def believe(book: ItemBook, drained: Instant) -> Belief:
     return Belief(belief, used=tuple(used))
 
 
-def _overwritten_in_doubt(reading: Reading, writes: Iterable[Write]) -> bool:
-    """Whether an absolute write that may or may not have landed was under way during the reading."""
-    return any(
-        w.is_absolute and w.state != CONFIRMED and w.began < reading.ended and reading.began < w.ended for w in writes
-    )
-
-
 def _intersect(book: ItemBook, readings: Sequence[Reading]) -> Interval:
     result = ANYTHING
     for reading in readings:
@@ -156,41 +152,84 @@ def _intersect(book: ItemBook, readings: Sequence[Reading]) -> Interval:
 
 def _is_clean(book: ItemBook, reading: Reading) -> bool:
     """Whether no change that may hide others touches the reading, or an absolute write after it."""
-    spans = [(reading.began, reading.ended)]
-    spans += [
-        (w.blind_from, w.ended)
-        for w in book.writes
-        if w.is_absolute and w.seq != reading.write and w.ended >= reading.began
-    ]
-    return not any(
-        not c.plain and c.ended >= reading.began and any(a <= c.ended and c.began <= b for a, b in spans)
-        for c in book.changes
-    )
+    spans = [(reading.began, reading.ended)] + [(w.blind_from, w.ended) for w in _put_after(book, reading)]
+    return not any(not c.plain and any(a <= c.ended and c.began <= b for a, b in spans) for c in book.changes)
 
 
 def carried(book: ItemBook, reading: Reading) -> Interval:
     """What one reading says about the item now: surely later changes move it, unclear ones widen it."""
+    moves = [*book.changes, *(_as_change(w) for w in book.writes if not w.is_absolute)]
     lo = hi = int(reading.level)
-    blind = [w for w in book.writes if w.is_absolute and w.seq != reading.write and w.ended >= reading.began]
-    for change in book.changes:
-        if change.ended < reading.began:
+    for move in moves:
+        if move.ended < reading.began:
             continue
-        over = any(w.blind_from <= change.ended and change.began <= w.ended for w in blind)
-        if change.began > reading.ended and not over:
-            lo -= change.high - change.was
-            hi -= change.low - change.was
-            continue
-        # Somewhere within [least, most] when it was read (or overwritten), within [low, high] now. There and back again,
-        # and only one of the two written over: as much again, both ways.
-        reach = change.most - change.least
-        detour = reach if over and reach > abs(change.high - change.was) else 0
-        lo -= change.high - change.least + detour
-        hi += change.most - change.low + detour
-    for write in book.writes:
-        if write.seq == reading.write or write.ended < reading.began:
-            continue
-        if write.began >= reading.ended and write.state == CONFIRMED and write.ended < NEVER:
-            lo, hi = lo + write.change, hi + write.change
+        if move.began > reading.ended:
+            least = most = move.was
         else:
-            lo, hi = lo + min(0, write.change), hi + max(0, write.change)
+            least, most = move.least, move.most
+        lo -= move.high - least
+        hi += most - move.low
+    for write in _put_after(book, reading):
+        effect = _overwritten(write, moves)
+        for other in _undone_by(book, write):
+            undone = _overwritten(other, moves)
+            effect = Interval(Quantity(effect.lo - max(0, undone.hi)), Quantity(effect.hi - min(0, undone.lo)))
+        if write.state == CONFIRMED and write.began >= reading.ended:
+            lo, hi = lo + effect.lo, hi + effect.hi
+        else:
+            lo, hi = lo + min(0, effect.lo), hi + max(0, effect.hi)
     return Interval(Quantity(lo), Quantity(hi))
+
+
+def _put_after(book: ItemBook, reading: Reading) -> list[Write]:
+    """The absolute writes that may have been applied after the reading."""
+    return [w for w in book.writes if w.is_absolute and w.seq != reading.write and w.ended >= reading.began]
+
+
+def _undone_by(book: ItemBook, write: Write) -> list[Write]:
+    """The absolute writes that the base of this one may lack: then it undoes them."""
+    return [w for w in book.writes if w.is_absolute and w.seq < write.seq and w.ended >= write.blind_from]
+
+
+def _needed_since(book: ItemBook, reading: Reading) -> Instant:
+    """Since when the changes must be known to carry this reading: as old as the bases of later writes. The book forgets what
+    is older than its oldest reading."""
+    later = _put_after(book, reading)
+    bases = [w.blind_from for write in later for w in (write, *_undone_by(book, write))]
+    return min([reading.began, *bases])
+
+
+def _as_change(write: Write) -> Change:
+    """A write that adds, as if an order had taken the units (or given them)."""
+    taken = Quantity(-write.change)
+    least, most = Quantity(min(0, taken)), Quantity(max(0, taken))
+    sure = write.state == CONFIRMED
+    low, high = (taken, taken) if sure else (least, most)
+    return Change(write.began, write.ended, Quantity(0), low, high, least, most, plain=True)
+
+
+def _overwritten(write: Write, moves: Iterable[Change]) -> Interval:
+    """By how much an absolute write changes the level, if it is applied: by what it meant to, and by all that was taken
+    between its base and itself."""
+    lo = hi = int(write.change)
+    for move in moves:
+        if move.ended < write.blind_from or write.ended < move.began:
+            continue  # wholly in the base, or wholly after the write
+        if move.plain:  # it goes one way
+            lo += min(0, move.low - move.was)
+            hi += max(0, move.high - move.was)
+            continue
+        # Base and put may be at any point of the change's way; before and after it, too.
+        base, put = _progress(move, write.blind_from, write.began), _progress(move, write.began, write.ended)
+        lo += put.lo - base.hi
+        hi += put.hi - base.lo
+    return Interval(Quantity(lo), Quantity(hi))
+
+
+def _progress(move: Change, began: Instant, ended: Instant) -> Interval:
+    """What the change had taken, at some instant in [began, ended]."""
+    if ended < move.began:
+        return Interval(move.was, move.was)
+    if began > move.ended:
+        return Interval(move.low, move.high)
+    return Interval(move.least, move.most)

@@ -39,8 +39,8 @@ class Taking(msgspec.Struct, frozen=True):
 
     @property
     def matters(self) -> bool:
-        """Whether the counter may have moved, or may hide a move there and back."""
-        return not (self.least == self.most == self.low == self.high)
+        """Whether the counter may have moved, or the order may hide a move there and back."""
+        return not (self.plain and self.least == self.most == self.low == self.high)
 
 
 _NOT_YET = (None, Phase.DRAFT, Phase.PENDING)  # states before the order was placed, as far as we have seen
