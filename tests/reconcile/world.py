@@ -159,6 +159,8 @@ class World:
             response.headers["Date"] = formatdate(now() / 1e6, usegmt=True)
 
         app.on_response_prepare.append(stamp)
+        if name in self.runners:
+            await self.runners.pop(name).cleanup()
         runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
