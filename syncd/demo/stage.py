@@ -171,4 +171,6 @@ def _events(events: list[Text], lines: int) -> Panel:
 
 
 def _off(scene: Scene) -> str:
-    return f"{scene.off} numbers on their way" if scene.off else "all agree"
+    if not scene.off:
+        return "all agree"
+    return f"{scene.off} number{'s' if scene.off > 1 else ''} on the way"

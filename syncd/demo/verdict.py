@@ -59,7 +59,8 @@ def show_outcome(console: Console, scene: Scene, outcome: Outcome) -> None:
         line(f"TROUBLE: {trouble}", "bold red")
     if any(row.oversold for row in scene.rows):
         line(
-            "Oversold units were bought in two shops before either could know; they are counted, and the shops show none."
+            "Oversold units were promised by one shop before it could know of the other's sale, or by a merchant's edit; "
+            "they are counted, and no shop offers them."
         )
     if outcome.is_good(scene):
         units = sum(row.sold for row in scene.rows)
@@ -71,7 +72,7 @@ def show_outcome(console: Console, scene: Scene, outcome: Outcome) -> None:
     elif not scene.off:
         line("The levels agree, but see the trouble above.", "bold red")
     else:
-        line(f"{scene.off} numbers are off.", "bold red")
+        line(f"{scene.off} number(s) off.", "bold red")
     faults = ", ".join(f"{count} {name}" for name, count in sorted(scene.faults.items(), key=lambda pair: -pair[1]))
     agreed = "never" if outcome.agreed_after_seconds is None else f"after {outcome.agreed_after_seconds:.0f} s of calm"
     line("")
