@@ -54,6 +54,9 @@ class OrderStep:
     reading: int = 0
     readings_left: int = 0
     waiting: dict[str, Waiting] = field(default_factory=dict)
+    asking: dict[str, Instant] = field(
+        default_factory=dict
+    )  # orders with an unknown SKU, and since when the ERP is asked
     remembered: OrderedDict[str, tuple[Instant | None, bytes]] = field(default_factory=OrderedDict)
     last_complete: Instant = LONG_AGO
     baseline_told: bool = False
@@ -66,7 +69,11 @@ class OrderStep:
             return RETRY_SECONDS  # without the ERP's SKUs every line would look unknown
         if row.state == stores.READY:
             await self._poll(row)
-            return min(RETRY_SECONDS, context.options.poll_seconds) if self.waiting else context.options.poll_seconds
+            return (
+                min(RETRY_SECONDS, context.options.poll_seconds)
+                if self.waiting or self.asking
+                else context.options.poll_seconds
+            )
         await self._baseline(row)
         return 0.0
 
@@ -131,6 +138,7 @@ class OrderStep:
         drained = began - traits.settle_us
         cursor = row.cursor
         waited: set[str] = set()
+        asking: set[str] = set()
         for _ in range(PAGES_MAX):
             asked = state.request()
             reading = await self.take_reading()
@@ -146,7 +154,9 @@ class OrderStep:
             settled = Instant(page.began + context.clock_ahead_us - traits.settle_us)
             cursor = max(cursor, min((max((r.modified for r in rows), default=cursor)), settled))
             taken = await self._take(page, reading, row, cursor, settled, lane=lane, in_baseline=in_baseline)
-            waited |= set(taken.unsettled) if taken else set()
+            if taken is not None:
+                waited |= set(taken.unsettled)
+                asking |= set(taken.asking)
             state = scan.after_page(state, rows, full=page.full)
             if state.done:
                 break
@@ -154,6 +164,7 @@ class OrderStep:
             raise StoreFault("the list of changed orders never ends", operation="orders", store=context.store)
         now = context.tenant.clock.now()
         self.waiting = {order: self.waiting.get(order, Waiting(now, context.drained)) for order in waited}
+        self.asking = {order: self.asking.get(order, now) for order in asking}
         drained = min([drained, *(entry.drained for entry in self.waiting.values())])
         context.drained = Instant(max(context.drained, drained))
         return began
@@ -180,9 +191,12 @@ class OrderStep:
         now = page.ended
         patience = context.port.orders.traits.settle_wait_max_us
         force = frozenset(order for order, entry in self.waiting.items() if now - entry.since > patience)
+        force |= {order for order, since in self.asking.items() if now - since > patience}
         packed = payloads.compress(page.raw) if page.raw else b""
         asked = await self._ask(page, row, in_baseline=in_baseline)
-        work = Page(page.orders, reading, page.began, page.ended, packed, settled, force, asked)
+        work = Page(
+            page.orders, reading, page.began, page.ended, packed, settled, force, may_ask=not in_baseline, asked=asked
+        )
         drained = context.drained
 
         def unit(connection: Connection) -> Taken:
@@ -226,7 +240,7 @@ class OrderStep:
             context.tenant.poster_bell.ring()
         if taken.skus or taken.items:
             context.tenant.publish()
-        if taken.unknown_skus:
+        if taken.asking:
             context.tenant.watcher_bell.ring()
         if taken.unknown_products:
             context.unknown_products = True  # the catalogue is read again at the next opportunity

@@ -32,7 +32,7 @@ class Page:
 
     `reading` is the number it took when its request began. `place` is each order's position in the raw page. Orders
     younger than `unsettled_after` (store's clock) may be torn: only states that lower are taken from them; unless `force`
-    names them. `asked` holds, for `baseline = "ask_erp"`, what the ERP has counted under each (order, line, part).
+    names them. `may_ask`: this lane reads the order again soon, so an unknown SKU need not be held at once. `asked` holds, for `baseline = "ask_erp"`, what the ERP has counted under each (order, line, part).
     """
 
     orders: Sequence[Order | Unreadable]
@@ -42,6 +42,7 @@ class Page:
     compressed: bytes
     unsettled_after: Instant
     force: frozenset[str] = frozenset()
+    may_ask: bool = False
     asked: Mapping[tuple[str, str, int], Quantity] = field(default_factory=dict)
 
 
@@ -74,7 +75,7 @@ class Taken:
     skus: set[str] = field(default_factory=set)
     items: set[str] = field(default_factory=set)
     unknown_products: bool = False
-    unknown_skus: bool = False
+    asking: list[str] = field(default_factory=list)  # orders with lines whose SKU the ERP is asked for again
     contents: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -157,7 +158,9 @@ class _Unit:
         for place, order in changed:
             row = known.get(order.order)
             before = accounts.get(order.order, [])
-            outcome = account(order, before, book, phase_before=row.phase if row else None)
+            outcome = self._without_unknown(
+                order, account(order, before, book, phase_before=row.phase if row else None)
+            )
             if self._waits(order, before, outcome):
                 self.taken.unsettled.append(order.order)
                 continue
@@ -166,15 +169,31 @@ class _Unit:
             after = self._from_baseline(order, outcome) if fresh else list(outcome.changed)
             self._settle(order, before, after, live.get(order.order, ()))
             self._problems(order, outcome)
+            asked = order.order in self.taken.asking  # not all of it is counted: it is no state that is known yet
+            state = msgspec.structs.replace(order, content=b"") if asked else order
             self.order_rows.append(
                 orders.order_row(
-                    facts.tenant, facts.store, order, reading=self.page.reading, read_at=self.page.began,
+                    facts.tenant, facts.store, state, reading=self.page.reading, read_at=self.page.began,
                     batch=self.page.reading, place=place, baseline=is_baseline,
                 )
             )  # fmt: skip
             if not facts.in_baseline:
                 self.takings.extend((order.order, taking, order) for taking in outcome.takings)
-            self.taken.contents[order.order] = order.content
+            if not asked:
+                self.taken.contents[order.order] = order.content
+
+    def _without_unknown(self, order: Order, outcome: Accounts) -> Accounts:
+        """The outcome without the lines whose SKU the ERP doesn't know, while it may be asked: perhaps it has had the SKU for
+        a moment. The other lines go on; when patience ends, the line is quarantined."""
+        if not outcome.problems or not self.page.may_ask or order.order in self.page.force:
+            return outcome
+        unknown = {problem.line for problem in outcome.problems}
+        self.taken.asking.append(order.order)
+        return Accounts(
+            tuple(row for row in outcome.changed if row.line not in unknown),
+            tuple(taking for taking in outcome.takings if taking.line not in unknown),
+            (),
+        )
 
     def _book(self, changed: Sequence[Order], accounts: Mapping[str, Sequence[Account]]) -> Book:
         """The catalogue and the ERP's SKUs, as far as these orders need them."""
@@ -191,12 +210,7 @@ class _Unit:
 
     def _waits(self, order: Order, before: Sequence[Account], outcome: Accounts) -> bool:
         """Whether this state may be torn and would give units back: then it is read again before it is believed."""
-        if order.order in self.page.force:
-            return False
-        if outcome.problems and not self.facts.in_baseline:
-            self.taken.unknown_skus = True  # perhaps the ERP has the SKU since a moment: it is asked before we give up
-            return True
-        if order.modified <= self.page.unsettled_after:
+        if order.order in self.page.force or order.modified <= self.page.unsettled_after:
             return False
         return bool(outcome.problems) or not lowers_only(before, outcome.changed)
 

@@ -1,0 +1,48 @@
+"""A line whose SKU the ERP doesn't know: the other lines go on at once, the ERP is asked again, then a person is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from syncd.core.quantity import units
+from tests.reconcile.world import World, open_world
+
+
+def quarantined(world: World) -> list[dict[str, Any]]:
+    """What was held so far."""
+    return [event for event in world.events() if event["event"] == "order.quarantined"]
+
+
+async def test_the_other_lines_of_the_order_go_on_and_the_unknown_one_is_quarantined_after_a_while(
+    tmp_path: Path,
+) -> None:
+    async with open_world(tmp_path) as world:
+        shop = await world.serve("woo", "woocommerce", stock={"A": 10, "NEW": 10})
+        world.open_stock({"A": 10})
+        world.configure()
+        async with world.daemon():
+            await world.until(lambda: not any(e["event"] == "store.baseline_done" for e in world.events()))
+            await shop.buy({"A": 2, "NEW": 1})
+            await world.until(lambda: world.erp_levels() != {"A": 8}, "the known line is not counted:")
+            assert not quarantined(world)
+            await world.until(lambda: not quarantined(world), "the unknown line is not held:")
+            assert "NEW" in quarantined(world)[0]["reason"]
+            assert world.erp_levels() == {"A": 8}
+
+
+async def test_a_sku_that_the_erp_gets_in_time_is_counted_without_anybody(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        shop = await world.serve("woo", "woocommerce", stock={"A": 10, "NEW": 10})
+        world.open_stock({"A": 10})
+        world.configure()
+        async with world.daemon():
+            await world.until(lambda: not any(e["event"] == "store.baseline_done" for e in world.events()))
+            await shop.buy({"A": 2, "NEW": 1})
+            await world.until(lambda: world.erp_levels() != {"A": 8}, "the known line is not counted:")
+            book = world.book()
+            book.add("NEW", location="main")
+            book.adjust("NEW", "main", units(10), "opening")
+            book.close()
+            await world.settled({"A": 8, "NEW": 9})
+            assert not quarantined(world)
