@@ -7,12 +7,11 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import anyio
 
-from benchmarks.orders import PRODUCTS, sku_of
+from benchmarks.orders import PRODUCTS, STOCK, sku_of
 from syncd.app import Surroundings, compose, open_session
 from syncd.clock import SystemChance, SystemClock
 from syncd.config.load import load
@@ -86,34 +85,33 @@ class Daemon:
         return self.reconciler.context
 
 
-def write_configuration(folder: Path, stores: Sequence[str], head: str = HEAD) -> Path:
-    """A configuration folder with one tenant; `stores` are the TOML tables of its shops."""
+def write_configuration(folder: Path, stores: Sequence[str], tenant: str = TENANT) -> Path:
+    """A configuration folder with this tenant (among others); `stores` are the TOML tables of its shops."""
     tenants = folder / "config" / "tenants"
     tenants.mkdir(parents=True, exist_ok=True)
     for name, secret in (("key", "ck_bench"), ("secret", "cs_bench"), ("token", "sim-token")):
         (tenants / name).write_text(secret)
         (tenants / name).chmod(0o600)
     (folder / "config" / "syncd.toml").write_text(SETTINGS.format(folder=folder))
-    (tenants / f"{TENANT}.toml").write_text(head + "".join(stores))
+    (tenants / f"{tenant}.toml").write_text(HEAD + "".join(stores))
     return folder / "config"
 
 
-def stock_the_erp(folder: Path) -> None:
-    """The embedded ERP knows every SKU of the shop, and has plenty."""
-    path = folder / "state" / "erp" / f"{TENANT}.sqlite3"
+def stock_the_erp(folder: Path, tenant: str = TENANT) -> None:
+    """The embedded ERP knows every SKU of the shop, and has as many as the shop shows."""
+    path = folder / "state" / "erp" / f"{tenant}.sqlite3"
     path.parent.mkdir(parents=True, exist_ok=True)
-    book = StockBook(path, clock=SystemClock(), chance=SystemChance(), name=TENANT, create=True)
+    book = StockBook(path, clock=SystemClock(), chance=SystemChance(), name=tenant, create=True)
     with book.writing() as page:
         for number in range(PRODUCTS):
             page.know(sku_of(number), "main")
-            page.record(Kind.ADJUSTMENT, sku_of(number), "main", units(100_000), reference="opening")
+            page.record(Kind.ADJUSTMENT, sku_of(number), "main", units(STOCK), reference="opening")
     book.close()
 
 
 @asynccontextmanager
-async def composed(folder: Path, url: str, *, cutover: datetime | None, clock: HastyClock) -> AsyncIterator[Daemon]:
-    """The daemon for the shop at `url`; its log goes to a file, as JSON lines."""
-    more = "" if cutover is None else f'cutover = "{cutover:%Y-%m-%dT%H:%M:%SZ}"'
+async def composed(folder: Path, url: str, more: str, *, clock: HastyClock) -> AsyncIterator[Daemon]:
+    """The daemon for the shop at `url`, with `more` settings of it; its log goes to a file, as JSON lines."""
     configuration = load(write_configuration(folder, [STORE.format(name="shop", url=url, more=more)]), {})
     assert configuration.settings is not None, configuration.problems
     assert not configuration.errors, configuration.errors
@@ -121,7 +119,7 @@ async def composed(folder: Path, url: str, *, cutover: datetime | None, clock: H
     stock_the_erp(folder)
     with (folder / "log.jsonl").open("w") as stream:
         log = make_log(stream, form="json", level="info", clock=clock, secrets=configuration.secrets)
-        ledger = open_ledger(state, clock=clock)
+        ledger = open_ledger(state, clock=SystemClock())
         session = open_session()
         app = await compose(configuration, Surroundings(ledger, clock, SystemChance(), log, session, state))
         try:

@@ -28,7 +28,7 @@ async def measure(folder: Path, url: str, setting: str, *, with_parts: bool) -> 
     """One run over all orders of the shop. `setting`: BASELINE (orders from before the cutover) or MOVES (from after)."""
     cutover = CUTOVER_AFTER if setting == BASELINE else CUTOVER_BEFORE
     clock = HastyClock.running(TIMES)
-    async with composed(folder, f"{url}/{FULL}", cutover=cutover, clock=clock) as daemon:
+    async with composed(folder, f"{url}/{FULL}", f'cutover = "{cutover:%Y-%m-%dT%H:%M:%SZ}"', clock=clock) as daemon:
         await prepare(daemon, ready=setting == MOVES)
         step = OrderStep(daemon.store)
         await requests_since(url)
@@ -52,7 +52,7 @@ async def prepare(daemon: Daemon, *, ready: bool) -> None:
     if ready:
         await context.tenant.ledger.run(
             lambda connection: stores.change_store(
-                connection, context.tenant.tenant, context.store, state=stores.READY, cursor=Instant(0)
+                connection, context.tenant.tenant, context.store, state=stores.READY, cursor=Instant(0), approved=1
             )
         )
 

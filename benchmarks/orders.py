@@ -18,6 +18,7 @@ FIRST = datetime(2024, 3, 1, 8, 0, tzinfo=UTC)  # the oldest order; they span ab
 CUTOVER_BEFORE = datetime(2024, 1, 1, tzinfo=UTC)  # all orders are newer: they move stock
 CUTOVER_AFTER = datetime(2026, 10, 1, tzinfo=UTC)  # all orders are older: they are the baseline
 PRODUCTS = 400
+STOCK = 1_000  # of each product, in the shop and in the ERP: then there is nothing to write
 SITE = "https://shop.example.test"
 BULK_EVERY, BULK_ORDERS = 4_000, 250  # a bulk edit gives so many orders one and the same second
 

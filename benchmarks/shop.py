@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from benchmarks.orders import PRODUCTS, OrderList, product_of, render, sku_of
+from benchmarks.orders import PRODUCTS, STOCK, OrderList, product_of, render, sku_of
 
 FULL = "full"
 STATUSES = ("pending", "on-hold", "processing", "completed", "cancelled", "refunded", "failed", "checkout-draft")
@@ -91,7 +91,7 @@ def _product(number: int) -> dict[str, object]:
         "sku": sku_of(number),
         "parent_id": 0,
         "manage_stock": True,
-        "stock_quantity": 1_000,
+        "stock_quantity": STOCK,
         "virtual": False,
         "downloadable": False,
     }

@@ -7,26 +7,38 @@ import json
 import tempfile
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 
-from benchmarks import floor, order_path
+from benchmarks import floor, groups, idle, memory, order_path
+
+FLOOR, IDLE, GROUPS, MEMORY = "floor", "idle", "groups", "memory"
+KINDS = (FLOOR, order_path.BASELINE, order_path.MOVES, IDLE, GROUPS, MEMORY)
+
+
+def measure(kind: str, folder: Path, url: str, *, with_parts: bool) -> dict[str, Any]:
+    """What this kind of measurement tells."""
+    if kind == FLOOR:
+        return anyio.run(floor.measure, folder, url)
+    if kind == IDLE:
+        return anyio.run(idle.measure, folder, url)
+    if kind == GROUPS:
+        return anyio.run(groups.measure, folder)
+    if kind == MEMORY:
+        return memory.measure(folder, url)
+    return anyio.run(partial(order_path.measure, folder, url, kind, with_parts=with_parts))
 
 
 def main() -> None:
     """Run it and print what came out."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.worker")
-    parser.add_argument("kind", choices=["floor", order_path.BASELINE, order_path.MOVES])
-    parser.add_argument("--url", required=True)
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("--url", default="")
     parser.add_argument("--parts", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="syncd-bench-") as name:
-        folder = Path(name)
-        if given.kind == "floor":
-            result = anyio.run(floor.measure, folder, given.url)
-        else:
-            result = anyio.run(partial(order_path.measure, folder, given.url, given.kind, with_parts=given.parts))
-    print(json.dumps(result))
+        print(json.dumps(measure(given.kind, Path(name), given.url, with_parts=given.parts)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,96 @@
+"""The numbers for people: what was measured, what was to be reached, and the ratio to the floor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import median
+from typing import Any
+
+from benchmarks.order_path import BASELINE, MOVES
+
+TARGETS = {BASELINE: 20_000, MOVES: 12_000}
+REQUESTS_RATIO_MAX = 1.05
+POLL_MS_MAX = 1.0
+MEMORY_MB_MAX, IDLE_MB_MAX = 100.0, 30.0
+PER_PAGE = 100
+
+Results = dict[str, Any]
+
+
+def orders_per_cpu_second(runs: list[Results]) -> tuple[float, float]:
+    """The best and the median of some runs."""
+    speeds = [run["orders"] / run["cpu_seconds"] for run in runs]
+    return max(speeds), median(speeds)
+
+
+def requests_ratio(run: Results) -> float:
+    """Requests used, whatever for, over the least that could bring so many orders."""
+    least = -(-run["orders"] // PER_PAGE)
+    return float(sum(run["requests"].values()) / least)
+
+
+def lines(results: Results) -> Iterator[str]:
+    """The report, line by line."""
+    if "floor" in results:
+        yield from _order_path(results)
+    if "idle" in results:
+        yield from _idle(results["idle"])
+    if "memory" in results:
+        yield from _memory(results["memory"])
+    if "groups" in results:
+        yield from _groups(results["groups"])
+
+
+def _order_path(results: Results) -> Iterator[str]:
+    floor_best, floor_median = orders_per_cpu_second(results["floor"])
+    yield "Orders per CPU second (best, median of the runs; ratio to the floor by medians)"
+    yield f"  floor     {floor_best:8,.0f} {floor_median:8,.0f}"
+    for kind, target in TARGETS.items():
+        best, middle = orders_per_cpu_second(results[kind])
+        ratio = middle / floor_median
+        yield f"  {kind:9} {best:8,.0f} {middle:8,.0f}   ratio {ratio:.2f}   to reach {target:,}: {_verdict(best >= target)}"
+    for kind in TARGETS:
+        parts = results[f"{kind}_parts"]["parts"]
+        whole = sum(parts.values())
+        yield f"Where {kind}'s CPU goes: " + ", ".join(f"{name} {part / whole:.0%}" for name, part in parts.items())
+    run = results[BASELINE][0]
+    ratio = requests_ratio(run)
+    yield f"Requests of the backfill: {sum(run['requests'].values())}, {ratio:.3f} of the least: {_verdict(ratio <= REQUESTS_RATIO_MAX)}"
+
+
+def _idle(idle: Results) -> Iterator[str]:
+    step = idle["step_ms"]
+    yield f"Empty poll: {step:.2f} ms of CPU (below {POLL_MS_MAX:.0f}: {_verdict(step < POLL_MS_MAX)})"
+    yield f"  in the reconciler, with what its timers do between two polls: {idle['reconciler_ms']:.2f} ms"
+    yield f"  reading one level, each 15 minutes: {idle['level_ms']:.2f} ms"
+
+
+def _memory(memory: Results) -> Iterator[str]:
+    three, idle = memory["three_stores_mb"], memory["idle_mb"]
+    yield f"Memory: {three:.0f} MB with three stores (below {MEMORY_MB_MAX:.0f}: {_verdict(three < MEMORY_MB_MAX)})"
+    yield f"  a hundred idle stores more: {idle:+.1f} MB (below {IDLE_MB_MAX:.0f}: {_verdict(idle < IDLE_MB_MAX)})"
+
+
+def _groups(groups: Results) -> Iterator[str]:
+    for name, told in groups.items():
+        each = told["units"] / told["commits"]
+        yield (
+            f"Ledger, units {name}: {told['per_second']:,.0f} a second, {told['per_cpu_second']:,.0f} a CPU second, "
+            f"{each:.0f} a commit"
+        )
+
+
+def _verdict(good: bool) -> str:
+    return "reached" if good else "NOT reached"
+
+
+def failures(results: Results) -> list[str]:
+    """What is promised however fast the machine is, and was not kept."""
+    found = []
+    for kind in TARGETS:
+        for run in results.get(kind, ()):
+            if run["orders"] != run["asked"]:
+                found.append(f"{kind}: {run['orders']} orders arrived, {run['asked']} were there")
+            if requests_ratio(run) > REQUESTS_RATIO_MAX:
+                found.append(f"{kind}: {sum(run['requests'].values())} requests")
+    return found
