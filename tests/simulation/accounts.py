@@ -1,0 +1,78 @@
+"""What the ERP should have counted, at each moment: from the shops' truth, line by line, with its past."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tests.simulation.broken import Broken
+from tests.simulation.erp import Line
+from tests.simulation.script import KITS
+from tests.simulation.shops import Shop
+
+
+@dataclass
+class Accounts:
+    """Commitments by line, now and ever. `before` is what the ERP had counted when the daemon first came (BASELINE)."""
+
+    shops: dict[str, Shop]
+    now: dict[Line, int] = field(default_factory=dict)
+    most: dict[Line, int] = field(default_factory=dict)
+    before: dict[Line, int] = field(default_factory=dict)
+    changed: dict[tuple[str, str], float] = field(default_factory=dict)
+    available: dict[str, list[tuple[float, int]]] = field(default_factory=lambda: defaultdict(list))
+    stock: Counter[str] = field(default_factory=Counter)  # opening, receipts and adjustments, less what the ERP sold itself
+
+    def refresh(self, at: float, stores: Iterable[str] | None = None) -> None:
+        """Look at the shops again: something has happened at `at`."""
+        for store in stores if stores is not None else self.shops:
+            for order, _, lines in self.shops[store].truth():
+                for line, sku, units in lines:
+                    for part, factor in KITS.get(sku, {sku: 1}).items():
+                        self._set((store, order, line, part), units * factor, at)
+        committed: Counter[str] = Counter()
+        for (_, _, _, sku), units in self.now.items():
+            committed[sku] += units
+        for sku, total in self.stock.items():
+            rest = total - committed[sku]
+            past = self.available[sku]
+            if not past or past[-1][1] != rest:
+                past.append((at, rest))
+
+    def _set(self, where: Line, units: int, at: float) -> None:
+        if self.now.get(where) != units:
+            self.changed[where[:2]] = at
+        self.now[where] = units
+        self.most[where] = max(self.most.get(where, 0), units)
+
+    def begin(self) -> None:
+        """The cutover: what is committed now has been counted by the ERP."""
+        self.before = dict(self.now)
+
+    def owed(self, where: Line) -> int:
+        """What the ERP should have been told for a line since the cutover."""
+        return self.now.get(where, 0) - self.before.get(where, 0)
+
+    def judge(self, where: Line, told: int) -> None:
+        """ONCE, while it runs: never more confirmed than some state of the line has committed, never less than none."""
+        before, most = self.before.get(where, 0), self.most.get(where)
+        if most is None:
+            raise Broken("ONCE", f"the ERP was told {told} for {where}, which no shop has")
+        if not -before <= told <= most - before:
+            raise Broken(
+                "ONCE", f"the ERP was told {told} for {where}; it ever was between 0 and {most}, {before} counted before"
+            )
+
+    def rest(self, sku: str) -> int:
+        """What may still be promised of an ERP SKU, in truth."""
+        return self.available[sku][-1][1]
+
+    def capacity(self, item: str, since: float) -> int:
+        """The most that could be promised of a shop's item at some moment since then."""
+        return min(self._most_since(sku, since) // factor for sku, factor in KITS.get(item, {item: 1}).items())
+
+    def _most_since(self, sku: str, since: float) -> int:
+        past = self.available[sku]
+        then = [rest for at, rest in past if at <= since][-1:]
+        return max(then + [rest for at, rest in past if at > since])

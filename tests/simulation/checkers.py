@@ -1,0 +1,174 @@
+"""The judges. They stand outside the killed host and know only what the shops and the ERP know; DURABLE and COMPLETE also read
+copies of the ledger. Each bears the name of the invariant in the design.
+
+While it runs: ONCE (each booking), no avoidable oversell (each sale), DURABLE (each crash), ISOLATED and COMPLETE (nothing that
+could be read stays untold), BOUNDED, SHADOW (each request). At the end: all of them, exactly.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.simulation.accounts import Accounts
+from tests.simulation.broken import Broken
+from tests.simulation.erp import WatchedErp
+from tests.simulation.health import Health
+from tests.simulation.script import KITS, SKUS, STORES
+from tests.simulation.shops import Shop
+
+PROPAGATION_SECONDS = 200.0  # poll, settling, a torn order's wait, a retry, the write and its application
+TOLD_SECONDS = 900.0  # of all being well, after which the ERP has been told: a sweep, and the wait for orders that are gone
+TASKS_MAX = 120  # of the daemon at once; it has about 15, and some for each request
+QUEUE_MAX = 300
+REQUESTS_PER_SECOND_MAX = 3.0
+
+
+@dataclass
+class Judges:
+    """All of them, for one world."""
+
+    accounts: Accounts
+    erp: WatchedErp
+    shops: dict[str, Shop]
+    health: Health
+    mode: str
+    first: Broken | None = None
+    oversold: Counter[str] = field(default_factory=Counter)
+    hands: dict[tuple[str, str], float] = field(default_factory=dict)  # when the merchant last typed a level
+    erp_sales: dict[str, float] = field(default_factory=dict)
+    begun: bool = False
+
+    def blame(self, invariant: str, numbers: str) -> None:
+        """The first broken invariant is the one to look at."""
+        if self.first is None:
+            self.first = Broken(invariant, numbers)
+
+    # -- while it runs
+
+    def sold(self, at: float, store: str, lines: dict[str, int], shown: dict[str, int]) -> None:
+        """A sale took place: was it of units that nobody has, and could that have been known?"""
+        if not self.begun or self.mode == "shadow":
+            return
+        short: dict[str, int] = {}
+        for item, units in lines.items():
+            for sku, factor in KITS.get(item, {item: 1}).items():
+                missing = min(units * factor, -self.accounts.rest(sku))
+                if missing > 0:
+                    short[item] = max(short.get(item, 0), missing)
+        for item, missing in short.items():
+            kind, why = self._judge_oversell(at, store, item, shown[item])
+            self.oversold[kind] += missing
+            if kind == "avoidable":
+                self.blame("OVERSOLD", f"{missing} of {item} in {store} at {at:.0f} s: {why}")
+
+    def _judge_oversell(self, at: float, store: str, item: str, shown: int) -> tuple[str, str]:
+        hosts = [*STORES, "syncd"]
+        parts = KITS.get(item, {item: 1})
+        since = self.health.last_well(hosts, at, PROPAGATION_SECONDS)
+        with_erp = self.health.last_well([*hosts, "erp"], at, PROPAGATION_SECONDS)
+        if any(self.erp_sales.get(sku, -1.0) >= with_erp for sku in parts):
+            since = min(since, with_erp)
+        could = self.accounts.capacity(item, since)
+        if shown <= could:
+            return "unavoidable", ""
+        if self.hands.get((store, item), -1e9) >= since - PROPAGATION_SECONDS:
+            return "unavoidable", ""
+        shop = self.shops[store]
+        lately = [entry for entry in shop.writes(item) if entry[2] == "api" and entry[1] > 0]
+        if not shop.relative and lately and (at - since) * 1e6 >= shop.now() - lately[-1][0]:
+            return "overwritten", ""
+        return "avoidable", f"it showed {shown}; since {since:.0f} s there never were more than {could}"
+
+    def requested(self, host: str, method: str, path: str) -> None:
+        """SHADOW: nothing outside is written."""
+        if self.mode == "shadow" and method != "GET":
+            self.blame("SHADOW", f"{method} {host}{path} in shadow mode")
+
+    def look(self, at: float, resources: dict[str, int], requests: int) -> None:
+        """Now and then."""
+        if self.erp.broken is not None and self.first is None:
+            self.first = self.erp.broken
+        if resources["tasks"] > TASKS_MAX or resources["queue"] > QUEUE_MAX:
+            self.blame("BOUNDED", f"{resources} (at most {TASKS_MAX} tasks, {QUEUE_MAX} units)")
+        if requests > 600 + REQUESTS_PER_SECOND_MAX * at:
+            self.blame("BOUNDED", f"{requests} requests in {at:.0f} s")
+        if self.begun and self.mode == "live":
+            self._told_in_time(at)
+
+    def _told_in_time(self, at: float) -> None:
+        """COMPLETE and ISOLATED: what could be read and told for long enough has been."""
+        for where in self.accounts.now:
+            store, order = where[:2]
+            owed = self.accounts.owed(where)
+            if owed == self.erp.told[where]:
+                continue
+            since = max(self.accounts.changed[store, order], self.health.well_since([store, "erp", "syncd"], at))
+            if at - since > TOLD_SECONDS:
+                others = [name for name in STORES if name != store and self.health.well_since([name], at) > since]
+                name = "ISOLATED" if others else "COMPLETE"
+                trouble = f"; meanwhile trouble in {', '.join(others)}" if others else ""
+                self.blame(
+                    name, f"{where}: the ERP was told {self.erp.told[where]}, should be {owed} for {at - since:.0f} s{trouble}"
+                )
+
+    def crashed(self, folder: Path) -> None:
+        """DURABLE: what reached the outside was on disk before it left. `folder` is a copy of what the crash left."""
+        with _reading(folder) as ledger:
+            states = dict(ledger.execute("SELECT key, state FROM move").fetchall())
+        for key in self.erp.booked:
+            if states.get(key) in {None, "intended", "void"}:
+                self.blame("DURABLE", f"the ERP has booked {key}, the ledger says {states.get(key)}")
+
+    # -- when all faults are over
+
+    def unsettled(self, folder: Path) -> str:
+        """What does not agree yet, by the invariant's name; "" if everything does."""
+        for where in self.accounts.now:
+            told, owed = self.erp.told[where], self.accounts.owed(where)
+            if self.mode == "live" and told != owed:
+                return f"ONCE: the ERP was told {told} for {where}, should be {owed}"
+        if self.mode == "live":
+            for sku in SKUS:
+                if self.erp.level(sku) != self.accounts.rest(sku):
+                    return f"CONSERVE: the ERP has {self.erp.level(sku)} of {sku}, should have {self.accounts.rest(sku)}"
+            for store, shop in self.shops.items():
+                for item, level in shop.levels().items():
+                    wanted = self._target(item, shop)
+                    if level != wanted:
+                        return f"AGREE: {store} shows {level} of {item}, should show {wanted}"
+        return self._incomplete(folder)
+
+    def _target(self, item: str, shop: Shop) -> int:
+        level = min(self.erp.level(sku) // factor for sku, factor in KITS.get(item, {item: 1}).items())
+        return level if shop.floor is None else max(shop.floor, level)
+
+    def _incomplete(self, folder: Path) -> str:
+        """COMPLETE: the ledger has each order in its latest state."""
+        query = 'SELECT store, "order", line, sku, sum(commitment) FROM line GROUP BY store, "order", line, sku'
+        with _reading(folder) as ledger:
+            known: dict[Any, int] = {tuple(row[:4]): row[4] for row in ledger.execute(query)}
+        for where, units in self.accounts.now.items():
+            if known.get(where, 0) != units * 10_000:
+                return f"COMPLETE: the ledger counts {known.get(where, 0) / 10_000:g} for {where}, should be {units}"
+        return ""
+
+
+class _reading:
+    """A copy of the ledger, for looking at: SQLite's backup, as no other descriptor may open its files in this process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "ledger.sqlite3"
+
+    def __enter__(self) -> sqlite3.Connection:
+        source = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)
+        self._copy = sqlite3.connect(":memory:")
+        source.backup(self._copy)
+        source.close()
+        return self._copy
+
+    def __exit__(self, *_: object) -> None:
+        self._copy.close()

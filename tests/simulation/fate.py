@@ -1,0 +1,156 @@
+"""Fate: begins and ends the faults of a script."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.dials import ALL, DIALS
+from tests.simulation.house import HOST
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+JUMPS_SECONDS = (-3_600.0, -120.0, 90.0, 3_600.0)
+SLOW_NET = (0.2, 4.0)
+RESET_EVERY_SECONDS = 9.0
+
+
+class Fate:
+    """The faults of one world."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.struck: Counter[str] = Counter()
+        self.kills = 0
+        self._cut: set[str] = set()
+        self._doubled: set[str] = set()
+        self._armed: list[tuple[str, float]] = []
+        self._open: dict[int, tuple[dict[str, Any], int]] = {}
+        self._ends: list[Any] = []
+
+    def strike(self, args: dict[str, Any]) -> None:
+        """A fault begins; its end is in the loop's calendar (the driver's host, which nobody kills)."""
+        world, dial = self.world, DIALS[args["dial"]]
+        if dial.is_kill and world.house.app is None:
+            return  # nothing runs
+        self.struck[dial.name] += 1
+        mark = id(args)
+        self._open[mark] = (args, world.health.begin(args["host"], world.now))
+        if dial.is_kill:
+            if dial.name in {"kill", "kill_machine"}:
+                self._kill(args["seconds"], silently=dial.name == "kill_machine")
+            else:
+                self._armed.append((dial.name, args["seconds"]))
+        else:
+            self._turn(args, on=True)
+        self._ends.append(world.loop.call_later(args["seconds"], self._end, mark))
+
+    def _end(self, mark: int) -> None:
+        if mark not in self._open:
+            return
+        args, number = self._open.pop(mark)
+        self.world.journal.note("step", f"end of {args['dial']} at {args['host']}")
+        if not DIALS[args["dial"]].is_kill:
+            self._turn(args, on=False)
+        self.world.health.end(args["host"], number, self.world.now)
+
+    async def over(self) -> None:
+        """All faults end, but those that last longer than the story (a process that sleeps for an hour)."""
+        self._armed.clear()
+        lasting = [mark for mark, (args, _) in self._open.items() if DIALS[args["dial"]].outlasts]
+        for mark in list(self._open):
+            if mark not in lasting:
+                self._end(mark)
+        while any(mark in self._open for mark in lasting):
+            await self.world._until(self.world.now + 60.0)
+
+    # -- turning
+
+    def _turn(self, args: dict[str, Any], *, on: bool) -> None:
+        world, dial, host = self.world, DIALS[args["dial"]], args["host"]
+        if dial.turn:
+            self._turn_simulator(host, dial.turn, on=on)
+        elif dial.name == "duplicate_requests":
+            (self._doubled.add if on else self._doubled.discard)(host)
+        elif dial.name == "net_slow":
+            from tests.simulation.world import LATENCY
+
+            for src, dst in ((HOST, f"{host}.localhost"), (f"{host}.localhost", HOST)):
+                world.loop.net.set_link(src, dst, latency=SLOW_NET if on else LATENCY)
+        elif dial.name == "net_resets":
+            if on:
+                world.loop.call_later(0.0, self._reset, args, Random(args["draw"]))
+        elif dial.name == "partition":
+            (self._cut.add if on else self._cut.discard)(host)
+            world.loop.heal()
+            if self._cut:
+                world.loop.net.partition([HOST], [f"{name}.localhost" for name in sorted(self._cut)])
+        elif dial.name in {"freeze", "freeze_hour"}:
+            if on and HOST not in world.loop.frozen:
+                world.loop.freeze(HOST)
+            elif not on:
+                world.loop.thaw(HOST)
+        elif dial.name == "clock_jump":
+            by = JUMPS_SECONDS[int(args["draw"] * len(JUMPS_SECONDS))]
+            world.house.clock.ahead_seconds += by if on else -by
+        else:
+            raise AssertionError(dial.name)
+
+    def _turn_simulator(self, host: str, turn: dict[str, Any], *, on: bool) -> None:
+        if host == "erp":
+            faults = self.world.erp.simulated.faults
+            plain = type(faults)()
+            faults.turn(turn if on else {name: getattr(plain, name) for name in turn})
+        else:
+            shop_faults = self.world.shops[host].shop.faults
+            default = type(shop_faults)()
+            shop_faults.change(turn if on else {name: getattr(default, name) for name in turn})
+
+    def _reset(self, args: dict[str, Any], random: Random) -> None:
+        if all(other is not args for other, _ in self._open.values()):
+            return
+        self.world.loop.reset_one(HOST, random.randrange(1_000))
+        self.world.loop.call_later(random.uniform(1.0, RESET_EVERY_SECONDS), self._reset, args, random)
+
+    def duplicates(self, host: str) -> bool:
+        """Whether a proxy sends this request twice. Not to an ERP that books what it knows: nobody could survive that."""
+        return host in self._doubled and not self.world.script.counting_erp
+
+    # -- kills
+
+    def committed(self) -> None:
+        """The ledger has committed, and nobody knows it yet."""
+        self._strike_armed("kill_at_commit")
+
+    def written(self) -> None:
+        """A write has taken effect somewhere, and its answer has not left yet."""
+        self._strike_armed("kill_at_write")
+
+    def _strike_armed(self, name: str) -> None:
+        for entry in [entry for entry in self._armed if entry[0] == name]:
+            self._armed.remove(entry)
+            self._kill(entry[1], silently=False)
+            return
+
+    def _kill(self, seconds: float, *, silently: bool) -> None:
+        world = self.world
+        if world.house.app is None:
+            return
+        self.kills += 1
+        world.journal.note("step", f"kill, back in {seconds:.0f} s")
+        number = world.health.begin(HOST, world.now)
+        copy = world.house.kill(silently=silently)
+        world.judges.crashed(copy)
+
+        def back() -> None:
+            world.health.end(HOST, number, world.now)
+            world.house.start()
+
+        world.loop.host_call("driver", lambda: world.loop.call_later(seconds, back))
+
+
+assert set(ALL) <= {"alpha", "beta", "woo", "erp"}
+__all__ = ["Fate", "asyncio"]

@@ -1,0 +1,177 @@
+"""The daemon's machine: its state on disk, its configuration, and the process that is started, killed and started again."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import ssl
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import anyio
+import msgspec
+
+from syncd.app import App, Surroundings, compose, open_session
+from syncd.config.load import Configuration, load
+from syncd.ledger.ledger import Ledger, open_ledger
+from syncd.observability.log import make_log
+from tests.simulation.broken import Broken
+from tests.simulation.clocks import HostClock, SeededChance, SeededHop
+from tests.simulation.loop import GRAVE, Loop
+from tests.simulation.script import BIGCOMMERCE, KITS, STORES, Script
+
+HOST = "syncd"
+POLL_SECONDS, SETTLE_SECONDS, READ_SECONDS, SWEEP_HOURS, LATE_SECONDS = 60, 20, 120, 0.1, 120
+SECRETS = {"token": "sim-token", "key": "ck_simulated", "secret": "cs_simulated", "erp": "erp-token"}
+_STORE = """
+[stores.{name}]
+kind = "{kind}"
+base_url = "http://{name}.localhost:80"
+baseline = "counted"
+poll_seconds = {poll}
+settle_seconds = {settle}
+sweep_hours = {sweep}
+read_items_every_seconds = {read}
+late_seconds = {late}
+quota_share = 1.0
+"""
+
+
+def write_configuration(folder: Path, script: Script) -> None:
+    """The tenant's files, as an operator would write them."""
+    tenants = folder / "config" / "tenants"
+    tenants.mkdir(parents=True)
+    for name, secret in SECRETS.items():
+        (tenants / name).write_text(secret)
+        (tenants / name).chmod(0o600)
+    (folder / "config" / "syncd.toml").write_text(f'state_dir = "{folder / "state"}"\n')
+    text = f'mode = "{script.mode}"\nreturns = "store"\napprove = "automatic"\n'
+    text += '[erp]\nkind = "http"\nbase_url = "http://erp.localhost:80"\ntoken_file = "erp"\npoll_seconds = 30\n'
+    for name in STORES:
+        kind = "bigcommerce" if name in BIGCOMMERCE else "woocommerce"
+        text += _STORE.format(
+            name=name, kind=kind, poll=POLL_SECONDS, settle=SETTLE_SECONDS, sweep=SWEEP_HOURS, read=READ_SECONDS,
+            late=LATE_SECONDS,
+        )  # fmt: skip
+        if kind == "bigcommerce":
+            text += 'store_hash = "simshop"\naccess_token_file = "token"\n'
+        else:
+            text += 'consumer_key_file = "key"\nconsumer_secret_file = "secret"\nauth = "basic"\n'
+    for kit, parts in KITS.items():
+        text += f"[kits.{kit}]\n" + "".join(f"{sku} = {count}\n" for sku, count in parts.items())
+    (tenants / "acme.toml").write_text(text)
+
+
+@cache
+def template() -> bytes:
+    """An empty ledger, migrated once in each process: Alembic takes half a second."""
+    folder = Path(_scratch()) / "template"
+    ledger = open_ledger(folder, clock=HostClock(_Standstill()), hop=_Never())
+    ledger._writer.close()
+    return (folder / "ledger.sqlite3").read_bytes()
+
+
+@cache
+def ssl_context() -> ssl.SSLContext:
+    """One for all: nothing here speaks TLS."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _scratch() -> str:
+    import tempfile
+
+    return tempfile.mkdtemp(prefix="syncd-simulation-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
+
+
+class _Standstill:
+    _now = 0.0
+
+
+class _Never:
+    def submit(self, job: Any) -> None:
+        raise AssertionError("nothing is run")
+
+    def close(self) -> None:
+        """Nothing is kept."""
+
+
+class House:
+    """The daemon as `app.compose` makes it, on its own host. A kill leaves its tasks where they are; the next start finds a
+    copy of the ledger as the crash left it, in a new folder."""
+
+    def __init__(self, loop: Loop, script: Script, folder: Path, committed: Callable[[], None]) -> None:
+        self.loop = loop
+        self.script = script
+        self.folder = folder
+        self.clock = HostClock(loop, script.skews.get(HOST, 0.0))
+        self.log = io.StringIO()
+        self.lives = 0
+        self.app: App | None = None
+        self.ledger: Ledger | None = None
+        self.failure: BaseException | None = None
+        self._committed = committed
+        self._random = Random(f"daemon {script.seed}")
+        write_configuration(folder, script)
+        loaded = load(folder / "config", {})
+        assert not loaded.errors, [str(problem) for problem in loaded.errors]
+        self.configuration: Configuration = loaded
+        self.state.mkdir(mode=0o700)
+        (self.state / "ledger.sqlite3").write_bytes(template())
+
+    @property
+    def state(self) -> Path:
+        """The state directory of this life."""
+        return self.folder / f"state{self.lives}"
+
+    def start(self) -> None:
+        """Boot the process."""
+        self.loop.net.host(HOST).create_task(self._live(self.lives), name=f"syncd, life {self.lives}")
+
+    def kill(self, *, silently: bool) -> Path:
+        """kill -9; returns the copy of the ledger that the next life will find."""
+        self.loop.kill(HOST, silently=silently)
+        GRAVE.append((self.app, self.ledger))
+        self.app = self.ledger = None
+        before = self.state
+        self.lives += 1
+        self.state.mkdir(mode=0o700)
+        for name in ("ledger.sqlite3", "ledger.sqlite3-wal"):
+            if (before / name).exists():
+                shutil.copyfile(before / name, self.state / name)
+        return self.state
+
+    async def _live(self, life: int) -> None:
+        try:
+            await self._run()
+        except BaseException as error:  # noqa: BLE001 - a daemon that ends by itself is a finding
+            self.failure = error
+        else:
+            self.failure = Broken("BUG", f"the daemon of life {life} ended by itself")
+
+    async def _run(self) -> None:
+        random = Random(self._random.random())
+        log = make_log(self.log, form="json", level="info", clock=self.clock, secrets=self.configuration.secrets)
+        hop = SeededHop(random, self.script.slow_ledger, self._committed)
+        self.ledger = open_ledger(self.state, clock=self.clock, hop=hop, fatal=self._fatal)
+        session = open_session(ssl_context())
+        given = Surroundings(self.ledger, self.clock, SeededChance(random), log, session, self.state)
+        self.app = await compose(self.configuration, given)
+        await self.app.supervisor.run(anyio.Event())
+
+    def _fatal(self, error: BaseException) -> None:
+        self.failure = error
+
+    def events(self) -> list[dict[str, Any]]:
+        """What the daemon logged, over all lives."""
+        return [msgspec.json.decode(line) for line in self.log.getvalue().splitlines()]
+
+    def resources(self) -> dict[str, int]:
+        """What the daemon uses at this moment."""
+        waiting = 0
+        if self.ledger is not None:
+            state = self.ledger.state()
+            waiting = state.live_waiting + state.backfill_waiting
+        return {"tasks": len(self.loop.net._tasks[HOST]), "queue": waiting}

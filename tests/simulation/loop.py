@@ -1,0 +1,159 @@
+"""The simulated event loop and network: simloop's, with a real kill -9, a freeze, a livelock guard and clean partitions.
+
+simloop's own `crash` cancels, so `finally` blocks run and commit. A kill here drops the host's callbacks, timers and
+connections, and keeps its tasks referenced for as long as the process lives: nothing of them ever runs again. This reaches
+into simloop 0.2.2, which is pinned for that reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+if sys.version_info < (3, 12):  # all that simloop lacks there
+    asyncio.Handle.get_context = lambda self: self._context  # type: ignore[attr-defined]
+
+from simloop import SimLoop
+from simloop._loop import SimulationDeadlockError, _host_of
+
+STEPS_WITHOUT_TIME_MAX = 100_000  # callbacks at one instant; honest work has some thousands
+GRAVE: list[object] = []  # what a kill left behind: a reference keeps the garbage collector from closing coroutines
+
+
+class Livelock(AssertionError):
+    """So many steps, and time doesn't move."""
+
+
+class _Silent:
+    """No trace: the hash of domain events tells more, and a trace of every callback is a third of the time."""
+
+    def record(self, *_: object) -> None:
+        """Nothing."""
+
+
+class Loop(SimLoop):
+    """One seed's loop: virtual time, seeded order, named hosts."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self._recorder = _Silent()  # type: ignore[assignment]
+        self._instant = -1.0
+        self._steps_here = 0
+        self.steps = 0
+        self.frozen: dict[str, _Frozen] = {}
+        self._deliver_packet = self.net._deliver
+        self.net._deliver = self._deliver_unless_frozen  # type: ignore[method-assign]
+
+    def _step(self) -> None:
+        super()._step()
+        self.steps += 1
+        if self._now != self._instant:
+            self._instant, self._steps_here = self._now, 0
+        self._steps_here += 1
+        if self._steps_here > STEPS_WITHOUT_TIME_MAX:
+            waiting = sorted({label for _, label, _, _ in self._ready})
+            raise Livelock(f"{STEPS_WITHOUT_TIME_MAX} steps at {self._now:.3f} s; ready: {', '.join(waiting[:9])}")
+
+    def run(self, main: Coroutine[Any, Any, Any]) -> None:
+        """Run `main` to its end; what else is under way then stays where it is. Raises what `main` raises."""
+        task = self.create_task(main)
+        task.add_done_callback(lambda _: self.stop())
+        try:
+            self.run_forever()
+        finally:
+            GRAVE.append((self, list(self.net._tasks.values())))
+        if not task.done():
+            raise SimulationDeadlockError("nothing is left to run, and the story has not ended")
+        task.result()
+
+    # -- a process ends, or stands still
+
+    def kill(self, host: str, *, silently: bool) -> None:
+        """kill -9. `silently`: the whole machine is gone, its peers hear nothing; else its kernel resets connections."""
+        net = self.net
+        self.frozen.pop(host, None)
+        GRAVE.append(list(net._tasks[host]))
+        net._tasks[host].clear()
+        self._ready[:] = [entry for entry in self._ready if _host_of(entry[2]) != host]
+        self._timers[:] = [entry for entry in self._timers if _host_of(entry[3]) != host]
+        heapq.heapify(self._timers)
+        for conn in [conn for conn, asked in net._pending.items() if asked.local[0] == host]:
+            GRAVE.append(net._pending.pop(conn))
+        for key in [key for key in net._streams if key[1] == host]:
+            stream = net._streams[key]
+            if not silently:
+                stream._send("rst")
+            GRAVE.append(stream)
+            net._drop_stream(*key)
+        if silently:
+            net.crash(host)
+            net.restart(host)
+
+    def freeze(self, host: str) -> None:
+        """SIGSTOP: nothing of the host runs, what arrives waits in its kernel."""
+        assert host not in self.frozen
+        ready = [entry for entry in self._ready if _host_of(entry[2]) == host]
+        timers = [entry for entry in self._timers if _host_of(entry[3]) == host]
+        self._ready[:] = [entry for entry in self._ready if _host_of(entry[2]) != host]
+        self._timers[:] = [entry for entry in self._timers if _host_of(entry[3]) != host]
+        heapq.heapify(self._timers)
+        self.frozen[host] = _Frozen(ready, timers, [])
+
+    def thaw(self, host: str) -> None:
+        """SIGCONT: timers that are over are over at once."""
+        asleep = self.frozen.pop(host, None)
+        if asleep is None:  # killed meanwhile
+            return
+        self._ready.extend(asleep.ready)
+        for timer in asleep.timers:
+            heapq.heappush(self._timers, timer)
+        for packet in asleep.packets:
+            self.net._transmit(packet)
+
+    def _deliver_unless_frozen(self, packet: Any) -> None:
+        asleep = self.frozen.get(packet.dst)
+        if asleep is not None:
+            asleep.packets.append(packet)
+        else:
+            self._deliver_packet(packet)
+
+    # -- the network
+
+    def heal(self) -> None:
+        """Every partition ends. What a closed connection had under way is gone: its kernel has forgotten it."""
+        net = self.net
+        open_ends = {(conn, host) for conn, host, _ in net._streams}
+        open_ends |= {(conn, asked.local[0]) for conn, asked in net._pending.items()}
+        net._held = [packet for packet in net._held if (packet.conn, packet.src) in open_ends]
+        net.heal()
+
+    def reset_one(self, host: str, pick: int) -> bool:
+        """Reset one of the host's connections, as seen from both ends. Returns whether there was one."""
+        keys = sorted(key for key in self.net._streams if key[1] == host)
+        if not keys or host in self.frozen:
+            return False
+        key = keys[pick % len(keys)]
+        self.host_call(host, self.net._streams[key].abort)
+        return True
+
+    def host_call(self, host: str, call: Any) -> None:
+        """Run a plain function as the host does: what it schedules belongs to it."""
+        from simloop._net import _current_host
+
+        token = _current_host.set(host)
+        try:
+            call()
+        finally:
+            _current_host.reset(token)
+
+
+class _Frozen:
+    """What waits while a host stands still."""
+
+    def __init__(self, ready: list[Any], timers: list[Any], packets: list[Any]) -> None:
+        self.ready = ready
+        self.timers = timers
+        self.packets = packets

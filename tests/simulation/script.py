@@ -1,0 +1,152 @@
+"""The script of one seed: what shoppers, the merchant and fate will do, and when. Drawn from the seed before anything runs, so
+that a failing one can be kept as a script: a bare seed means something else after the next `await`.
+
+Steps name things loosely ("pick" 7 of the orders that there are), so a script stays playable when the daemon changes.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import msgspec
+
+from tests.simulation.dials import CALM, DIALS, Dial
+
+STORES = ("alpha", "beta", "woo")
+BIGCOMMERCE = ("alpha", "beta")
+SKUS = ("hot", "mug", "pen", "cup")
+KIT = "set"
+KITS = {KIT: {"mug": 1, "pen": 2}}
+
+STORY_SECONDS = 1_500.0  # shoppers and faults; then both stop
+FIRST_SECONDS = 120.0  # the first contact and the baseline are left in peace
+ACTIONS = (30, 46)
+FAULTS = (3, 8)
+AT_ONCE_MAX = 2  # faults at the same time: together they must stay within what the design can bear
+KILLS_MAX = 4
+
+_CHANGES = {"edit": 5, "cancel": 3, "refund": 3, "pay": 3, "complete": 2, "remove": 1, "delete": 1, "ship": 1, "refunded": 1}
+_MERCHANT = {"receipt": 3, "erp_sale": 2, "hand": 1}
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One thing that happens: at which second of the story, what, and with which particulars."""
+
+    at: float
+    what: str
+    args: dict[str, Any] = {}
+
+
+class Script(msgspec.Struct, frozen=True):
+    """A whole seed. `counting_erp`: an ERP that can be asked for keys and yet books whatever is posted, twice if it comes twice."""
+
+    seed: int
+    steps: tuple[Step, ...]
+    opening: dict[str, int]
+    skews: dict[str, float]
+    mode: str = "live"
+    counting_erp: bool = True
+    slow_ledger: float = 0.05
+    story_seconds: float = STORY_SECONDS
+
+    @property
+    def dials(self) -> list[str]:
+        """The faults in it, by name."""
+        return [step.args["dial"] for step in self.steps if step.what == "fault"]
+
+
+def draw(seed: int) -> Script:
+    """The script of a seed."""
+    random = Random(f"script {seed}")
+    opening = {sku: random.choice([12, 25, 60]) for sku in SKUS}
+    opening["hot"] = random.choice([3, 5, 8, 15])
+    steps = [*_people(random), *_fate(random)]
+    mode = "shadow" if seed % 16 == 15 else "live"
+    return Script(
+        seed=seed,
+        steps=tuple(sorted(steps, key=lambda step: step.at)),
+        opening=opening,
+        skews={host: random.choice([0.0, 0.0, random.uniform(-40.0, 40.0)]) for host in (*STORES, "syncd")},
+        mode=mode,
+        counting_erp=seed % 2 == 0,
+        slow_ledger=random.choice([0.0, 0.05, 0.2]),
+    )
+
+
+def _people(random: Random) -> list[Step]:
+    steps: list[Step] = []
+    for _ in range(random.randint(*ACTIONS)):
+        at = round(random.uniform(FIRST_SECONDS, STORY_SECONDS), 3)
+        drawn = random.random()
+        store = random.choice(STORES)
+        if drawn < 0.5:
+            steps.append(Step(at, "buy", {"store": store, **_basket(random)}))
+        elif drawn < 0.56:  # the last one, in two shops at once
+            first, second = random.sample(STORES, 2)
+            for name in (first, second):
+                steps.append(Step(at + random.uniform(0, 0.4), "buy_all", {"store": name, "sku": "hot"}))
+        elif drawn < 0.9:
+            what = random.choices(list(_CHANGES), list(_CHANGES.values()))[0]
+            steps.append(Step(at, what, {"store": store, **_change(random, what)}))
+        else:
+            what = random.choices(list(_MERCHANT), list(_MERCHANT.values()))[0]
+            args: dict[str, Any] = {"sku": random.choice(SKUS), "units": random.randint(1, 6)}
+            if what == "hand":
+                args |= {"store": store, "units": random.choice([-2, -1, 1, 2, 5])}
+            steps.append(Step(at, what, args))
+    return steps
+
+
+def _basket(random: Random) -> dict[str, Any]:
+    skus = random.sample(SKUS, random.choice([1, 1, 1, 2, 3]))
+    if random.random() < 0.15:
+        skus[0] = KIT
+    if random.random() < 0.3:
+        skus[0] = "hot"
+    return {
+        "lines": [[sku, random.choice([1, 1, 1, 2, 3])] for sku in dict.fromkeys(skus)],
+        "paid": random.random() < 0.75,
+        "method": random.choice(["", "bacs"]),
+    }
+
+
+def _change(random: Random, what: str) -> dict[str, Any]:
+    args: dict[str, Any] = {"pick": random.randrange(1_000), "line": random.randrange(1_000)}
+    if what == "edit":
+        args["units"] = random.choice([1, 1, 2, 3, 4])
+        if random.random() < 0.3:
+            args["add"] = random.choice(SKUS)
+    if what == "refund":
+        args["restock"] = random.random() < 0.6
+    return args
+
+
+def _fate(random: Random) -> list[Step]:
+    """Faults, each with a beginning and an end, at most so many at a time; kills among them."""
+    if random.random() < 0.06:
+        return []
+    steps: list[Step] = []
+    spans: list[tuple[float, float]] = []
+    kills = 0
+    names = [name for name in DIALS if name not in CALM]
+    for _ in range(random.randint(*FAULTS)):
+        dial = DIALS[random.choices(names, [DIALS[name].weight for name in names])[0]]
+        if dial.is_kill and kills >= KILLS_MAX:
+            continue
+        fault = _place(random, dial, spans)
+        if fault is not None:
+            kills += dial.is_kill
+            steps.append(fault)
+    return steps
+
+
+def _place(random: Random, dial: Dial, spans: list[tuple[float, float]]) -> Step | None:
+    begin = round(random.uniform(FIRST_SECONDS, STORY_SECONDS), 3)
+    low, high = dial.seconds
+    end = min(begin + round(random.uniform(low, high), 3), STORY_SECONDS + (high if dial.outlasts else 0.0))
+    if sum(1 for a, b in spans if a < end and begin < b) >= AT_ONCE_MAX:
+        return None
+    spans.append((begin, end))
+    where = random.choice(dial.hosts)
+    return Step(begin, "fault", {"dial": dial.name, "host": where, "seconds": round(end - begin, 3), "draw": random.random()})

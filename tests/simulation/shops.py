@@ -1,0 +1,215 @@
+"""The simulated shops as the world sees them: what shoppers and the merchant do, and what is true. No HTTP here: nobody but the
+daemon has to go through the network.
+
+The rules of counting are written down once more, from the shops' own documents, as plainly as they can be said, and share
+nothing with syncd.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from aiohttp import web
+
+from syncd.simulator.bigcommerce import orders as statuses
+from syncd.simulator.bigcommerce.refusals import NoSuch, NotPossible, OutOfStock
+from syncd.simulator.bigcommerce.server import make_app as bigcommerce_app
+from syncd.simulator.bigcommerce.shop import Shop as BigCommerceShop
+from syncd.simulator.woocommerce.control import Control
+from syncd.simulator.woocommerce.records import ShopRefusal
+from syncd.simulator.woocommerce.server import make_app as woocommerce_app
+from syncd.simulator.woocommerce.shop import Shop as WooCommerceShop
+from tests.simulation.clocks import HostClock
+
+REFUSALS = (NoSuch, NotPossible, OutOfStock, ShopRefusal, ValueError, KeyError)
+Lines = list[tuple[str, str, int]]
+"""Line, SKU, units that the ERP should have counted."""
+
+
+class BigCommerce:
+    """A BigCommerce shop."""
+
+    floor: int | None = 0
+    relative = True
+
+    def __init__(self, name: str, clock: HostClock, random: Random, levels: dict[str, int]) -> None:
+        self.name = name
+        self.shop: Any = BigCommerceShop(clock, random)
+        self.shop.add_products([{"sku": sku, "name": sku, "stock": level} for sku, level in levels.items()])
+
+    def app(self) -> web.Application:
+        """The vendor's API."""
+        return bigcommerce_app(self.shop)
+
+    def now(self) -> int:
+        """The shop's clock, in microseconds."""
+        return int(self.shop.stamp()) * 1_000_000
+
+    def buy(self, lines: list[tuple[str, int]], *, paid: bool, method: str) -> str:
+        """Returns the order. Raises one of REFUSALS."""
+        del method
+        return str(self.shop.sell([{"sku": sku, "quantity": units} for sku, units in lines], paid=paid).id)
+
+    def act(self, order: str, what: str, args: dict[str, Any]) -> None:
+        """A change of an order. Raises one of REFUSALS."""
+        shop = self.shop
+        entry = shop.order(order)
+        lines = entry.lines
+        line = lines[args["line"] % len(lines)] if lines else None
+        if what == "refunded":  # the status, written by hand: all units go back
+            if entry.refunds:
+                raise NotPossible("refunded by the refund API before")
+            shop.set_status(entry, statuses.REFUNDED)
+            shop.touch(entry)
+        elif what in {"edit", "remove"}:
+            if line is None or (what == "remove" and len(lines) < 2):
+                raise NotPossible("nothing to edit")
+            add = [{"sku": args["add"], "quantity": 1}] if args.get("add") else []
+            shop.edit(order, [{"line": line.id, "quantity": args.get("units", 0)}], add)
+        elif what == "refund":
+            if line is None:
+                raise NotPossible("nothing to refund")
+            shop.refund(order, [{"line": line.id, "quantity": 1}])
+        else:
+            getattr(shop, what)(order)
+
+    def set_stock(self, sku: str, level: int) -> None:
+        """The merchant's hand."""
+        self.shop.set_stock(sku, max(0, level))
+
+    def is_open(self, order: str) -> bool:
+        """Whether the order waits for its payment and may yet vanish."""
+        return False
+
+    def truth(self) -> list[tuple[str, str, Lines]]:
+        """Each order with its status and its lines."""
+        self.shop.now()
+        return [
+            (entry["order"], entry["status"], _merged([(n["line"], n["sku"], _bigcommerce_units(entry, n)) for n in entry["lines"]]))
+            for entry in self.shop.truth()["orders"]
+        ]
+
+    def levels(self) -> dict[str, int]:
+        """What the counters come to, with what is on its way to them."""
+        return {sku: entry["level"] for sku, entry in self.shop.truth()["skus"].items()}
+
+    def shown(self, sku: str) -> int:
+        """What a shopper may buy at this moment."""
+        self.shop.now()
+        return self.shop.counter(sku).level or 0
+
+    def writes(self, sku: str) -> list[tuple[float, int, str]]:
+        """The counter's changes: microseconds, change, cause."""
+        return [(c.at_us, c.change, c.cause) for c in self.shop.counter(sku).changes]
+
+
+class WooCommerce:
+    """A WooCommerce shop."""
+
+    floor: int | None = None
+    relative = False
+
+    def __init__(self, name: str, clock: HostClock, random: Random, levels: dict[str, int]) -> None:
+        self.name = name
+        self.shop: Any = WooCommerceShop(clock=clock, rng=random)
+        for sku, level in levels.items():
+            self.shop.add_product(sku, name=sku, stock=level)
+        self._control: Any = Control(self.shop)
+
+    def app(self) -> web.Application:
+        """WordPress's REST API."""
+        return woocommerce_app(self.shop)
+
+    def now(self) -> int:
+        """The shop's clock, in microseconds."""
+        return int(self.shop.now())
+
+    def buy(self, lines: list[tuple[str, int]], *, paid: bool, method: str) -> str:
+        """Returns the order. Raises one of REFUSALS."""
+        return str(self.shop.checkout(lines, paid=paid, method="" if paid else method).id)
+
+    def act(self, order: str, what: str, args: dict[str, Any]) -> None:
+        """A change of an order. Raises one of REFUSALS."""
+        shop = self.shop
+        shop.advance()
+        entry = shop.order(int(order))
+        if entry.status == "trash":
+            raise ValueError("in the trash")
+        lines = entry.true_lines
+        line = lines[args["line"] % len(lines)] if lines else None
+        if what in {"edit", "remove"}:
+            if line is None or (what == "remove" and len(lines) < 2):
+                raise ValueError("nothing to edit")
+            add = [(args["add"], 1)] if args.get("add") else []
+            shop.edit(entry, {line.id: args.get("units", 0)}, add)
+        elif what == "refund":
+            if line is None:
+                raise ValueError("nothing to refund")
+            shop.refund(entry, {line.id: 1}, restock=args["restock"])
+        elif what in {"pay", "complete", "cancel", "delete"}:
+            if what == "pay" and entry.status not in {"pending", "on-hold", "failed"}:
+                raise ValueError(f"it is {entry.status}")
+            getattr(shop, what)(entry)
+        else:
+            raise ValueError(f"no {what} here")
+
+    def set_stock(self, sku: str, level: int) -> None:
+        """The merchant's hand."""
+        self.shop.set_stock(sku, level)
+
+    def is_open(self, order: str) -> bool:
+        """Whether the order waits for its payment: it holds units of the other shops back."""
+        found = self.shop.book.orders.get(int(order))
+        return found is not None and found.status in {"pending", "checkout-draft"}
+
+    def truth(self) -> list[tuple[str, str, Lines]]:
+        """Each order with its status and its lines."""
+        return [
+            (entry["order"], entry["status"], _merged([(n["line"], n["sku"], _woocommerce_units(entry, n)) for n in entry["lines"]]))
+            for entry in self.shop.truth()["orders"]
+        ]
+
+    def levels(self) -> dict[str, int]:
+        """The counters."""
+        return {sku: entry["level"] for sku, entry in self.shop.truth()["skus"].items()}
+
+    def shown(self, sku: str) -> int:
+        """What a shopper may buy at this moment."""
+        return int(self.shop.level(sku))
+
+    def writes(self, sku: str) -> list[tuple[float, int, str]]:
+        """The counter's changes: microseconds, change, cause."""
+        return [(c.at, c.change, c.cause) for c in self.shop.catalog.named(sku).history]
+
+
+Shop = BigCommerce | WooCommerce
+
+
+def _bigcommerce_units(order: dict[str, Any], line: dict[str, Any]) -> int:
+    """Of what was ordered, all stays with the customer but what was called off. The refund API moves money alone; the status
+    Refunded, written by hand, puts all units back."""
+    status = order["status_id"]
+    over = status in {statuses.SHIPPED, statuses.REFUNDED, statuses.COMPLETED}
+    if order["deleted"] and not over:
+        return 0
+    if status == statuses.CANCELLED:
+        return int(line["shipped"])
+    if status == statuses.REFUNDED and not any(other["refunded"] for other in order["lines"]):
+        return 0
+    return 0 if status in {statuses.INCOMPLETE, statuses.DECLINED} else int(line["quantity"])
+
+
+def _woocommerce_units(order: dict[str, Any], line: dict[str, Any]) -> int:
+    """Units not put back by a refund with restock, of orders that stand."""
+    if order["status"] in {"pending", "checkout-draft", "cancelled", "failed", "trash", "deleted"}:
+        return 0
+    return int(line["quantity"] - line["restocked"])
+
+
+def _merged(rows: Lines) -> Lines:
+    """A removed line and its remains, as one."""
+    units: dict[tuple[str, str], int] = {}
+    for line, sku, count in rows:
+        units[line, sku] = units.get((line, sku), 0) + count
+    return [(line, sku, count) for (line, sku), count in units.items()]

@@ -1,0 +1,235 @@
+"""The world of one seed: a tenant with two BigCommerce shops and one WooCommerce shop, an ERP, the daemon, and the network
+between them, each on a host of its own; and the playing of a script in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from email.utils import formatdate
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from aiohttp import web
+
+from tests.simulation.accounts import Accounts
+from tests.simulation.broken import Broken
+from tests.simulation.checkers import Judges
+from tests.simulation.clocks import HostClock
+from tests.simulation.erp import WatchedErp
+from tests.simulation.fate import Fate
+from tests.simulation.health import Health
+from tests.simulation.house import HOST, House
+from tests.simulation.journal import Journal
+from tests.simulation.loop import Loop
+from tests.simulation.script import BIGCOMMERCE, KITS, SKUS, STORES, Script, Step
+from tests.simulation.shops import REFUSALS, BigCommerce, Shop, WooCommerce
+
+START_AT = 30.0  # the daemon is installed; what was bought before is its baseline
+LOOK_SECONDS = 10.0
+PATIENCE_SECONDS = 3_600.0  # after the faults: sweeps, probes, pauses of 300 s, lists read again; then all must agree
+CALM_SECONDS = 150.0  # everything must still agree this long after it did
+LATENCY = (0.001, 0.08)
+
+
+class World:
+    """One seed."""
+
+    def __init__(self, script: Script, folder: Path) -> None:
+        self.script = script
+        self.loop = Loop(script.seed)
+        self.loop.net.set_defaults(latency=LATENCY)
+        self.journal = Journal(lambda: self.loop._now)
+        self.random = Random(f"world {script.seed}")
+        clocks = {name: HostClock(self.loop, script.skews.get(name, 0.0)) for name in (*STORES, "erp")}
+        levels = {sku: script.opening[sku] for sku in SKUS}
+        levels |= {kit: min(levels[sku] // count for sku, count in parts.items()) for kit, parts in KITS.items()}
+        self.shops: dict[str, Shop] = {
+            name: (BigCommerce if name in BIGCOMMERCE else WooCommerce)(
+                name, clocks[name], Random(f"{name} {script.seed}"), levels
+            )
+            for name in STORES
+        }
+        self.accounts = Accounts(self.shops)
+        self.erp = WatchedErp(
+            clocks["erp"], Random(f"erp {script.seed}"), counting=script.counting_erp, judge=self.accounts.judge
+        )
+        self.health = Health()
+        self.judges = Judges(self.accounts, self.erp, self.shops, self.health, script.mode)
+        self.house = House(self.loop, script, folder, self._committed)
+        self.fate = Fate(self)
+        self.orders: dict[str, list[str]] = {name: [] for name in STORES}
+        self.over: set[tuple[str, str]] = set()
+        self.done: Counter[str] = Counter()
+        self.requests = 0
+        self.settled_after = -1.0
+
+    # -- the servers
+
+    async def _serve(self, name: str, app: web.Application, now: Any) -> None:
+        async def stamp(_request: web.Request, response: web.StreamResponse) -> None:
+            response.headers["Date"] = formatdate(now() / 1e6, usegmt=True)
+
+        @web.middleware
+        async def watch(request: web.Request, handler: Any) -> web.StreamResponse:
+            body = await request.read()
+            self.requests += 1
+            self.journal.note("request", f"{name} {request.method} {request.path_qs} {body.decode(errors='replace')}")
+            self.judges.requested(name, request.method, request.path)
+            response: web.StreamResponse = await handler(request)
+            if request.method != "GET":
+                if self.fate.duplicates(name):
+                    await handler(request)
+                self.fate.written()
+            self.journal.note("answer", f"{name} {response.status}")
+            return response
+
+        app.middlewares.insert(0, watch)
+        app.on_response_prepare.append(stamp)
+        runner = web.AppRunner(app, handle_signals=False, access_log=None)
+        await runner.setup()
+        await asyncio.get_running_loop().create_server(runner.server, f"{name}.localhost", 80)
+        await asyncio.sleep(1e9)
+
+    def _committed(self) -> None:
+        self.fate.committed()
+
+    # -- the story
+
+    async def live(self) -> None:
+        """Play the script to its end; raises Broken as soon as an invariant doesn't hold."""
+        net = self.loop.net
+        for name, shop in self.shops.items():
+            net.host(f"{name}.localhost").create_task(self._serve(name, shop.app(), shop.now))
+        net.host("erp.localhost").create_task(self._serve("erp", self.erp.simulated.app(), self.erp.simulated.now))
+        net.host(HOST)
+        self._open()
+        steps = list(self.script.steps)
+        while steps and steps[0].at < START_AT:
+            await self._play(steps.pop(0))
+        await self._until(START_AT)
+        self.accounts.refresh(self.now)
+        self.accounts.begin()
+        committed: Counter[str] = Counter()
+        for (_, _, _, sku), units in self.accounts.now.items():
+            committed[sku] += units
+        self.erp.open({sku: self.script.opening[sku] - committed[sku] for sku in SKUS})
+        self.judges.begun = True
+        self.house.start()
+        for step in steps:
+            await self._play(step)
+        await self._until(self.script.story_seconds)
+        await self.fate.over()
+        await self._settle()
+
+    @property
+    def now(self) -> float:
+        """Seconds of the story."""
+        return self.loop._now
+
+    def _open(self) -> None:
+        for sku in SKUS:
+            self.accounts.stock[sku] = self.script.opening[sku]
+        self.accounts.refresh(0.0)
+
+    async def _until(self, at: float) -> None:
+        """Let time pass, looking now and then."""
+        while self.now < at:
+            await asyncio.sleep(min(LOOK_SECONDS, at - self.now) or 0.001)
+            self.look()
+
+    def look(self) -> None:
+        """Raise what is broken."""
+        self.judges.look(self.now, self.house.resources(), self.requests)
+        if self.house.failure is not None and self.judges.first is None:
+            self.judges.blame("BUG", f"{type(self.house.failure).__name__}: {self.house.failure}")
+        if self.judges.first is not None:
+            raise self.judges.first
+
+    async def _play(self, step: Step) -> None:
+        await self._until(step.at)
+        args = dict(step.args)
+        self.journal.note("step", f"{step.what} {args}")
+        if step.what == "fault":
+            self.fate.strike(args)
+            return
+        try:
+            what = self._act(step.what, args)
+            self.done[what] += 1
+        except REFUSALS as error:
+            self.done[f"no {step.what}"] += 1
+            self.journal.note("refused", f"{step.what}: {type(error).__name__}: {error}")
+        self.accounts.refresh(self.now, [args["store"]] if "store" in args else [])
+        self.look()
+
+    def _act(self, what: str, args: dict[str, Any]) -> str:
+        sku = args.get("sku", "")
+        if what in {"receipt", "erp_sale"}:
+            units = args["units"] if what == "receipt" else -args["units"]
+            self.erp.happen("receipt" if what == "receipt" else "sale", sku, units)
+            self.accounts.stock[sku] += units
+            if what == "erp_sale":
+                self.judges.erp_sales[sku] = self.now
+            return what
+        shop = self.shops[args["store"]]
+        if what == "hand":
+            shop.set_stock(sku, shop.shown(sku) + args["units"])
+            self.judges.hands[shop.name, sku] = self.now
+            return what
+        if what in {"buy", "buy_all"}:
+            self._buy(shop, what, args)
+            return what
+        waiting = [order for order in self.orders[shop.name] if what == "refund" or (shop.name, order) not in self.over]
+        if not waiting:
+            return f"nothing to {what}"
+        order = waiting[args["pick"] % len(waiting)]
+        self.journal.note("change", f"{shop.name} {order} {what}")
+        shop.act(order, what, args)
+        if what in {"complete", "ship", "refund", "refunded"}:
+            self.over.add((shop.name, order))
+        if what == "delete":
+            self.orders[shop.name].remove(order)
+        return what
+
+    def _buy(self, shop: Shop, what: str, args: dict[str, Any]) -> None:
+        if what == "buy_all":
+            wanted = {args["sku"]: min(3, max(1, shop.shown(args["sku"])))}
+        else:
+            wanted = {sku: units for sku, units in args["lines"]}
+        shown = {sku: shop.shown(sku) for sku in wanted}
+        order = shop.buy(list(wanted.items()), paid=args.get("paid", True), method=args.get("method", ""))
+        self.journal.note("sale", f"{shop.name} {order} {wanted} of {shown}")
+        self.orders[shop.name].append(order)
+        self.accounts.refresh(self.now, [shop.name])
+        self.judges.sold(self.now, shop.name, wanted, shown)
+
+    async def _settle(self) -> None:
+        """The faults are over: nobody stays undecided, and everything must agree within a bounded time, and stay so."""
+        for name, shop in self.shops.items():
+            for order in self.orders[name]:
+                if shop.is_open(order):
+                    shop.act(order, "pay", {"line": 0})
+        self.accounts.refresh(self.now)
+        began, good_since, complaint = self.now, None, ""
+        while self.now < began + PATIENCE_SECONDS:
+            await self._until(self.now + 30.0)
+            complaint = self.judges.unsettled(self.house.state)
+            if complaint:
+                good_since = None
+            elif good_since is None:
+                good_since = self.now
+                self.settled_after = self.now - began
+            elif self.now - good_since >= CALM_SECONDS:
+                self._close()
+                return
+        name, _, numbers = complaint.partition(": ")
+        raise Broken(name or "AGREE", f"{numbers or 'it agreed, and then no more'} ({PATIENCE_SECONDS:.0f} s after all faults)")
+
+    def _close(self) -> None:
+        """Nothing is broken; the last entries of the journal."""
+        bugs = [event for event in self.house.events() if event["event"] == "bug.found"]
+        if bugs:
+            raise Broken("BUG", f"{len(bugs)} in the log; the first: {bugs[0]}")
+        self.journal.note("erp", str(sorted(self.erp.book.current.items())))
+        for name, shop in self.shops.items():
+            self.journal.note("truth", f"{name} {sorted(shop.levels().items())} {shop.truth()}")
