@@ -17,7 +17,7 @@ setup: $(STAMP) ## make .venv and install the pinned requirements into it
 $(STAMP): requirements/dev.txt requirements/runtime.txt pyproject.toml .ci/setup
 	@sh .ci/setup
 
-demo: $(STAMP) ## three simulated shops, an ERP, shoppers, faults, two kills: half a minute, then the verdict
+demo: $(STAMP) ## three simulated shops, an ERP, shoppers, faults, two kills: a minute, then the verdict
 	@$(BIN)/python -m syncd demo
 
 test: $(STAMP) ## all tests

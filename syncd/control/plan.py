@@ -13,7 +13,7 @@ from syncd.control.failure import EXIT_AGAIN, EXIT_FAILED, CommandFailed
 from syncd.control.plain import interval, iso
 from syncd.control.scene import Scene, Tell
 from syncd.core.belief import UNKNOWN
-from syncd.core.publish import brake
+from syncd.core.publish import Blocked, brake
 from syncd.core.quantity import Instant, show
 from syncd.core.target import SkuTarget
 from syncd.engine.reconciler import Reconciler
@@ -62,6 +62,13 @@ async def approve(scene: Scene, request: PlanRequest, tell: Tell) -> dict[str, A
         raise CommandFailed(
             f"the baseline of store {context.store} isn't complete yet",
             hint="wait until `syncd status` shows it as ready, and look at the plan then",
+            exit_code=EXIT_AGAIN,
+        )
+    unread = [result for result in results if result.decision.blocked is Blocked.UNREAD]
+    if unread and row is not None and not row.approved:
+        raise CommandFailed(
+            f"{len(unread)} of {len(results)} items of store {context.store} have not been read yet",
+            hint="wait a moment until `syncd plan` shows what would be written, and approve that",
             exit_code=EXIT_AGAIN,
         )
     if shown["would_brake"] and not scene.running:

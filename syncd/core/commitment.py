@@ -44,4 +44,6 @@ def shipped_floor(line: Line, policy: Policy, shipped_before: Quantity = ZERO) -
     """
     if policy.returns is Returns.ERP:
         return Quantity(max(ZERO, line.shipped, shipped_before))
-    return Quantity(max(ZERO, line.shipped - line.restocked))
+    # What was put back were first the units that had not left the house: only more than those came back from shipping.
+    returned = max(0, line.restocked - max(0, line.quantity - line.shipped))
+    return Quantity(max(ZERO, line.shipped - returned))

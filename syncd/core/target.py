@@ -22,6 +22,7 @@ class ErpReading(msgspec.Struct, frozen=True):
 
     level: Quantity
     began: Instant
+    absent: bool = False  # a complete answer since then has not named the SKU: nothing is raised on this ground
 
 
 class RecentMove(msgspec.Struct, frozen=True):

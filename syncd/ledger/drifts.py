@@ -28,11 +28,10 @@ class Drift(msgspec.Struct, frozen=True):
 def note_drift(
     connection: Connection, tenant: str, store: str, item: str, *, units: Quantity, policy: str, keep_since: Instant,
     now: Instant, accepted: Quantity,
-) -> int:  # fmt: skip
+) -> None:  # fmt: skip
     """Record a drift; the readings before `keep_since` are forgotten, they contradict what is.
 
     `policy` "erp" corrects the shop; "report" lets it be, as an accepted offset of the item that blocks raises.
-    Returns its number.
     """
     connection.execute(
         delete(reading).where(
@@ -49,7 +48,6 @@ def note_drift(
     )
     if policy == "report":
         set_item(connection, tenant, store, item, accepted=accepted + units)
-    return number
 
 
 def drifts(connection: Connection, tenant: str, *, limit: int = 200) -> list[Drift]:

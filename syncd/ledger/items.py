@@ -179,6 +179,24 @@ def needs_absolute(connection: Connection, tenant: str, store: str, names: Seque
     )
 
 
+def read_between(connection: Connection, tenant: str, store: str) -> tuple[Instant, Instant] | None:
+    """When the counter that was read the longest ago was read, and the one read last; None without counters."""
+    query = select(func.min(item.c.read_at), func.max(item.c.read_at)).where(
+        item.c.tenant == tenant, item.c.store == store, item.c.active == 1
+    )
+    row = connection.execute(query).one()
+    return None if row[0] is None else (row[0], row[1])
+
+
+def accept_nothing(connection: Connection, tenant: str, store: str, now: Instant) -> None:
+    """No offset is accepted any more: what differs from the ERP is corrected."""
+    connection.execute(
+        update(item)
+        .where(item.c.tenant == tenant, item.c.store == store, item.c.accepted != 0)
+        .values(accepted=0, due=now)
+    )
+
+
 def read_soon(connection: Connection, tenant: str, store: str, names: Iterable[str]) -> None:
     """These counters should be read at the next opportunity."""
     _READ_SOON.change(connection, names, tenant=tenant, store=store)

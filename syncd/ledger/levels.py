@@ -13,6 +13,7 @@ from syncd.ledger.rows import Rows
 from syncd.ledger.schema import IS_OPEN, erp, erp_level, line, move
 
 _WRITE = Rows(erp_level, ["tenant", "sku", "location", "level", "began", "ended"])
+ABSENT = Instant(0)  # as the end of a reading: a complete answer since then has not named the SKU
 _PLACE = (line.c.store, line.c.order, line.c.line, line.c.part)
 
 
@@ -55,6 +56,14 @@ def write_levels(
     return sorted({sku for (sku, place), level in fresh.items() if known.get((sku, place), (None, 0))[0] != level})
 
 
+def mark_absent(connection: Connection, tenant: str, began: Instant) -> None:
+    """A complete answer, asked for at `began`, did not name some SKUs: their levels are unknown, never 0. The last ones stay
+    as lower bounds, and raise nothing."""
+    connection.execute(
+        update(erp_level).where(erp_level.c.tenant == tenant, erp_level.c.began < began).values(ended=ABSENT)
+    )
+
+
 def unshown_skus(connection: Connection, tenant: str, held_since: Instant, now: Instant) -> list[str]:
     """SKUs with open accounts that another look at the ERP may close: moves confirmed since its last level was read, or a
     hold that has ended since `held_since`."""
@@ -92,7 +101,12 @@ def reaffirm(connection: Connection, tenant: str, skus: Sequence[str], began: In
     """The ERP's feed of changes, asked at `began`, did not name these SKUs: their levels still hold."""
     connection.execute(
         update(erp_level)
-        .where(erp_level.c.tenant == tenant, erp_level.c.sku.in_(skus), erp_level.c.began < began)
+        .where(
+            erp_level.c.tenant == tenant,
+            erp_level.c.sku.in_(skus),
+            erp_level.c.began < began,
+            erp_level.c.ended > ABSENT,
+        )
         .values(began=began, ended=ended)
     )
 
@@ -137,10 +151,10 @@ def close_accounts(connection: Connection, tenant: str, skus: Sequence[str], now
 
 def erp_readings(connection: Connection, tenant: str, location: str, skus: Iterable[str]) -> dict[str, ErpReading]:
     """The ERP's last levels of these SKUs at a location; absent ones are unknown."""
-    query = select(erp_level.c.sku, erp_level.c.level, erp_level.c.began).where(
+    query = select(erp_level.c.sku, erp_level.c.level, erp_level.c.began, erp_level.c.ended).where(
         erp_level.c.tenant == tenant, erp_level.c.location == location, erp_level.c.sku.in_(list(skus))
     )
-    return {row[0]: ErpReading(row[1], row[2]) for row in connection.execute(query)}
+    return {row[0]: ErpReading(row[1], row[2], absent=row[3] == ABSENT) for row in connection.execute(query)}
 
 
 def open_accounts(

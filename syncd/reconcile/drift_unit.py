@@ -2,7 +2,8 @@
 
 `drift = "erp"`: the ERP is right, the shop is corrected by the ordinary write. `"report"`: the shop stays as it is, by a
 named offset of the item that blocks raises. `"adjust"`: the shop's edit is booked in the ERP as a move of its own, with an
-account and a key like any sale's, so that it is posted exactly once.
+account and a key like any sale's, so that it is posted exactly once. The key names the reading that showed it: a counter of
+the ledger's would give it again to another drift after a restored ledger.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from syncd.reconcile.replan import replan
 def settle_drift(connection: Connection, shop: Shop, result: Evaluation, moment: Moment, epoch: int) -> Quantity:
     """Note a drift and do what the shop's policy says. Returns its units (positive: the shop had more than the book)."""
     units = gap(result.book, result.belief, moment)
-    number = note_drift(
+    note_drift(
         connection, shop.tenant, shop.store, result.row.item, units=units, policy=shop.drift,
         keep_since=result.belief.used[-1].began, now=moment.now, accepted=result.row.accepted,
     )  # fmt: skip
     if shop.drift == "adjust" and units and len(result.row.recipe) == 1:
-        _book(connection, shop, result, units, f"drift-{number}", moment.now, epoch)
+        _book(connection, shop, result, units, f"drift-{result.belief.used[-1].began}", moment.now, epoch)
     return units
 
 

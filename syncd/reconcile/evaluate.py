@@ -117,7 +117,7 @@ def _evaluate(
         return Evaluation(row, book, belief, mine, None, Decision(ZERO, ZERO, Blocked.NO_ERP))
     target = Quantity(item_target(row.recipe, mine, whole=shop.traits.whole_units) + row.accepted)
     around = Surroundings(
-        erp_fresh=moment.erp_fresh,
+        erp_fresh=moment.erp_fresh and not any(part.reading.absent for part in mine.values()),
         orders_fresh=moment.orders_fresh,
         in_doubt=any(sku in doubtful for sku in mine)
         or any(w.state == DOUBT and w.ended + shop.traits.stale_us > moment.drained for w in book.writes),

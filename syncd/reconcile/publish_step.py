@@ -14,7 +14,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from syncd.core.publish import Blocked, brake
-from syncd.core.quantity import ZERO, Instant, Quantity, microseconds, seconds, show
+from syncd.core.quantity import LONG_AGO, ZERO, Instant, Quantity, microseconds, seconds, show
 from syncd.errors import StoreFault, Throttled
 from syncd.ledger import items, stores, tenants, writes
 from syncd.ledger.stores import StoreRow
@@ -32,6 +32,8 @@ RECHECK_SECONDS = 2.0  # an item whose belief is still open is looked at again a
 REFUSED_RECHECK_SECONDS = 30.0
 STALE_RECHECK_SECONDS = 10.0  # nothing changes before the ERP or the orders have been read again
 IDLE_SECONDS = 3_600.0  # whatever makes an item due rings the bell
+POLL_SHARE = 6  # an item whose belief waits for the next poll of the orders isn't looked at (and written down) all the time
+PAUSE_SECONDS_MAX = 10.0
 
 
 @dataclass(slots=True)
@@ -62,6 +64,8 @@ class PublishStep:
             self.unrecorded = False
         while True:
             row = await context.tenant.ledger.read(self._row)
+            if row is not None and row.state == stores.READY and not row.approved and not self.plan_told:
+                self.plan_told = await context.tenant.ledger.read(self._tell_plan)
             if row is None or row.state != stores.READY or not self._may_write(row):
                 return context.options.poll_seconds
             done = await self._round(None)
@@ -77,6 +81,15 @@ class PublishStep:
 
     def _row(self, connection: Connection) -> StoreRow | None:
         return stores.read_store(connection, self.context.tenant.tenant, self.context.store)
+
+    def _tell_plan(self, connection: Connection) -> bool:
+        """Say that the plan can be looked at, once every item was read and the orders have caught up with it."""
+        context = self.context
+        read_at = items.read_between(connection, context.tenant.tenant, context.store)
+        if read_at is None or not LONG_AGO < read_at[0] <= read_at[1] <= context.drained or not context.tenant.is_live:
+            return False
+        context.log.emit(events.STORE_PLAN_READY)
+        return True
 
     def _doubt_unrecorded(self, connection: Connection) -> None:
         """The ledger failed when it should take how writes ended: nobody will ever know, so readings must tell."""
@@ -96,9 +109,6 @@ class PublishStep:
             return False
         self.brake_told = False
         if not row.approved:
-            if not self.plan_told:
-                context.log.emit(events.STORE_PLAN_READY)
-            self.plan_told = True
             return False
         self.plan_told = False
         return True
@@ -108,7 +118,8 @@ class PublishStep:
         if due is None:
             return IDLE_SECONDS
         wait = seconds(due - self.context.tenant.clock.now())
-        return min(max(wait, 0.2), self.context.options.poll_seconds)
+        poll = self.context.options.poll_seconds
+        return min(max(wait, 0.2, min(poll / POLL_SHARE, PAUSE_SECONDS_MAX)), poll)
 
     # -- deciding
 

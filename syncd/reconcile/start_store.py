@@ -85,6 +85,8 @@ def _begin(connection: Connection, context: StoreContext, told: StoreDescription
             )
         count_all(connection, tenant, store)
     stores.change_store(connection, tenant, store, mode=context.tenant.mode)
+    if context.options.drift != "report":
+        items.accept_nothing(connection, tenant, store, now)
     doubtful = writes.orphans_in_doubt(connection, tenant, store, now, context.port.inventory.traits.late_us)
     if doubtful:
         items.read_soon(connection, tenant, store, doubtful)

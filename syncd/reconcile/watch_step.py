@@ -98,6 +98,8 @@ class WatchStep:
         def unit(connection: Connection) -> bool:
             tenants.assert_epoch(connection, context.tenant, context.epoch)
             changed = levels.write_levels(connection, context.tenant, answer.levels, answer.began, answer.ended)
+            if answer.complete:
+                levels.mark_absent(connection, context.tenant, answer.began)
             open_skus = waiting(connection) if not answer.more else []
             if open_skus:
                 named = {sku for sku, _ in answer.levels}
@@ -107,7 +109,7 @@ class WatchStep:
                 levels.close_accounts(connection, context.tenant, open_skus, answer.began)
             return items.make_due(connection, context.tenant, {*changed, *open_skus}, answer.ended) > 0
 
-        if not answer.levels and (answer.more or not await context.ledger.read(waiting)):
+        if not answer.levels and not answer.complete and (answer.more or not await context.ledger.read(waiting)):
             return False
         rang = await context.ledger.run(unit)
         if not answer.more:
