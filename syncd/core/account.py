@@ -124,6 +124,9 @@ class _Counting:
         self.problems: list[Problem] = []
 
     def line(self, line: Line, rows: list[Account]) -> None:
+        if not rows:
+            self.first(line)
+            return
         order, book = self.order, self.book
         line = _as_pinned(line, rows)
         same = [row for row in rows if row.product == line.product]
@@ -143,20 +146,41 @@ class _Counting:
             mine, problem = self.open(line, rows, counted=counted != ZERO)
             if problem is not None:
                 self.problems.append(problem)
+        self.settle(line, rows, mine, taking, counted, rule)
+        others = [row for row in rows if row.product != line.product]
+        self.close(others, "another product is in the line", replaced={row.part for row in mine})
+
+    def first(self, line: Line) -> None:
+        """A line without accounts: the way most lines come, so it is kept short."""
+        taking = take(self.order, line, ZERO, self.book.rule, before=self.phase_before if self.had_lines else None)
+        counted, rule = commitment(self.order, line, self.book.policy, taking.taken)
+        mine, problem = self.open(line, (), counted=counted != ZERO)
+        if problem is not None:
+            self.problems.append(problem)
+        self.settle(line, (), mine, taking, counted, rule)
+
+    def settle(
+        self,
+        line: Line,
+        rows: Sequence[Account],
+        mine: Sequence[Account],
+        taking: Taking,
+        counted: Quantity,
+        rule: str,
+    ) -> None:
+        """The line's accounts at this state, as far as they are new, and what the shop took."""
         for row in mine:
             after = self.at(row, line, taking.taken, counted, rule)
             if after not in rows:
                 self.changed.append(after)
             if row.lead and row.item and taking.matters:
                 self.takings.append(LineTaking(row.item, line.line, taking))
-        others = [row for row in rows if row.product != line.product]
-        self.close(others, "another product is in the line", replaced={row.part for row in mine})
 
-    def open(self, line: Line, rows: list[Account], *, counted: bool) -> tuple[list[Account], Problem | None]:
+    def open(self, line: Line, rows: Sequence[Account], *, counted: bool) -> tuple[list[Account], Problem | None]:
         """New accounts for a product that the line didn't hold before."""
-        ignored = next((row.rule for row in rows if row.product == line.product and row.rule != UNKNOWN_RULE), "")
-        if ignored:
-            why = ignored  # PIN: what was not stock when it was sold doesn't become so by a change of the product
+        kept = [row.rule for row in rows if row.product == line.product and row.rule != UNKNOWN_RULE]
+        if kept:
+            why = kept[0]  # PIN: what was not stock when it was sold doesn't become so by a change of the product
         elif self.order.own_key:
             why = "the ERP's own order: its document counts"
         else:
@@ -237,13 +261,13 @@ def scaled(quantity: Quantity, factor: Quantity) -> Quantity:
 
 
 def _open(
-    line: Line, rows: list[Account], book: Book, *, counted: bool, why: str
+    line: Line, rows: Sequence[Account], book: Book, *, counted: bool, why: str
 ) -> tuple[list[Account], Problem | None]:
     """New accounts for a product that the line didn't hold before: PIN happens here. `why`: it moves no stock at all."""
     policy = book.policy
     product = book.products.get(line.product)
     item = product.item if product else ""
-    part = 1 + max((row.part for row in rows if row.state != IGNORED), default=-1)
+    part = 1 + max([row.part for row in rows if row.state != IGNORED], default=-1) if rows else 0
     moves = rows[0].moves if rows and part == 0 else 0
     if why:
         return [

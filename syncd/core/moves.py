@@ -67,13 +67,14 @@ def difference(accounts: Sequence[Account], live: Iterable[LiveMove], moves: dic
     for row in accounts:
         if row.state != COUNTED:
             continue
-        mine = waiting.get((row.line, row.part), ())
-        sent = sum(-entry.change for entry in mine if entry.state == SENT)
-        unsent = [entry for entry in mine if entry.state == INTENDED]
-        missing = row.commitment - row.confirmed - sent
-        if len(unsent) == 1 and -unsent[0].change == missing:
-            continue
-        void.extend((entry.line, entry.n) for entry in unsent)
+        missing = row.commitment - row.confirmed
+        mine = waiting.get((row.line, row.part)) if waiting else None
+        if mine:
+            missing += sum(entry.change for entry in mine if entry.state == SENT)
+            unsent = [entry for entry in mine if entry.state == INTENDED]
+            if len(unsent) == 1 and -unsent[0].change == missing:
+                continue
+            void.extend((entry.line, entry.n) for entry in unsent)
         if missing:
             n = counts.get(row.line, moves.get(row.line, 0))
             counts[row.line] = n + 1

@@ -26,6 +26,8 @@ class Phase(StrEnum):
     CANCELLED = "cancelled"  # cancelled, declined, failed, trashed, archived
     GONE = "gone"  # the store says explicitly that there is no such order
 
+    __hash__ = str.__hash__  # an Enum's own is a Python function, and phases are looked up several times a line
+
 
 DEAD = frozenset({Phase.CANCELLED, Phase.GONE})
 FINAL = frozenset({Phase.COMPLETED, Phase.REFUNDED, Phase.CANCELLED, Phase.GONE})

@@ -22,6 +22,8 @@ class CountOn(StrEnum):
     PAID = "paid"
     COMPLETED = "completed"
 
+    __hash__ = str.__hash__  # as Phase's
+
 
 class OnCancel(StrEnum):
     """What a cancelled order still commits: nothing, or what the shop keeps off its counter for it."""

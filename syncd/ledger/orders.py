@@ -74,7 +74,7 @@ def order_row(
 ) -> tuple[object, ...]:
     """The row for `write_orders`."""
     return (
-        tenant, store, order.order, order.created, order.key, order.modified, order.phase.value, order.status, order.cart,
+        tenant, store, order.order, order.created, order.key, order.modified, str(order.phase), order.status, order.cart,
         reading, read_at, order.content, batch, place, RULES_VERSION, MAPPER_VERSION, int(baseline), 0,
     )  # fmt: skip
 

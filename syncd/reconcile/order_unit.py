@@ -246,10 +246,10 @@ class _Unit:
         """DIFFERENCE: the moves that follow, and the rows that hold the accounts."""
         counts = {row.line: row.moves for row in before if row.part == 0}
         plan = difference(after, live, counts)
-        for line, n in plan.void:
-            self.voids.append((order.order, line, n))
-        self.plans.extend((order.order, new) for new in plan.new)
+        self.voids += [(order.order, line, n) for line, n in plan.void]
+        self.plans += [(order.order, new) for new in plan.new]
         raised = dict(plan.counts)
+        waiting = bool(live or plan.void)
         rows = {(row.line, row.part): row for row in after}
         for row in before:  # the line's number of moves stands on its part 0, changed or not
             if row.part == 0 and row.line in raised:
@@ -258,7 +258,7 @@ class _Unit:
             row = entry
             if row.part == 0 and row.line in raised:
                 row = msgspec.structs.replace(row, moves=raised[row.line])
-            is_open = row.commitment != row.confirmed or bool(row.claim or row.hold) or bool(live) or bool(plan.void)
+            is_open = waiting or row.commitment != row.confirmed or bool(row.claim or row.hold)
             self.account_rows.append(
                 orders.account_row(self.facts.tenant, self.facts.store, order.order, row, is_open=is_open)
             )
