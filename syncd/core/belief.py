@@ -112,7 +112,8 @@ class ItemBook(msgspec.Struct, frozen=True):
 
 
 class Belief(msgspec.Struct, frozen=True):
-    """The interval, and whether the readings contradicted each other (then only the newest speaks)."""
+    """The interval, whether the readings contradicted each other (then only the newest speaks), and the readings that tell it:
+    the ones to keep."""
 
     interval: Interval
     drift: bool = False
@@ -123,8 +124,8 @@ def believe(book: ItemBook, drained: Instant) -> Belief:
     """What the item's book must be now, its orders being drained up to `drained` (our clock, as the readings are).
 
     Without a usable reading nothing is known. Readings inside a change that may hide others (an edit there and back between
-    two looks) come last: clean ones are preferred. The newest readings are used, and older ones as long as they tell more:
-    readings that are all taken while an own write lands are all wide by it, and the one from before it is exact.
+    two looks) come last: clean ones are preferred. The newest readings are used, and of the older ones those that bound
+    the level best: readings that are all taken while an own write lands are wide by it, and one from before it is exact.
     """
     oldest = min((r.began for r in book.readings), default=NEVER)
     usable = [r for r in book.readings if r.ended <= drained and _needed_since(book, r) >= oldest]
@@ -132,12 +133,11 @@ def believe(book: ItemBook, drained: Instant) -> Belief:
     candidates = clean or usable
     used = candidates[-READINGS_USED:]
     belief = _intersect(book, used)
-    for older in reversed(candidates[:-READINGS_USED]):
-        if belief.lo >= belief.hi:
-            break
-        narrower = belief & carried(book, older)
-        if narrower != belief:
-            belief, used = narrower, [older, *used]
+    if belief.lo < belief.hi and len(candidates) > READINGS_USED:
+        older = [(carried(book, reading), reading) for reading in candidates[:-READINGS_USED]]
+        for told, reading in (max(older, key=lambda pair: pair[0].lo), min(older, key=lambda pair: pair[0].hi)):
+            if belief & told != belief:
+                belief, used = belief & told, [reading, *used]
     if belief.is_empty:
         return Belief(_intersect(book, used[-1:]), drift=True, used=tuple(used[-1:]))
     return Belief(belief, used=tuple(used))

@@ -28,7 +28,7 @@ READY_SECONDS: Final = 60.0  # for the daemon's first contact with all shops, on
 AGREE_SECONDS: Final = (
     150.0  # a write without an answer may count as alive for a minute, and nothing is raised meanwhile
 )
-AGREE_LOOKS: Final = 3  # in a row, before it is believed
+AGREE_LOOKS: Final = 10  # in a row, about three seconds, before it is believed
 
 
 class Broken(Exception):

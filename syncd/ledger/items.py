@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, func, literal, select, update
+from sqlalchemy import Connection, and_, delete, func, select, update
 
-from syncd.core.belief import Change, ItemBook, Reading, Write
+from syncd.core.belief import Change, ItemBook, Reading, Write, believe
 from syncd.core.policy import Recipe
 from syncd.core.quantity import SECOND, Instant, Quantity
 from syncd.ledger.rows import Among, Rows
@@ -17,7 +16,7 @@ from syncd.ledger.schema import ingredient, item, level_write, listing, reading,
 
 USABLE_KEPT = 5  # readings that belief can use: a few more than it does, so that a clean one is among them
 FRESH_KEPT = 12  # readings that the order stream has not caught up with yet
-ANCHOR_US = 600 * SECOND  # how much older the anchor may be: takings and writes since then are kept with it
+TELLING_US = 600 * SECOND  # how old a reading may be that is kept because it tells more; what moved since is kept too
 
 
 class ItemRow(msgspec.Struct, frozen=True):
@@ -206,31 +205,33 @@ def prune(connection: Connection, tenant: str, store: str, names: Sequence[str],
     """Keep the newest usable readings of these items and the oldest that are not usable yet (the newest of those would push
     them out for ever), and the takings and writes since the oldest reading that is kept.
 
-    Where all of the newest were taken while something moved the counter, an older one that wasn't is kept as their anchor:
-    else an item that is read more often than a write takes to land would never be known, and be written to for ever.
+    Older readings that belief still uses are kept too: where an item is read more often than a write takes to land, the
+    newest are all wide by it, and forgetting what was known before it would have the item written to for ever.
     """
     query = (
         select(reading.c.item, reading.c.began, reading.c.ended, reading.c.write)
         .where(reading.c.tenant == tenant, reading.c.store == store, reading.c.item.in_(names))
         .order_by(reading.c.item, reading.c.began)
     )
-    for name, group in groupby(connection.execute(query).all(), key=lambda row: row[0]):
-        rows = list(group)
-        usable = [row for row in rows if row[2] <= drained]
-        fresh = [row for row in rows if row[2] > drained]
-        if len(usable) <= USABLE_KEPT and len(fresh) <= FRESH_KEPT:
+    rows = {name: list(group) for name, group in groupby(connection.execute(query).all(), key=lambda row: row[0])}
+    usable = {name: [row for row in mine if row[2] <= drained] for name, mine in rows.items()}
+    books = item_books(connection, tenant, store, [name for name in rows if len(usable[name]) > USABLE_KEPT])
+    for name, mine in rows.items():
+        fresh = [row for row in mine if row[2] > drained]
+        if name not in books and len(fresh) <= FRESH_KEPT:
             continue
-        mine = (tenant, store, name)
-        anchor = _anchor(connection, mine, usable)
-        for row in (*(row for row in usable[:-USABLE_KEPT] if row is not anchor), *fresh[FRESH_KEPT:]):
+        earliest = mine[-1][1] - TELLING_US
+        telling = {(one.began, one.write) for one in _telling(books.get(name), drained) if one.began >= earliest}
+        dropped = [row for row in usable[name][:-USABLE_KEPT] if (row[1], row[3]) not in telling] + fresh[FRESH_KEPT:]
+        for row in dropped:
             connection.execute(
                 delete(reading).where(
-                    *(column == value for column, value in zip(_PLACE, mine, strict=True)),
+                    *(column == value for column, value in zip(_PLACE, (tenant, store, name), strict=True)),
                     reading.c.began == row[1],
                     reading.c.write == row[3],
                 )
             )
-        oldest = anchor[1] if anchor is not None else usable[-USABLE_KEPT:][0][1] if usable else fresh[0][1]
+        oldest = next(row for row in mine if row not in dropped)[1]
         for table in (taking, level_write):
             connection.execute(
                 delete(table).where(
@@ -239,31 +240,12 @@ def prune(connection: Connection, tenant: str, store: str, names: Sequence[str],
             )
 
 
-def _anchor(
-    connection: Connection, mine: tuple[str, str, str], usable: Sequence[Sequence[Any]]
-) -> Sequence[Any] | None:
-    """The newest reading before those that are kept anyway which nothing touched, unless one of them is such a reading."""
-    if len(usable) <= USABLE_KEPT:
-        return None
-    t, w = taking.c, level_write.c
-    moved = [
-        *connection.execute(
-            select(t.began, t.ended, literal(0)).where(t.tenant == mine[0], t.store == mine[1], t.item == mine[2])
-        ),
-        *connection.execute(
-            select(w.sent_at, w.ended, w.seq).where(
-                w.tenant == mine[0], w.store == mine[1], w.item == mine[2], w.state != "refused"
-            )
-        ),
-    ]
-
-    def is_touched(row: Sequence[Any]) -> bool:
-        return any(began <= row[2] and row[1] <= ended and (seq == 0 or seq != row[3]) for began, ended, seq in moved)
-
-    if not all(is_touched(row) for row in usable[-USABLE_KEPT:]):
-        return None
-    earliest = usable[-1][1] - ANCHOR_US
-    return next((row for row in reversed(usable[:-USABLE_KEPT]) if row[1] >= earliest and not is_touched(row)), None)
+def _telling(book: ItemBook | None, drained: Instant) -> Sequence[Reading]:
+    """The readings that belief rests on; where they contradict each other, all of them until somebody has noted it."""
+    if book is None:
+        return ()
+    belief = believe(book, drained)
+    return book.readings if belief.drift else belief.used
 
 
 def add_takings(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:

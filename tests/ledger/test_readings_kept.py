@@ -46,3 +46,23 @@ def test_an_item_that_is_read_more_often_than_a_write_takes_to_land_keeps_a_read
         book = items.item_books(connection, *HERE, ["p:1"])["p:1"]
         assert len(book.readings) == items.USABLE_KEPT
         assert not book.writes
+
+
+def test_readings_that_bound_the_level_only_together_are_kept_too(folder: Path):
+    """Every reading was blurred by some write of our own; the two oldest say exactly what the level is all the same."""
+    with write_engine(ledger_path(folder)).begin() as connection:
+
+        def read(level: int, second: float) -> None:
+            items.add_readings(
+                connection, *HERE, {"p:1": units(level)}, at(second), at(second + 5), drained=at(second + 5)
+            )
+
+        connection.execute(level_write.insert().values(write(1, 4, 1)))
+        connection.execute(level_write.insert().values(write(2, 12, 4)))
+        read(5, 0)
+        read(6, 6)
+        for second in (8.5, 9, 9.5, 10, 10.5, 11, 12, 13, 14, 15, 16):
+            read(10, second)
+        book = items.item_books(connection, *HERE, ["p:1"])["p:1"]
+        assert len(book.readings) <= items.USABLE_KEPT + 2
+        assert believe(book, NEVER).interval == Interval(units(10), units(10))
