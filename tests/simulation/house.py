@@ -24,7 +24,7 @@ from tests.simulation.loop import GRAVE, Loop
 from tests.simulation.script import BIGCOMMERCE, KITS, STORES, Script
 
 HOST = "syncd"
-POLL_SECONDS, SETTLE_SECONDS, READ_SECONDS, SWEEP_HOURS, LATE_SECONDS = 60, 20, 120, 0.1, 120
+POLL_SECONDS, SETTLE_SECONDS, READ_SECONDS, SWEEP_HOURS, LATE_SECONDS = 60, 20, 300, 0.1, 120
 SECRETS = {"token": "sim-token", "key": "ck_simulated", "secret": "cs_simulated", "erp": "erp-token"}
 _STORE = """
 [stores.{name}]

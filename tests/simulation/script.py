@@ -19,9 +19,9 @@ SKUS = ("hot", "mug", "pen", "cup")
 KIT = "set"
 KITS = {KIT: {"mug": 1, "pen": 2}}
 
-STORY_SECONDS = 1_500.0  # shoppers and faults; then both stop
+STORY_SECONDS = 1_080.0  # shoppers and faults; then both stop
 FIRST_SECONDS = 120.0  # the first contact and the baseline are left in peace
-ACTIONS = (30, 46)
+ACTIONS = (26, 40)
 FAULTS = (3, 8)
 AT_ONCE_MAX = 2  # faults at the same time: together they must stay within what the design can bear
 KILLS_MAX = 4

@@ -1,0 +1,82 @@
+"""`python -m tests.simulation soak --seeds 10000`, `... replay SEED`, `... script SEED > kept/NAME.json`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import msgspec
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tests.simulation.campaign import Tally, report, run
+from tests.simulation.play import Outcome, play
+from tests.simulation.script import Script, draw
+
+DONE = Path("soak-run")  # what a soak has done so far: one line a seed
+
+
+def main() -> int:
+    """Read the arguments and do it."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    soak = commands.add_parser("soak", help="run many seeds; goes on where the last one stopped")
+    soak.add_argument("--seeds", type=int, default=1_000)
+    soak.add_argument("--first", type=int, default=0)
+    soak.add_argument("--cores", type=int, default=0)
+    soak.add_argument("--again", action="store_true", help="forget what was done before")
+    replay = commands.add_parser("replay", help="run one seed, or a kept script, and show what happened")
+    replay.add_argument("what")
+    replay.add_argument("--log", action="store_true", help="the daemon's log as well")
+    script = commands.add_parser("script", help="print a seed's script, to be kept")
+    script.add_argument("seed", type=int)
+    told = parser.parse_args()
+    if told.command == "soak":
+        return _soak(told.first, told.seeds, told.cores, again=told.again)
+    if told.command == "script":
+        print(json.dumps(msgspec.to_builtins(draw(told.seed)), indent=1))
+        return 0
+    return _replay(told.what, log=told.log)
+
+
+def _soak(first: int, seeds: int, cores: int, *, again: bool) -> int:
+    DONE.mkdir(exist_ok=True)
+    path = DONE / "done.jsonl"
+    if again:
+        path.unlink(missing_ok=True)
+    tally = Tally()
+    known = set()
+    for line in path.read_bytes().splitlines() if path.exists() else ():
+        outcome = msgspec.json.decode(line, type=Outcome)
+        if first <= outcome.seed < first + seeds and not outcome.invariant:
+            known.add(outcome.seed)
+            tally.add(outcome)
+    wanted = [seed for seed in range(first, first + seeds) if seed not in known]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as progress, path.open("ab") as out:
+        bar = progress.add_task("seeds", total=seeds, completed=len(known))
+        for outcome in run(wanted, cores=cores):
+            tally.add(outcome)
+            slim = msgspec.structs.replace(outcome, last=[])
+            out.write(msgspec.json.encode(slim) + b"\n")
+            out.flush()
+            if outcome.invariant:
+                progress.console.print(report(outcome), markup=False, highlight=False)
+            progress.update(bar, advance=1, description=f"seeds, {len(tally.failed)} failed")
+    print("\n".join(tally.lines()))
+    return 1 if tally.failed else 0
+
+
+def _replay(what: str, *, log: bool) -> int:
+    script = draw(int(what)) if what.isdigit() else msgspec.json.decode(Path(what).read_bytes(), type=Script)
+    outcome = play(script, log=print if log else lambda _: None)
+    print(report(outcome) if outcome.invariant else f"seed {outcome.seed} holds: {outcome.digest}")
+    for line in [] if outcome.invariant else outcome.last:
+        print(f"    {line}")
+    return 1 if outcome.invariant else 0
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    raise SystemExit(main())
