@@ -17,6 +17,8 @@ from syncd.reconcile.sweep_step import SweepStep
 
 DESCRIBE_SECONDS = 3_600.0  # how often settings and clock are read again
 RESTART_SECONDS = (1.0, 5.0, 15.0, 60.0, 300.0)
+RESTART_SECONDS_MAX = 60.0  # of a store: its orders wait too, and other shops sell what it has sold
+STEADY_SECONDS = 120.0  # a life that lasted so long was no failed start: the pauses begin anew
 MISCONFIGURED_SECONDS = 300.0  # somebody has to mend it; then it goes on by itself
 
 
@@ -35,6 +37,7 @@ class Reconciler:
         """Until cancelled. Whatever goes wrong stays here."""
         context = self.context
         while True:
+            began = context.tenant.clock.monotonic()
             try:
                 await self._work()
             except MisconfiguredError as error:
@@ -43,22 +46,23 @@ class Reconciler:
                 context.log.emit(event, reason=str(error), hint=error.hint, again_seconds=MISCONFIGURED_SECONDS)
                 await context.tenant.clock.sleep(MISCONFIGURED_SECONDS)
             except TransientError as error:  # at the first contact; later ones end in the loop
-                wait = self._pause()
+                wait = self._pause(began)
                 if self.trouble != str(error):
                     context.log.emit(events.STORE_FAILED, reason=str(error), hint=error.hint, again_seconds=wait)
                 self.trouble = str(error)
                 await context.tenant.clock.sleep(wait)
             except Exception as error:  # noqa: BLE001 - a bug here must not stop the other stores
-                wait = self._pause()
+                wait = self._pause(began)
                 self.trouble = f"{type(error).__name__}: {error}"
                 context.log.bug(error)
                 context.log.emit(events.STORE_FAILED, reason=self.trouble, again_seconds=wait)
                 await context.tenant.clock.sleep(wait)
 
-    def _pause(self) -> float:
-        self.restarts += 1
+    def _pause(self, began: float) -> float:
+        steady = self.context.tenant.clock.monotonic() - began >= STEADY_SECONDS
+        self.restarts = 1 if steady else self.restarts + 1
         base = RESTART_SECONDS[min(self.restarts, len(RESTART_SECONDS)) - 1]
-        return base * self.context.tenant.chance.uniform(0.5, 1.0)
+        return min(base, RESTART_SECONDS_MAX) * self.context.tenant.chance.uniform(0.5, 1.0)
 
     async def _work(self) -> None:
         """One life: the first contact, then the steps. What an earlier life remembered is forgotten."""
@@ -90,7 +94,6 @@ class Reconciler:
     async def _read_orders(self) -> float:
         assert self.orders is not None
         wait = await self.orders.run()
-        self.restarts = 0
         self._judge_freshness()
         return wait
 

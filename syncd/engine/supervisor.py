@@ -13,7 +13,7 @@ import anyio
 from sqlalchemy import Connection
 
 from syncd.engine.care import CareStep
-from syncd.engine.reconciler import RESTART_SECONDS, Reconciler
+from syncd.engine.reconciler import RESTART_SECONDS, STEADY_SECONDS, Reconciler
 from syncd.engine.steps import Loop, Step, Timer
 from syncd.errors import MisconfiguredError, TransientError
 from syncd.ledger import moves, switch, tenants
@@ -61,6 +61,7 @@ class TenantWork:
                 [Timer(name, step, rings=True)], bell, clock=context.clock, chance=context.chance, failed=_silent
             )
             self.loops.append(loop)
+            began = context.clock.monotonic()
             try:
                 await loop.run()
             except MisconfiguredError as error:
@@ -68,7 +69,7 @@ class TenantWork:
                 wait = RESTART_SECONDS[-1]
                 context.log.emit(events.TENANT_FAILED, reason=str(error), hint=error.hint, again_seconds=wait)
             except Exception as error:  # noqa: BLE001 - a bug here must not stop the other tenants
-                failures += 1
+                failures = 1 if context.clock.monotonic() - began >= STEADY_SECONDS else failures + 1
                 wait = RESTART_SECONDS[min(failures, len(RESTART_SECONDS)) - 1]
                 self.trouble = f"{name}: {type(error).__name__}: {error}"
                 context.log.bug(error)

@@ -248,6 +248,31 @@ async def test_a_bug_in_one_shop_s_step_restarts_that_shop_alone(tmp_path: Path)
         assert len(failures) == 3
 
 
+async def test_a_bug_that_stays_is_met_with_longer_and_longer_pauses(tmp_path: Path) -> None:
+    async with running(tmp_path, "woocommerce", "bigcommerce") as world:
+        one, two = world.stores.values()
+        inventory = world.app.tenants["acme"].reconcilers[0].context.port.inventory
+        levels = inventory.levels
+
+        async def bug(items: Sequence[str]) -> Any:
+            raise BugError(f"an assumption about {len(items)} items is broken")
+
+        inventory.levels = bug  # type: ignore[method-assign]
+        await anyio.sleep(300.0)
+        failed = [event for event in world.events() if event["event"] == "store.failed"]
+        assert {event["store"] for event in failed} == {"one"}
+        assert 5 <= len(failed) <= 14
+        await one.buy({"A": 1})  # its orders are read whenever it lives
+        await two.buy({"B": 1})
+
+        async def counted() -> str:
+            return "" if world.erp_levels() == {"A": 19, "B": 19} else str(world.erp_levels())
+
+        await world.until(counted)
+        inventory.levels = levels  # type: ignore[method-assign]
+        await world.settled({"A": 19, "B": 19})
+
+
 async def test_a_ledger_that_fails_after_a_write_has_left_leaves_no_item_behind(tmp_path: Path) -> None:
     async with running(tmp_path, "bigcommerce", "woocommerce") as world:
         lost = []
