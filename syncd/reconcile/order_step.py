@@ -38,8 +38,8 @@ ASK_ROUNDS_MAX = 20  # moves of one line that `baseline = "ask_erp"` looks for
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An order whose state is left for later: since when, and up to when the stream was drained then. The unsettled state
-    may hide earlier ones, so the drain mark stays there until it has been taken."""
+    """An order whose state is left for later: since when, and up to when *it* had been read then. The unsettled state may
+    hide earlier ones, so the drain mark stays there until it has been taken."""
 
     since: Instant
     drained: Instant
@@ -59,6 +59,7 @@ class OrderStep:
     )  # orders with an unknown SKU, and since when the ERP is asked
     remembered: OrderedDict[str, tuple[Instant | None, bytes]] = field(default_factory=OrderedDict)
     last_complete: Instant = LONG_AGO
+    complete: Instant = LONG_AGO  # up to when the last scan had read all but the orders that were waiting
     baseline_told: bool = False
 
     async def run(self) -> float:
@@ -163,7 +164,10 @@ class OrderStep:
         else:
             raise StoreFault("the list of changed orders never ends", operation="orders", store=context.store)
         now = context.tenant.clock.now()
-        self.waiting = {order: self.waiting.get(order, Waiting(now, context.drained)) for order in waited}
+        # Not where the others hold the mark: where orders wait all the time, one after the other, it would never move again.
+        before = Instant(max(context.drained, self.complete))
+        self.waiting = {order: self.waiting.get(order, Waiting(now, before)) for order in waited}
+        self.complete = Instant(drained)
         self.asking = {order: self.asking.get(order, now) for order in asking}
         drained = min([drained, *(entry.drained for entry in self.waiting.values())])
         context.drained = Instant(max(context.drained, drained))

@@ -229,7 +229,7 @@ class World:
 
     def take(self, page, began):
         """As the order step and its unit of work do."""
-        drained = began - SETTLE - SLACK
+        drained = began - SETTLE
         waited: dict[str, int] = {}
         for order, moves in page:
             known = self.states.get(order.order)

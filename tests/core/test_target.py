@@ -61,6 +61,7 @@ def test_never_early_a_cancelled_order_raises_nothing_before_the_erp_has_shown_i
 
 def test_never_early_a_refused_increase_never_raises_anything():
     assert target(account(0, 3, move(-3, REFUSED))) == 10
+    assert target(account(3, 3, move(-3, REFUSED))) == 10  # nor does it lower anything once the units are sold again
 
 
 @pytest.mark.parametrize("state", [SENT, CONFIRMED])
