@@ -9,7 +9,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from syncd.core.quantity import SECOND, Instant
-from syncd.core.scan import PAGES_ON_MAX, PASSES_MAX, Bound, FilterIgnored, Scan, Seen, after_page, begin, check
+from syncd.core.scan import (
+    PAGES_ON_MAX,
+    PASSES_MAX,
+    QUIET_PASSES_MAX,
+    Bound,
+    FilterIgnored,
+    Scan,
+    Seen,
+    after_page,
+    begin,
+    check,
+)
 
 START = 1_000 * SECOND
 
@@ -129,6 +140,58 @@ def test_scan_stops_loudly_where_a_filter_was_ignored():
         check([Seen("1", Instant(97 * SECOND))], asked, SECOND)
     with pytest.raises(FilterIgnored, match="sorting"):
         check([Seen("1", Instant(102 * SECOND)), Seen("2", Instant(101 * SECOND))], asked, SECOND)
+
+
+def passes(*answers):
+    """A scan of which each answer holds these orders, all of one second; a page holds two."""
+    state = begin(Instant(9 * SECOND), grain_us=SECOND, exclude_max=0)
+    for numbers in answers:
+        assert not state.done
+        rows = [Seen(str(number), Instant(10 * SECOND)) for number in numbers]
+        state = after_page(state, rows, full=len(rows) == 2)
+    return state
+
+
+def test_scan_a_pass_that_brings_nothing_new_and_is_whole_is_the_last():
+    assert not passes((1, 2), (3,)).done
+    assert passes((1, 2), (3,), (1, 2), (3,)).done
+
+
+def test_scan_a_pass_that_brought_something_new_on_any_page_is_repeated():
+    again = passes((1, 2), (3, 4), (5,), (6, 1), (2, 3), (4, 5), ())
+    assert not again.done
+    assert again.request().page == 1
+
+
+def test_scan_a_pass_in_which_a_row_came_twice_is_repeated():
+    """The pages were full, so another row came not at all."""
+    assert not passes((1, 2), (3,), (1, 2), (1, 3), (), (1, 2), (1, 3), ()).done
+    assert passes((1, 2), (3,), (1, 2), (2, 3), (), (1, 2), (3,)).done
+
+
+def test_scan_a_pass_that_lacks_a_row_of_the_one_before_is_repeated():
+    """It is gone, and pulled its neighbours over the edges of the pages."""
+    assert not passes((1, 2), (3, 4), (), (1, 2), (3,)).done
+    assert passes((1, 2), (3, 4), (), (1, 2), (3,), (1, 2), (3,)).done
+
+
+def test_scan_one_pass_alone_proves_nothing_though_all_its_rows_are_known_from_the_bound_before():
+    state = begin(Instant(0), grain_us=SECOND, exclude_max=0)
+    rows = [Seen("1", Instant(10 * SECOND)), Seen("2", Instant(10 * SECOND))]
+    state = after_page(after_page(state, rows, full=True), rows, full=True)
+    assert state.request() == Bound(Instant(9 * SECOND), (), 2)
+    assert not after_page(state, (), full=False).done
+
+
+def test_scan_a_platform_that_shuffles_equal_stamps_each_time_is_left_after_some_quiet_passes():
+    shuffled = [(1, 2), (2, 3), (), (1, 3), (3, 2), ()] * QUIET_PASSES_MAX
+    state = begin(Instant(9 * SECOND), grain_us=SECOND, exclude_max=0)
+    for numbers in shuffled:
+        if state.done:
+            break
+        rows = [Seen(str(number), Instant(10 * SECOND)) for number in numbers]
+        state = after_page(state, rows, full=len(rows) == 2)
+    assert state.done
 
 
 @dataclass
