@@ -17,11 +17,12 @@ from tests.simulation.accounts import Accounts
 from tests.simulation.broken import Broken
 from tests.simulation.erp import WatchedErp
 from tests.simulation.health import Health
-from tests.simulation.script import KITS, SKUS, STORES
+from tests.simulation.script import FIRST_SECONDS, KITS, SKUS, STORES
 from tests.simulation.shops import Shop
 
 PROPAGATION_SECONDS = 200.0  # poll, settling, a torn order's wait, a retry, the write and its application
 TOLD_SECONDS = 900.0  # of all being well, after which the ERP has been told: a sweep, and the wait for orders that are gone
+HAND_SECONDS = 700.0  # until a counter that somebody typed into was read twice, and the orders drained past it
 TASKS_MAX = 120  # of the daemon at once; it has about 15, and some for each request
 QUEUE_MAX = 300
 REQUESTS_PER_SECOND_MAX = 3.0
@@ -75,11 +76,10 @@ class Judges:
         could = self.accounts.capacity(item, since)
         if shown <= could:
             return "unavoidable", ""
-        if self.hands.get((store, item), -1e9) >= since - PROPAGATION_SECONDS:
+        if self.hands.get((store, item), -1e9) >= since - HAND_SECONDS:
             return "unavoidable", ""
         shop = self.shops[store]
-        lately = [entry for entry in shop.writes(item) if entry[2] == "api" and entry[1] > 0]
-        if not shop.relative and lately and (at - since) * 1e6 >= shop.now() - lately[-1][0]:
+        if self._may_be_overwritten(shop, item, at - since):
             return "overwritten", ""
         return "avoidable", f"it showed {shown}; since {since:.0f} s there never were more than {could}"
 
@@ -98,6 +98,7 @@ class Judges:
             self.blame("BOUNDED", f"{requests} requests in {at:.0f} s")
         if self.begun and self.mode == "live":
             self._told_in_time(at)
+            self._shows_too_much(at)
 
     def _told_in_time(self, at: float) -> None:
         """COMPLETE and ISOLATED: what could be read and told for long enough has been."""
@@ -114,6 +115,44 @@ class Judges:
                 self.blame(
                     name, f"{where}: the ERP was told {self.erp.told[where]}, should be {owed} for {at - since:.0f} s{trouble}"
                 )
+
+    def _shows_too_much(self, at: float) -> None:
+        """OVERSOLD before it happens: whatever is shown could be promised at some moment since all were last well for long
+        enough. NEVER-EARLY: a level rises only to what the ERP has shown, but for what its own shop's orders gave back."""
+        window = self._window(at)
+        if window <= FIRST_SECONDS:
+            return
+        ever = self.health.last_well([*STORES, "syncd", "erp"], at, PROPAGATION_SECONDS)
+        for store, shop in self.shops.items():
+            for item in (*SKUS, *KITS):
+                shown = shop.shown(item)
+                if shown <= 0 or self.hands.get((store, item), -1e9) >= min(window, ever) - HAND_SECONDS:
+                    continue
+                kind, why = self._judge_oversell(at, store, item, shown)
+                if kind == "avoidable":
+                    self.blame("OVERSOLD", f"{store} shows {shown} of {item} at {at:.0f} s: {why}")
+                since = min(window, ever)
+                known = min(self.erp.most_since(sku, since) // n for sku, n in KITS.get(item, {item: 1}).items())
+                back = self._given_back(shop, item, at - since)
+                if shown > known + back and not self._may_be_overwritten(shop, item, at - since):
+                    self.blame(
+                        "EARLY",
+                        f"{store} shows {shown} of {item} at {at:.0f} s; since {since:.0f} s the ERP never had more than {known}, "
+                        f"and {back} came back to this shop",
+                    )
+
+    def _window(self, at: float) -> float:
+        return self.health.last_well([*STORES, "syncd"], at, PROPAGATION_SECONDS)
+
+    def _given_back(self, shop: Shop, item: str, seconds: float) -> int:
+        """Units that orders gave back to this counter lately."""
+        since = shop.now() - seconds * 1e6
+        return sum(change for when, change, cause in shop.writes(item) if when >= since and change > 0 and _by_order(cause))
+
+    def _may_be_overwritten(self, shop: Shop, item: str, seconds: float) -> bool:
+        """A level that was put over sales between its reading and its writing."""
+        since = shop.now() - seconds * 1e6
+        return not shop.relative and any(w >= since and c > 0 and k == "api" for w, c, k in shop.writes(item))
 
     def crashed(self, folder: Path) -> None:
         """DURABLE: what reached the outside was on disk before it left. `folder` is a copy of what the crash left."""
@@ -155,6 +194,10 @@ class Judges:
             if known.get(where, 0) != units * 10_000:
                 return f"COMPLETE: the ledger counts {known.get(where, 0) / 10_000:g} for {where}, should be {units}"
         return ""
+
+
+def _by_order(cause: str) -> bool:
+    return cause.isdigit() or (cause.startswith("order ") and "refused" not in cause)
 
 
 class _reading:

@@ -15,7 +15,7 @@ from typing import Any
 from syncd.simulator.erp.book import Book
 from syncd.simulator.erp.server import SimulatedErp
 from tests.simulation.broken import Broken
-from tests.simulation.clocks import HostClock
+from tests.simulation.clocks import SECOND_US, START_SECONDS, HostClock
 
 LOCATION = "main"
 TOKEN = "erp-token"
@@ -43,6 +43,7 @@ class WatchedErp:
         self.told: Counter[Line] = Counter()
         self.booked: list[str] = []  # keys, in the order of booking
         self._judge = judge
+        self._ahead = clock.ahead_seconds
         self._counting = counting
         self.book.watch = self._watched
         self.broken: Broken | None = None
@@ -55,6 +56,18 @@ class WatchedErp:
     def happen(self, kind: str, sku: str, units: int) -> None:
         """The ERP's own business: a receipt (units above 0) or a sale (below)."""
         self.book.record(kind, sku, LOCATION, Decimal(units))
+
+    def most_since(self, sku: str, at: float) -> int:
+        """The most that it had at some moment since that second of the story."""
+        level = most = self.level(sku)
+        since = (START_SECONDS + at + self._ahead) * SECOND_US
+        for entry in reversed(self.book.journal):
+            if entry.at < since:
+                break
+            if entry.sku == sku and entry.kind != "opening":
+                level -= int(entry.change)
+                most = max(most, level)
+        return most
 
     def level(self, sku: str) -> int:
         """What it has available."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import shutil
 import ssl
@@ -16,6 +17,8 @@ import msgspec
 
 from syncd.app import App, Surroundings, compose, open_session
 from syncd.config.load import Configuration, load
+from syncd.control.commands import Commands
+from syncd.errors import SyncdError
 from syncd.ledger.ledger import Ledger, open_ledger
 from syncd.observability.log import make_log
 from tests.simulation.broken import Broken
@@ -49,6 +52,7 @@ def write_configuration(folder: Path, script: Script) -> None:
         (tenants / name).chmod(0o600)
     (folder / "config" / "syncd.toml").write_text(f'state_dir = "{folder / "state"}"\n')
     text = f'mode = "{script.mode}"\nreturns = "store"\napprove = "automatic"\n'
+    text += f'count_on = "{script.knobs.get("count_on", "placed")}"\n'
     text += '[erp]\nkind = "http"\nbase_url = "http://erp.localhost:80"\ntoken_file = "erp"\npoll_seconds = 30\n'
     for name in STORES:
         kind = "bigcommerce" if name in BIGCOMMERCE else "woocommerce"
@@ -111,6 +115,7 @@ class House:
         self.lives = 0
         self.app: App | None = None
         self.ledger: Ledger | None = None
+        self.commands: Commands | None = None
         self.failure: BaseException | None = None
         self._committed = committed
         self._random = Random(f"daemon {script.seed}")
@@ -134,7 +139,7 @@ class House:
         """kill -9; returns the copy of the ledger that the next life will find."""
         self.loop.kill(HOST, silently=silently)
         GRAVE.append((self.app, self.ledger))
-        self.app = self.ledger = None
+        self.app = self.ledger = self.commands = None
         before = self.state
         self.lives += 1
         self.state.mkdir(mode=0o700)
@@ -159,7 +164,36 @@ class House:
         session = open_session(ssl_context())
         given = Surroundings(self.ledger, self.clock, SeededChance(random), log, session, self.state)
         self.app = await compose(self.configuration, given)
+        self._tune(self.app)
+        self.commands = Commands.for_daemon(self.configuration, given, self.app)
         await self.app.supervisor.run(anyio.Event())
+
+    def _tune(self, app: App) -> None:
+        """A script's knobs: how far the scan overlaps, how many rows a page has."""
+        knobs = self.script.knobs
+        options = {name: knobs[name] for name in ("overlap_seconds", "overlap_long_seconds", "sweep_seconds") if name in knobs}
+        for reconciler in app.tenants["acme"].reconcilers:
+            context = reconciler.context
+            context.options = dataclasses.replace(context.options, **options)
+            if "page_max" in knobs:
+                orders: Any = context.port.orders
+                orders._traits = msgspec.structs.replace(orders._traits, page_max=knobs["page_max"])
+
+    def release_all(self) -> None:
+        """The operator decides about everything in quarantine: it counts."""
+        if self.commands is not None:
+            self.loop.net.host(HOST).create_task(self._release(self.commands), name="operator")
+
+    async def _release(self, commands: Commands) -> None:
+        async def tell(_: Any) -> None:
+            """Nobody listens."""
+
+        try:
+            held = await commands.call("quarantine.list", {}, tell)
+            for entry in held["entries"]:
+                await commands.call("quarantine.release", {"id": entry["id"], "decision": "count"}, tell)
+        except SyncdError:
+            return  # tried again in a while
 
     def _fatal(self, error: BaseException) -> None:
         self.failure = error

@@ -39,7 +39,8 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Script(msgspec.Struct, frozen=True):
-    """A whole seed. `counting_erp`: an ERP that can be asked for keys and yet books whatever is posted, twice if it comes twice."""
+    """A whole seed. `knobs` tune the daemon (count_on, page_max, overlaps).
+    `counting_erp`: an ERP that can be asked for keys and yet books whatever is posted, twice if it comes twice."""
 
     seed: int
     steps: tuple[Step, ...]
@@ -49,6 +50,7 @@ class Script(msgspec.Struct, frozen=True):
     counting_erp: bool = True
     slow_ledger: float = 0.05
     story_seconds: float = STORY_SECONDS
+    knobs: dict[str, Any] = {}
 
     @property
     def dials(self) -> list[str]:

@@ -193,11 +193,10 @@ def _bigcommerce_units(order: dict[str, Any], line: dict[str, Any]) -> int:
     over = status in {statuses.SHIPPED, statuses.REFUNDED, statuses.COMPLETED}
     if order["deleted"] and not over:
         return 0
-    if status == statuses.CANCELLED:
-        return int(line["shipped"])
     if status == statuses.REFUNDED and not any(other["refunded"] for other in order["lines"]):
         return 0
-    return 0 if status in {statuses.INCOMPLETE, statuses.DECLINED} else int(line["quantity"])
+    never = {statuses.INCOMPLETE, statuses.DECLINED, statuses.CANCELLED}
+    return 0 if status in never else int(line["quantity"])
 
 
 def _woocommerce_units(order: dict[str, Any], line: dict[str, Any]) -> int:

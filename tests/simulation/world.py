@@ -213,6 +213,8 @@ class World:
         began, good_since, complaint = self.now, None, ""
         while self.now < began + PATIENCE_SECONDS:
             await self._until(self.now + 30.0)
+            if good_since is None:
+                self.house.release_all()
             complaint = self.judges.unsettled(self.house.state)
             if complaint:
                 good_since = None
