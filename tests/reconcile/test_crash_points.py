@@ -161,8 +161,8 @@ async def test_after_faults_and_crashes_everything_agrees_to_the_unit(tmp_path: 
         async with world.daemon(crash=True):
             await world.started()
         for store in world.stores.values():
-            kind = BIGCOMMERCE_FAULTS if is_bigcommerce(store) else WOOCOMMERCE_FAULTS
-            await store.call("PUT", "/faults", FAULTS | kind)
+            own = BIGCOMMERCE_FAULTS if is_bigcommerce(store) else WOOCOMMERCE_FAULTS
+            await store.call("PUT", "/faults", {**FAULTS, **own})
 
         async def shop() -> None:
             for _ in range(30):

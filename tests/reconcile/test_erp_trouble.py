@@ -47,6 +47,8 @@ async def test_an_unclear_end_is_asked_for_and_nothing_counts_twice(tmp_path: Pa
         await world.settled({"A": 15, "B": 19})
         assert sorted(counted(erp)) == [("A", -3), ("A", -2), ("B", -1)]
         assert erp.faults.faults_left == 0
+        if fault == "late":
+            assert set(erp.book.posts.values()) == {1}, "sent again before the first request was surely dead"
 
 
 async def test_what_the_erp_refuses_is_held_and_stays_untold_while_the_rest_goes_on(tmp_path: Path) -> None:
@@ -126,6 +128,33 @@ async def test_while_the_erp_is_away_levels_fall_and_never_rise(tmp_path: Path) 
         erp.faults.turn({"down": False})
         await world.settled({"A": 13, "B": 20})
         assert {"erp.unreachable", "erp.recovered"} <= {event["event"] for event in world.events()}
+
+
+async def test_an_old_reading_of_the_erp_raises_nothing(tmp_path: Path) -> None:
+    async with two_shops(tmp_path) as (world, erp):
+        us, woo = world.stores.values()
+        await us.call("PUT", "/faults", {"error_503": 1.0})
+        world.adjust("A", 15)
+
+        async def raised() -> str:
+            return "" if (await woo.levels())["A"] == 35 else "not raised"
+
+        await world.until(raised)
+        erp.faults.turn({"down": True})
+        world.adjust("A", -34)  # sold over the counter, which nobody can tell now
+        await anyio.sleep(200.0)
+        await us.call("DELETE", "/faults")
+        await woo.buy({"B": 1})
+
+        async def lowered() -> str:
+            return "" if (await us.levels())["B"] == 19 else "not lowered"
+
+        await world.until(lowered)
+        await anyio.sleep(60.0)
+        assert (await us.levels())["A"] == 20
+        erp.faults.turn({"down": False})
+        await anyio.sleep(300.0)  # after so long it is probed slowly
+        await world.settled({"A": 1, "B": 19})
 
 
 async def test_a_restored_book_gets_back_what_it_forgot_and_nothing_rises_meanwhile(tmp_path: Path) -> None:

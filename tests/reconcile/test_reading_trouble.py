@@ -13,8 +13,9 @@ import msgspec
 import pytest
 
 from syncd.errors import BugError, TransientError
-from syncd.ledger import quarantine
+from syncd.ledger import quarantine, stores
 from syncd.ports.store import LevelWrite, WriteOutcome
+from syncd.reconcile.order_unit import Page, take_page
 from tests.reconcile.world import World, open_world
 
 OPENING = {"A": 20, "B": 20}
@@ -36,7 +37,7 @@ async def running(folder: Path, *kinds: str, more: str = "") -> AsyncIterator[Wo
 
 def spoil(world: World, name: str, hurt: Any) -> None:
     """From now on the shop's list of orders is what `hurt` makes of each row (a dict, changed in place)."""
-    orders = world.app.tenants["acme"].reconcilers[list(world.stores).index(name)].context.port.orders
+    orders: Any = world.app.tenants["acme"].reconcilers[list(world.stores).index(name)].context.port.orders
     client = getattr(orders, "_client", None) or orders._api._client
     read = client.read
 
@@ -141,6 +142,28 @@ async def test_another_order_under_a_known_number_is_held(tmp_path: Path) -> Non
         assert world.erp_levels()["A"] == 18
 
 
+async def test_a_reading_that_began_earlier_never_overwrites_a_later_one(tmp_path: Path) -> None:
+    async with running(tmp_path, "woocommerce", "bigcommerce") as world:
+        one = world.stores["one"]
+        made = await one.buy({"A": 2})
+        assert made
+        await world.settled({"A": 18, "B": 20})
+        reconciler = world.app.tenants["acme"].reconcilers[0]
+        step = reconciler.orders
+        assert step is not None
+        reading = await step.take_reading()
+        page = await reconciler.context.port.orders.by_ids([made["order"]])
+        line = made["lines"][0]["line"]
+        await one.act(made["order"], "edit", {"lines": [{"line": line, "quantity": 5}]})
+        await world.settled({"A": 15, "B": 20})
+        row = await world.ledger.read(lambda connection: stores.read_store(connection, "acme", "one"))
+        assert row is not None
+        facts = step.facts(row, in_baseline=False)
+        late = Page(page.orders, reading, page.began, page.ended, b"", page.ended)
+        taken = await world.ledger.run(lambda connection: take_page(connection, facts, late))
+        assert (taken.overtaken, taken.moves) == (1, 0)
+
+
 async def test_an_order_must_be_gone_twice_and_while_it_waits_the_shop_is_served(tmp_path: Path) -> None:
     async with running(tmp_path, "bigcommerce", "bigcommerce") as world:
         one, two = world.stores.values()
@@ -192,10 +215,10 @@ async def test_an_empty_poll_writes_nothing_and_logs_nothing(tmp_path: Path) -> 
     async with running(tmp_path, "bigcommerce", "woocommerce") as world:
         await world.stores["one"].buy({"A": 1})
         await world.settled({"A": 19, "B": 20})
-        for store in world.app.tenants["acme"].reconcilers:
+        for reconciler in world.app.tenants["acme"].reconcilers:
             # Neither readings nor sweeps: what is left are polls.
-            options = replace(store.context.options, read_items_seconds=86_400.0, sweep_seconds=86_400.0)
-            store.context.options = options
+            options = replace(reconciler.context.options, read_items_seconds=86_400.0, sweep_seconds=86_400.0)
+            reconciler.context.options = options
         await anyio.sleep(60.0)
         commits, lines = world.ledger.state().commits, len(world.events())
         asked = {name: (await store.call("GET", "/truth"))["requests"] for name, store in world.stores.items()}
@@ -230,7 +253,8 @@ async def test_a_bug_in_one_shop_s_step_restarts_that_shop_alone(tmp_path: Path)
     async with running(tmp_path, "bigcommerce", "woocommerce") as world:
         one, two = world.stores.values()
         broken, well = (each.context.port.orders for each in world.app.tenants["acme"].reconcilers)
-        changed, failures = broken.changed, []
+        changed = broken.changed
+        failures: list[object] = []
 
         async def bug(request: Any) -> Any:
             if len(failures) < 3:
@@ -275,7 +299,7 @@ async def test_a_bug_that_stays_is_met_with_longer_and_longer_pauses(tmp_path: P
 
 async def test_a_ledger_that_fails_after_a_write_has_left_leaves_no_item_behind(tmp_path: Path) -> None:
     async with running(tmp_path, "bigcommerce", "woocommerce") as world:
-        lost = []
+        lost: list[int] = []
         for reconciler in world.app.tenants["acme"].reconcilers:
             inventory = reconciler.context.port.inventory
             write, run = inventory.write, world.ledger.run
