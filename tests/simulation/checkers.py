@@ -73,7 +73,7 @@ class Judges:
         with_erp = self.health.last_well([*hosts, "erp"], at, PROPAGATION_SECONDS)
         if any(self.erp_sales.get(sku, -1.0) >= with_erp for sku in parts):
             since = min(since, with_erp)
-        could = self.accounts.capacity(item, since)
+        could = self.accounts.capacity(item, since) + self._given_back(self.shops[store], item, at - since)
         if shown <= could:
             return "unavoidable", ""
         if self.hands.get((store, item), -1e9) >= since - HAND_SECONDS:
@@ -118,7 +118,7 @@ class Judges:
 
     def _shows_too_much(self, at: float) -> None:
         """OVERSOLD before it happens: whatever is shown could be promised at some moment since all were last well for long
-        enough. NEVER-EARLY: a level rises only to what the ERP has shown, but for what its own shop's orders gave back."""
+        enough (but for what its own shop's orders gave back: that shop does so by itself). NEVER-EARLY: a level rises only to what the ERP has shown, but for what its own shop's orders gave back."""
         window = self._window(at)
         if window <= FIRST_SECONDS:
             return

@@ -81,7 +81,8 @@ _LIST = (
     Dial("kill_at_write", SYNCD, (1, 60), weight=2.5, is_kill=True),
     Dial("freeze", SYNCD, (20, 600)),
     Dial("freeze_hour", SYNCD, (3_600, 3_700), weight=0.3, outlasts=True),
-    Dial("clock_jump", SYNCD, (60, 400)),
+    Dial("freeze_at_commit", SYNCD, (60, 300)),
+    Dial("clock_jump", SYNCD, (1, 100), weight=0.7, is_kill=True),  # the machine comes back with another time
 )
 DIALS: dict[str, Dial] = {dial.name: dial for dial in _LIST}
 CALM: frozenset[str] = frozenset()
