@@ -122,6 +122,28 @@ async def test_half_written_orders_are_read_until_they_are_whole(tmp_path: Path,
         await world.settled({"A": 17, "B": 17})
 
 
+async def test_a_fresh_state_that_would_give_units_back_is_read_again_before_it_is_believed(tmp_path: Path) -> None:
+    async with running(tmp_path, "woocommerce", "bigcommerce") as world:
+        one = world.stores["one"]
+        made = await one.buy({"A": 2})
+        assert made
+        await world.settled({"A": 18, "B": 20})
+        torn: list[str] = []
+
+        def hurt(row: dict[str, Any]) -> None:
+            if len(torn) < 2 and row["line_items"][0]["quantity"] == 3:
+                torn.append(row["status"])
+                row["line_items"] = []
+
+        spoil(world, "one", hurt)
+        line = made["lines"][0]["line"]
+        await one.act(made["order"], "edit", {"lines": [{"line": line, "quantity": 3}]})
+        await world.settled({"A": 17, "B": 20})
+        assert len(torn) == 2
+        changes = [event["change"] for event in world.events() if event["event"] == "move.confirmed"]
+        assert changes == ["-2", "-1"]
+
+
 async def test_another_order_under_a_known_number_is_held(tmp_path: Path) -> None:
     async with running(tmp_path, "woocommerce", "bigcommerce") as world:
         one = world.stores["one"]
