@@ -26,7 +26,7 @@ from syncd.erps.embedded.book import StockBook
 from syncd.erps.embedded.desk import StockDesk
 from syncd.erps.embedded.erp import EmbeddedErp as EmbeddedErpAdapter
 from syncd.erps.http.erp import HttpErp as HttpErpAdapter
-from syncd.errors import MisconfiguredError
+from syncd.errors import MisconfiguredError, StoreFault
 from syncd.ledger.ledger import Ledger
 from syncd.observability import events
 from syncd.observability.log import Log
@@ -96,10 +96,14 @@ def open_session(ssl_context: ssl.SSLContext | None = None) -> aiohttp.ClientSes
 
 
 async def compose(configuration: Configuration, given: Surroundings) -> App:
-    """Make every tenant that can run. A tenant that can't is logged, and left out (ISOLATED)."""
+    """Make every tenant that can run. A tenant that can't is logged, and left out (ISOLATED).
+
+    Raises what kept the last one from running, if none can and it may pass: a new start is worth trying.
+    """
     works: dict[str, TenantWork] = {}
     books: list[StockBook] = []
     desks: dict[str, StockDesk] = {}
+    passing: StoreFault | OSError | None = None
     for tenant in configuration.tenants:
         opened = len(books)
         try:
@@ -108,6 +112,12 @@ async def compose(configuration: Configuration, given: Surroundings) -> App:
                 desks[tenant.name] = StockDesk(book, tenant.erp.location)
         except MisconfiguredError as error:
             given.log.emit(events.TENANT_FAILED, tenant=tenant.name, reason=str(error), hint=error.hint)
+        except (StoreFault, OSError) as error:  # its stock book: a folder that can't be used, a disk that fails
+            hint = "look at the permissions and the disk of erp.file, then restart syncd"
+            given.log.emit(events.TENANT_FAILED, tenant=tenant.name, reason=str(error), hint=hint)
+            passing = error
+    if passing is not None and not works:
+        raise passing
     return App(Supervisor(list(works.values()), clock=given.clock, chance=given.chance), works, books, desks)
 
 

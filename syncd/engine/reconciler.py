@@ -89,7 +89,10 @@ class Reconciler:
             chance=context.tenant.chance,
             failed=self._failed,
         )
-        await self.loop.run()
+        try:
+            await self.loop.run()
+        finally:
+            self.loop = None  # until the next life nothing turns here, and the watchdog asks only loops that should
 
     async def _read_orders(self) -> float:
         assert self.orders is not None

@@ -80,6 +80,14 @@ class Loop:
     async def _turn(self, timer: Timer) -> None:
         self.progress.busy = timer.name
         try:
+            wait = await self._step(timer)
+        finally:  # a loop that has ended is not in a step: nobody has to wait for it
+            self.progress.busy = ""
+        timer.due = self.clock.monotonic() + wait
+
+    async def _step(self, timer: Timer) -> float:
+        """Run a step. Returns the seconds until it is due again."""
+        try:
             wait = await timer.step()
         except TransientError as error:
             timer.failures += 1
@@ -92,5 +100,4 @@ class Loop:
         else:
             timer.failures = 0
             self.progress.trouble = ""
-        self.progress.busy = ""
-        timer.due = self.clock.monotonic() + wait
+        return wait
