@@ -140,6 +140,7 @@ class OrderStep:
         cursor = row.cursor
         waited: set[str] = set()
         asking: set[str] = set()
+        read: set[str] = set()
         for _ in range(PAGES_MAX):
             asked = state.request()
             reading = await self.take_reading()
@@ -158,11 +159,13 @@ class OrderStep:
             if taken is not None:
                 waited |= set(taken.unsettled)
                 asking |= set(taken.asking)
+            read |= {entry.order for entry in page.orders} & self.asking.keys()
             state = scan.after_page(state, rows, full=page.full)
             if state.done:
                 break
         else:
             raise StoreFault("the list of changed orders never ends", operation="orders", store=context.store)
+        asking |= await self._ask_again(row, sorted(self.asking.keys() - read), cursor, lane=lane)
         now = context.tenant.clock.now()
         # Not where the others hold the mark: where orders wait all the time, one after the other, it would never move again.
         before = Instant(max(context.drained, self.complete))
@@ -172,6 +175,20 @@ class OrderStep:
         drained = min([drained, *(entry.drained for entry in self.waiting.values())])
         context.drained = Instant(max(context.drained, drained))
         return began
+
+    async def _ask_again(self, row: StoreRow, names: list[str], cursor: Instant, *, lane: Lane) -> set[str]:
+        """Read by their ids the orders with an unknown SKU that the scan doesn't reach any more: after a long pause the
+        cursor is past them at once. Returns those for which the ERP is still asked."""
+        context = self.context
+        limit = context.port.orders.traits.page_max
+        asking: set[str] = set()
+        for start in range(0, len(names), limit):
+            reading = await self.take_reading()
+            page = await context.port.orders.by_ids(names[start : start + limit])
+            settled = Instant(page.began + context.clock_ahead_us - context.port.orders.traits.settle_us)
+            taken = await self._take(page, reading, row, cursor, settled, lane=lane, in_baseline=False)
+            asking |= set(taken.asking) if taken is not None else set()
+        return asking
 
     async def _take(
         self,

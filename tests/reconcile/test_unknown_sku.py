@@ -46,3 +46,19 @@ async def test_a_sku_that_the_erp_gets_in_time_is_counted_without_anybody(tmp_pa
             book.close()
             await world.settled({"A": 8, "NEW": 9})
             assert not quarantined(world)
+
+
+async def test_an_unknown_sku_of_an_order_that_later_polls_dont_read_again_is_held_all_the_same(tmp_path: Path) -> None:
+    """After a night without the daemon the cursor jumps past the order at once."""
+    async with open_world(tmp_path) as world:
+        shop = await world.serve("woo", "woocommerce", stock={"A": 10, "NEW": 10})
+        world.open_stock({"A": 10})
+        world.configure()
+        async with world.daemon():
+            await world.until(lambda: not any(e["event"] == "store.baseline_done" for e in world.events()))
+        await shop.buy({"A": 2, "NEW": 1})
+        await world.clock.sleep(2 * 3_600.0)
+        await shop.buy({"A": 1})
+        async with world.daemon():
+            await world.until(lambda: world.erp_levels() != {"A": 7}, "the known lines are not counted:")
+            await world.until(lambda: not quarantined(world), "the unknown line is not held:")
