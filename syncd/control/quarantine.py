@@ -242,7 +242,7 @@ async def _release_order(scene: Scene, work: TenantWork, entry: Held, *, booked:
             note = "it still can't be read: the entry is closed; if the order becomes readable, it counts as a new one"
         return {"moves": 0, "note": note}
     packed = payloads.compress(page.raw) if page.raw else b""
-    settled = page.began + context.clock_ahead_us - context.port.orders.traits.settle_us
+    settled = context.settled(page.began)
     work_page = Page(
         (found,), reading, page.began, page.ended, packed, type(page.began)(settled), frozenset({found.order})
     )

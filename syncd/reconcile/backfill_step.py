@@ -125,7 +125,7 @@ class BackfillStep:
         facts = self.orders.facts(row, in_baseline=False)
         reading = await self.orders.take_reading()
         page = await context.port.orders.by_ids(names)
-        settled = page.began + context.clock_ahead_us - context.port.orders.traits.settle_us
+        settled = context.settled(page.began)
         force = frozenset(o.order for o in page.orders if isinstance(o, Order) and o.modified <= settled)
         work = self._work(page, reading, force)
         taken = await context.tenant.ledger.run(
@@ -137,7 +137,7 @@ class BackfillStep:
 
     def _work(self, page: OrderPage, reading: int, force: frozenset[str]) -> Page:
         context = self.context
-        settled = Instant(page.began + context.clock_ahead_us - context.port.orders.traits.settle_us)
+        settled = context.settled(page.began)
         packed = payloads.compress(page.raw) if page.raw else b""
         return Page(page.orders, reading, page.began, page.ended, packed, settled, force)
 

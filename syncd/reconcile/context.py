@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from syncd.core.policy import Policy
-from syncd.core.quantity import LONG_AGO, ZERO, Instant, Quantity, microseconds
+from syncd.core.quantity import LONG_AGO, SECOND, ZERO, Instant, Quantity, microseconds
 from syncd.core.taking import TakingRule
 from syncd.ledger.ledger import Ledger
 from syncd.observability.log import Log
@@ -17,6 +17,7 @@ from syncd.ports.erp import Erp
 from syncd.ports.store import Store
 
 LIVE, SHADOW = "live", "shadow"
+SETTLED_SLACK_US_MAX = 5 * SECOND  # a shop whose clock isn't known must not have all of its orders wait
 
 
 class Bell:
@@ -129,3 +130,9 @@ class StoreContext:
     def slack_us(self) -> int:
         """By how much an instant of the store's clock may be wrong in ours: clock error and grain."""
         return self.clock_error_us + self.port.orders.traits.grain_us
+
+    def settled(self, began: Instant) -> Instant:
+        """Up to which stamp (the store's clock) a state read by a request that began then is whole. Stamps are cut to the
+        grain and clocks are off, so settling is counted from the latest moment that a stamp can mean."""
+        slack_us = min(self.slack_us, SETTLED_SLACK_US_MAX)
+        return Instant(began + self.clock_ahead_us - self.port.orders.traits.settle_us - slack_us)

@@ -153,7 +153,7 @@ class OrderStep:
             except scan.FilterIgnored as error:
                 context.log.emit(events.STORE_FILTER_IGNORED, order=error.order, reason=error.what)
                 raise StoreFault(str(error), operation="orders", store=context.store) from error
-            settled = Instant(page.began + context.clock_ahead_us - traits.settle_us)
+            settled = context.settled(page.began)
             cursor = max(cursor, min((max((r.modified for r in rows), default=cursor)), settled))
             taken = await self._take(page, reading, row, cursor, settled, lane=lane, in_baseline=in_baseline)
             if taken is not None:

@@ -89,7 +89,7 @@ class SweepStep:
 
     async def _take(self, row: stores.StoreRow, page: OrderPage, reading: int) -> Taken:
         facts = self.orders.facts(row, in_baseline=False)
-        settled = Instant(page.began + self.context.clock_ahead_us - self.context.port.orders.traits.settle_us)
+        settled = self.context.settled(page.began)
         packed = payloads.compress(page.raw) if page.raw else b""
         work = Page(page.orders, reading, page.began, page.ended, packed, settled)
 
