@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from syncd.config.problem import show_value
 from syncd.config.tenant import BigCommerceStore, embedded_file
@@ -73,7 +74,17 @@ def _shop(settings: Mapping[str, Any]) -> tuple[str, ...] | None:
     texts = [part for part in parts if isinstance(part, str) and part]
     if len(texts) < len(parts):
         return None
-    return (texts[0].partition("://")[2].rstrip("/").lower(), *texts[1:])
+    return (_place(texts[0]), *texts[1:])
+
+
+def _place(address: str) -> str:
+    """The address in the one form that all its spellings share: of http and https, port 80 and 443, a shop has both."""
+    try:
+        parts = urlsplit(address)
+        host, port = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        return address
+    return f"{host}:{'' if port in (None, 80, 443) else port}/{parts.path.strip('/')}".lower()
 
 
 def _one_stock_book_twice(files: Sequence[TenantTable], state_dir: Path) -> Iterator[tuple[str, Mistake]]:

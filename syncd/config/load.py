@@ -244,7 +244,7 @@ def _read(file: Path, tenant: str) -> tuple[_Document | None, list[Problem]]:
     if len(content) > FILE_BYTES_MAX:
         return problem(f"at most {FILE_BYTES_MAX} bytes", "more", "Is this the right file?")
     try:
-        text = content.decode()
+        text = content.decode("utf-8-sig")  # editors of Windows put a mark before it
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         return problem("UTF-8 text", "another encoding", "Save the file as UTF-8.", line)

@@ -119,7 +119,8 @@ class SecretSources:
 
     def _is_open_to_all(self, file: str) -> bool:
         try:
-            return bool((self.file.parent / file).stat().st_mode & stat.S_IROTH)
+            mode = (self.file.parent / file).stat().st_mode
+            return stat.S_ISREG(mode) and bool(mode & stat.S_IROTH)
         except (OSError, ValueError):
             return False
 

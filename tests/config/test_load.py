@@ -340,3 +340,19 @@ def test_a_file_without_permission_is_a_problem(folder):
     path = folder(acme=TENANT)
     (path / "tenants/acme.toml").chmod(0)
     assert load(path, TOKENS).failed_tenants == ("acme",)
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["https://API.bigcommerce.com/", "https://api.bigcommerce.com:443", "http://api.bigcommerce.com:80", "https://api.bigcommerce.com."],
+)  # fmt: skip
+def test_one_shop_under_two_spellings_of_its_address_is_one_shop(folder, spelling):
+    twin = TENANT.replace('store_hash = "abc"', f'store_hash = "abc"\nbase_url = "{spelling}"')
+    configuration = load(folder(acme=TENANT, other=twin), TOKENS)
+    assert "that of acme/us" in [problem.found for problem in configuration.errors]
+
+
+def test_a_byte_order_mark_before_a_file_does_no_harm(folder):
+    path = folder()
+    (path / "tenants/acme.toml").write_bytes(b"\xef\xbb\xbf" + TENANT.encode())
+    assert [tenant.name for tenant in load(path, TOKENS).tenants] == ["acme"]
