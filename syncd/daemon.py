@@ -61,7 +61,11 @@ def run(configuration: Configuration) -> int:
         if lock is not None:
             lock.release()
         return EXIT_CONFIG if isinstance(error, (MisconfiguredError, PermissionError)) else EXIT_FAILED
-    return anyio.run(_run, configuration, settings, ledger, log, notify)
+    try:
+        return anyio.run(_run, configuration, settings, ledger, log, notify)
+    except KeyboardInterrupt:  # before the signals were watched: nothing had begun, and all is closed
+        log.emit(events.DAEMON_STOPPED)
+        return EXIT_OK
 
 
 async def _run(configuration: Configuration, settings: Settings, ledger: Ledger, log: Log, notify: Notify) -> int:
