@@ -7,14 +7,14 @@ STAMP := $(VENV)/.installed
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench clean
+.PHONY: help setup demo test soak check format bench clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
 setup: $(STAMP) ## make .venv and install the pinned requirements into it
 
-$(STAMP): requirements/dev.txt requirements/runtime.txt pyproject.toml .ci/setup
+$(STAMP): requirements/dev.txt requirements/runtime.txt requirements/simulation.txt pyproject.toml .ci/setup
 	@sh .ci/setup
 
 demo: $(STAMP) ## three simulated shops, an ERP, shoppers, faults, two kills: a minute, then the verdict
@@ -22,6 +22,10 @@ demo: $(STAMP) ## three simulated shops, an ERP, shoppers, faults, two kills: a 
 
 test: $(STAMP) ## all tests
 	@$(BIN)/python -m pytest
+
+SEEDS ?= 1000
+soak: $(STAMP) ## the whole daemon in simulated time, SEEDS=10000 seeds of it; goes on where the last one stopped
+	@$(BIN)/python -m tests.simulation soak --seeds $(SEEDS)
 
 check: $(STAMP) ## format, lint, types, walls, module sizes
 	@$(BIN)/ruff format --check .

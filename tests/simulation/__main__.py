@@ -5,14 +5,24 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tests.simulation.campaign import Tally, report, run
+from tests.simulation.mutants import MUTANTS, NOT_CAUGHT_YET, play_task
 from tests.simulation.play import Outcome, play
 from tests.simulation.script import Script, draw
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A case that found something: the script of actions and faults, and a sentence."""
+
+    found: str
+    script: Script
+
 
 DONE = Path("soak-run")  # what a soak has done so far: one line a seed
 
@@ -31,13 +41,55 @@ def main() -> int:
     replay.add_argument("--log", action="store_true", help="the daemon's log as well")
     script = commands.add_parser("script", help="print a seed's script, to be kept")
     script.add_argument("seed", type=int)
+    outcomes = commands.add_parser("outcomes", help="outcomes as JSON, for the tests")
+    outcomes.add_argument("--seeds", type=int, default=1)
+    outcomes.add_argument("--first", type=int, default=0)
+    outcomes.add_argument("--script")
+    mutants = commands.add_parser(
+        "mutants", help="put each mutant in, and tell in how many seeds it is caught, as JSON"
+    )
+    mutants.add_argument("--seeds", type=int, default=1)
     told = parser.parse_args()
+    if told.command == "outcomes":
+        return _outcomes(told.first, told.seeds, told.script)
+    if told.command == "mutants":
+        return _mutants(told.seeds)
     if told.command == "soak":
         return _soak(told.first, told.seeds, told.cores, again=told.again)
     if told.command == "script":
-        print(json.dumps(msgspec.to_builtins(draw(told.seed)), indent=1))
+        print(json.dumps(msgspec.to_builtins(Kept("what it found, in a sentence", draw(told.seed))), indent=1))
         return 0
     return _replay(told.what, log=told.log)
+
+
+def _outcomes(first: int, seeds: int, script: str | None) -> int:
+    out = sys.stdout.buffer
+    if script:
+        kept = msgspec.json.decode(Path(script).read_bytes(), type=Kept)
+        out.write(msgspec.json.encode(play(kept.script)) + b"\n")
+        return 0
+    for outcome in run(range(first, first + seeds)):
+        out.write(msgspec.json.encode(outcome) + b"\n")
+    out.flush()
+    return 0
+
+
+def _mutants(seeds: int) -> int:
+    judged = [mutant for mutant in MUTANTS if mutant.name not in NOT_CAUGHT_YET]
+    tasks = [(m.name, seed, put_in) for m in judged for seed in m.seeds[:seeds] for put_in in (True, False)]
+    told: dict[tuple[str, bool], list[Outcome]] = defaultdict(list)
+    for (name, _, put_in), outcome in run(tasks, play=play_task):
+        told[name, put_in].append(outcome)
+    for mutant in judged:
+        found = [outcome for outcome in told[mutant.name, True] if outcome.invariant]
+        broken = [f"{o.invariant}: {o.numbers}" for o in told[mutant.name, False] if o.invariant]
+        row = {
+            "name": mutant.name, "seeds": seeds, "caught": len(found), "by": sorted({o.invariant for o in found}),
+            "control": broken,
+        }  # fmt: skip
+        sys.stdout.buffer.write(msgspec.json.encode(row) + b"\n")
+    sys.stdout.flush()
+    return 0
 
 
 def _soak(first: int, seeds: int, cores: int, *, again: bool) -> int:
@@ -69,7 +121,7 @@ def _soak(first: int, seeds: int, cores: int, *, again: bool) -> int:
 
 
 def _replay(what: str, *, log: bool) -> int:
-    script = draw(int(what)) if what.isdigit() else msgspec.json.decode(Path(what).read_bytes(), type=Script)
+    script = draw(int(what)) if what.isdigit() else msgspec.json.decode(Path(what).read_bytes(), type=Kept).script
     outcome = play(script, log=print if log else lambda _: None)
     print(report(outcome) if outcome.invariant else f"seed {outcome.seed} holds: {outcome.digest}")
     for line in [] if outcome.invariant else outcome.last:
@@ -78,5 +130,5 @@ def _replay(what: str, *, log: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    sys.stdout.reconfigure(line_buffering=True)
     raise SystemExit(main())

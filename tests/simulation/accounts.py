@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tests.simulation.broken import Broken
 from tests.simulation.erp import Line
 from tests.simulation.script import KITS
-from tests.simulation.shops import Shop
+from tests.simulation.shops import Shop, unpaid
 
 
 @dataclass
@@ -17,28 +17,36 @@ class Accounts:
     """Commitments by line, now and ever. `before` is what the ERP had counted when the daemon first came (BASELINE)."""
 
     shops: dict[str, Shop]
+    on_payment: bool = False  # the tenant counts what is paid; what is promised is more
     now: dict[Line, int] = field(default_factory=dict)
+    promised: dict[Line, int] = field(default_factory=dict)
     most: dict[Line, int] = field(default_factory=dict)
     before: dict[Line, int] = field(default_factory=dict)
     changed: dict[tuple[str, str], float] = field(default_factory=dict)
-    available: dict[str, list[tuple[float, int]]] = field(default_factory=lambda: defaultdict(list))
-    stock: Counter[str] = field(default_factory=Counter)  # opening, receipts and adjustments, less what the ERP sold itself
+    past: dict[str, list[tuple[float, int, int]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )  # at, stock, committed
+    stock: Counter[str] = field(
+        default_factory=Counter
+    )  # opening, receipts and adjustments, less what the ERP sold itself
 
     def refresh(self, at: float, stores: Iterable[str] | None = None) -> None:
         """Look at the shops again: something has happened at `at`."""
         for store in stores if stores is not None else self.shops:
-            for order, _, lines in self.shops[store].truth():
+            for order, status, lines in self.shops[store].truth():
+                waits = self.on_payment and status not in {"Deleted", "deleted"} and unpaid(self.shops[store], order)
                 for line, sku, units in lines:
                     for part, factor in KITS.get(sku, {sku: 1}).items():
-                        self._set((store, order, line, part), units * factor, at)
+                        where = (store, order, line, part)
+                        self._set(where, 0 if waits else units * factor, at)
+                        self.promised[where] = units * factor
         committed: Counter[str] = Counter()
-        for (_, _, _, sku), units in self.now.items():
+        for (_, _, _, sku), units in self.promised.items():
             committed[sku] += units
         for sku, total in self.stock.items():
-            rest = total - committed[sku]
-            past = self.available[sku]
-            if not past or past[-1][1] != rest:
-                past.append((at, rest))
+            past = self.past[sku]
+            if not past or past[-1][1:] != (total, committed[sku]):
+                past.append((at, total, committed[sku]))
 
     def _set(self, where: Line, units: int, at: float) -> None:
         if self.now.get(where) != units:
@@ -61,18 +69,21 @@ class Accounts:
             raise Broken("ONCE", f"the ERP was told {told} for {where}, which no shop has")
         if not -before <= told <= most - before:
             raise Broken(
-                "ONCE", f"the ERP was told {told} for {where}; it ever was between 0 and {most}, {before} counted before"
+                "ONCE",
+                f"the ERP was told {told} for {where}; it ever was between 0 and {most}, {before} counted before",
             )
 
     def rest(self, sku: str) -> int:
         """What may still be promised of an ERP SKU, in truth."""
-        return self.available[sku][-1][1]
+        _, stock, committed = self.past[sku][-1]
+        return stock - committed
 
     def capacity(self, item: str, since: float) -> int:
-        """The most that could be promised of a shop's item at some moment since then."""
+        """The most that anybody could think may be promised of a shop's item who knows all that happened up to `since`, and of
+        what came later no matter what: each shop and the ERP are read at moments of their own."""
         return min(self._most_since(sku, since) // factor for sku, factor in KITS.get(item, {item: 1}).items())
 
     def _most_since(self, sku: str, since: float) -> int:
-        past = self.available[sku]
-        then = [rest for at, rest in past if at <= since][-1:]
-        return max(then + [rest for at, rest in past if at > since])
+        past = self.past[sku]
+        window = [entry for entry in past if entry[0] <= since][-1:] + [entry for entry in past if entry[0] > since]
+        return max(stock for _, stock, _ in window) - min(committed for _, _, committed in window)

@@ -6,12 +6,13 @@ import multiprocessing
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from tests.simulation.house import ssl_context, template
 from tests.simulation.play import Outcome, play_seed
 
 
-def run(seeds: Iterable[int], *, cores: int = 0, play: Callable[[int], Outcome] = play_seed) -> Iterator[Outcome]:
+def run(seeds: Iterable[Any], *, cores: int = 0, play: Callable[[Any], Any] = play_seed) -> Iterator[Any]:
     """Outcomes as they come. The parent imports and migrates once, its children are forks."""
     template(), ssl_context()
     fork = multiprocessing.get_context("fork")
@@ -46,8 +47,10 @@ class Tally:
     def lines(self) -> list[str]:
         """For people."""
         return [
-            f"{self.seeds} seeds, {self.seconds / 3600:.0f} simulated hours, {self.requests} requests, {self.kills} kills, "
-            f"{len(self.failed)} failed; the slowest agreed {self.slowest:.0f} s after its faults",
+            (
+                f"{self.seeds} seeds, {self.seconds / 3600:.0f} simulated hours, {self.requests} requests, {self.kills} "
+                f"kills, {len(self.failed)} failed; the slowest agreed {self.slowest:.0f} s after its faults"
+            ),
             "faults: " + ", ".join(f"{name} {count}" for name, count in sorted(self.struck.items())),
             "actions: " + ", ".join(f"{n} {c}" for n, c in sorted(self.done.items()) if not n.startswith("no")),
             "units oversold: " + (", ".join(f"{n} {c}" for n, c in sorted(self.oversold.items())) or "none"),

@@ -21,8 +21,11 @@ from tests.simulation.script import FIRST_SECONDS, KITS, SKUS, STORES
 from tests.simulation.shops import Shop
 
 PROPAGATION_SECONDS = 200.0  # poll, settling, a torn order's wait, a retry, the write and its application
-TOLD_SECONDS = 900.0  # of all being well, after which the ERP has been told: a sweep, and the wait for orders that are gone
+TOLD_SECONDS = (
+    900.0  # of all being well, after which the ERP has been told: a sweep, and the wait for orders that are gone
+)
 HAND_SECONDS = 700.0  # until a counter that somebody typed into was read twice, and the orders drained past it
+OVERWRITE_SECONDS = 75.0  # between the reading of a level and its writing: not-after, and a request that travels slowly
 TASKS_MAX = 120  # of the daemon at once; it has about 15, and some for each request
 QUEUE_MAX = 300
 REQUESTS_PER_SECOND_MAX = 3.0
@@ -113,7 +116,8 @@ class Judges:
                 name = "ISOLATED" if others else "COMPLETE"
                 trouble = f"; meanwhile trouble in {', '.join(others)}" if others else ""
                 self.blame(
-                    name, f"{where}: the ERP was told {self.erp.told[where]}, should be {owed} for {at - since:.0f} s{trouble}"
+                    name,
+                    f"{where}: the ERP was told {self.erp.told[where]}, should be {owed} for {at - since:.0f} s{trouble}",
                 )
 
     def _shows_too_much(self, at: float) -> None:
@@ -147,16 +151,22 @@ class Judges:
     def _given_back(self, shop: Shop, item: str, seconds: float) -> int:
         """Units that orders gave back to this counter lately."""
         since = shop.now() - seconds * 1e6
-        return sum(change for when, change, cause in shop.writes(item) if when >= since and change > 0 and _by_order(cause))
+        return sum(
+            change for when, change, cause in shop.writes(item) if when >= since and change > 0 and _by_order(cause)
+        )
 
     def _may_be_overwritten(self, shop: Shop, item: str, seconds: float) -> bool:
-        """A level that was put over sales between its reading and its writing."""
-        since = shop.now() - seconds * 1e6
-        return not shop.relative and any(w >= since and c > 0 and k == "api" for w, c, k in shop.writes(item))
+        """A level that was put over a sale between its reading and its writing, less than OVERWRITE_SECONDS apart."""
+        if shop.relative:
+            return False
+        since, changes = shop.now() - seconds * 1e6, shop.writes(item)
+        puts = [when for when, _, cause in changes if cause == "api" and when >= since]
+        sales = [when for when, change, cause in changes if change < 0 and _by_order(cause)]
+        return any(0 <= put - sale <= OVERWRITE_SECONDS * 1e6 for put in puts for sale in sales)
 
     def crashed(self, folder: Path) -> None:
         """DURABLE: what reached the outside was on disk before it left. `folder` is a copy of what the crash left."""
-        with _reading(folder) as ledger:
+        with _Reading(folder) as ledger:
             states = dict(ledger.execute("SELECT key, state FROM move").fetchall())
         for key in self.erp.booked:
             if states.get(key) in {None, "intended", "void"}:
@@ -173,7 +183,9 @@ class Judges:
         if self.mode == "live":
             for sku in SKUS:
                 if self.erp.level(sku) != self.accounts.rest(sku):
-                    return f"CONSERVE: the ERP has {self.erp.level(sku)} of {sku}, should have {self.accounts.rest(sku)}"
+                    return (
+                        f"CONSERVE: the ERP has {self.erp.level(sku)} of {sku}, should have {self.accounts.rest(sku)}"
+                    )
             for store, shop in self.shops.items():
                 for item, level in shop.levels().items():
                     wanted = self._target(item, shop)
@@ -188,7 +200,7 @@ class Judges:
     def _incomplete(self, folder: Path) -> str:
         """COMPLETE: the ledger has each order in its latest state."""
         query = 'SELECT store, "order", line, sku, sum(commitment) FROM line GROUP BY store, "order", line, sku'
-        with _reading(folder) as ledger:
+        with _Reading(folder) as ledger:
             known: dict[Any, int] = {tuple(row[:4]): row[4] for row in ledger.execute(query)}
         for where, units in self.accounts.now.items():
             if known.get(where, 0) != units * 10_000:
@@ -200,7 +212,7 @@ def _by_order(cause: str) -> bool:
     return cause.isdigit() or (cause.startswith("order ") and "refused" not in cause)
 
 
-class _reading:
+class _Reading:
     """A copy of the ledger, for looking at: SQLite's backup, as no other descriptor may open its files in this process."""
 
     def __init__(self, folder: Path) -> None:

@@ -82,8 +82,14 @@ _LIST = (
     Dial("freeze", SYNCD, (20, 600)),
     Dial("freeze_hour", SYNCD, (3_600, 3_700), weight=0.3, outlasts=True),
     Dial("freeze_at_commit", SYNCD, (60, 300)),
+    # -- aimed only: what the mutants need
+    Dial("late_orders_long", BIG, (100, 600), {"late_orders_seconds": (25.0, 55.0)}),
+    Dial("erp_very_late", ERP, (60, 400), {"late_rate": 1.0, "late_seconds": 110.0}),
+    Dial("kill_at_orders", SYNCD, (1, 60), is_kill=True),
+    Dial("kill_at_level", SYNCD, (1, 60), is_kill=True),
+    Dial("freeze_at_level", SYNCD, (60, 300)),
     Dial("clock_jump", SYNCD, (1, 100), weight=0.7, is_kill=True),  # the machine comes back with another time
 )
 DIALS: dict[str, Dial] = {dial.name: dial for dial in _LIST}
-CALM: frozenset[str] = frozenset()
-"""Dials that no seed draws by itself: tests aim them."""
+CALM = frozenset({"late_orders_long", "erp_very_late", "kill_at_orders", "kill_at_level", "freeze_at_level"})
+"""Dials that no seed draws by itself: the mutants' scripts aim them."""

@@ -94,7 +94,7 @@ class Fate:
                 world.loop.freeze(HOST)
             elif not on:
                 world.loop.thaw(HOST)
-        elif dial.name == "freeze_at_commit":
+        elif dial.name in {"freeze_at_commit", "freeze_at_level"}:
             if on:
                 self._armed.append((dial.name, args["seconds"]))
             else:
@@ -128,13 +128,27 @@ class Fate:
     def committed(self) -> None:
         """The ledger has committed, and nobody knows it yet."""
         self._strike_armed("kill_at_commit")
-        if any(name == "freeze_at_commit" for name, _ in self._armed) and HOST not in self.world.loop.frozen:
-            self._armed = [entry for entry in self._armed if entry[0] != "freeze_at_commit"]
-            self.world.loop.freeze(HOST)
+        self._freeze_armed("freeze_at_commit")
 
-    def written(self) -> None:
+    def written(self, host: str) -> None:
         """A write has taken effect somewhere, and its answer has not left yet."""
         self._strike_armed("kill_at_write")
+        if host != "erp":
+            self._strike_armed("kill_at_level")
+
+    def asked(self, path: str) -> None:
+        """A list of orders is on its way to the daemon: the next commit may be theirs."""
+        if "orders" in path:
+            self._armed = [("kill_at_commit" if name == "kill_at_orders" else name, at) for name, at in self._armed]
+
+    def sending(self) -> None:
+        """Levels have been decided and committed, and are about to leave."""
+        self._freeze_armed("freeze_at_level")
+
+    def _freeze_armed(self, dial: str) -> None:
+        if any(name == dial for name, _ in self._armed) and HOST not in self.world.loop.frozen:
+            self._armed = [entry for entry in self._armed if entry[0] != dial]
+            self.world.loop.freeze(HOST)
 
     def _strike_armed(self, name: str) -> None:
         for entry in [entry for entry in self._armed if entry[0] == name]:
@@ -157,4 +171,3 @@ class Fate:
             world.house.start()
 
         world.loop.host_call("driver", lambda: world.loop.call_later(seconds, back))
-

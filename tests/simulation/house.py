@@ -171,7 +171,9 @@ class House:
     def _tune(self, app: App) -> None:
         """A script's knobs: how far the scan overlaps, how many rows a page has."""
         knobs = self.script.knobs
-        options = {name: knobs[name] for name in ("overlap_seconds", "overlap_long_seconds", "sweep_seconds") if name in knobs}
+        options = {
+            name: knobs[name] for name in ("overlap_seconds", "overlap_long_seconds", "sweep_seconds") if name in knobs
+        }
         for reconciler in app.tenants["acme"].reconcilers:
             context = reconciler.context
             context.options = dataclasses.replace(context.options, **options)

@@ -80,8 +80,8 @@ class Loop(SimLoop):
         self._ready[:] = [entry for entry in self._ready if _host_of(entry[2]) != host]
         self._timers[:] = [entry for entry in self._timers if _host_of(entry[3]) != host]
         heapq.heapify(self._timers)
-        for conn in [conn for conn, asked in net._pending.items() if asked.local[0] == host]:
-            GRAVE.append(net._pending.pop(conn))
+        asking = [conn for conn, asked in net._pending.items() if asked.local[0] == host]
+        GRAVE.extend([net._pending.pop(conn) for conn in asking])
         for key in [key for key in net._streams if key[1] == host]:
             stream = net._streams[key]
             if not silently:

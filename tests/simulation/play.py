@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import random
 import shutil
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -88,9 +87,8 @@ def _ledger_rows(world: World) -> str:
 
     source = sqlite3.connect(f"file:{world.house.state / 'ledger.sqlite3'}?mode=ro", uri=True)
     names = [name for (name,) in source.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
-    rows = [f"{name}: {sorted(map(repr, source.execute('SELECT * FROM ' + chr(34) + name + chr(34))))}" for name in names]
+    rows = [
+        f"{name}: {sorted(map(repr, source.execute('SELECT * FROM ' + chr(34) + name + chr(34))))}" for name in names
+    ]
     source.close()
     return "\n".join(rows)
-
-
-__all__ = ["Outcome", "play", "play_seed", "random"]

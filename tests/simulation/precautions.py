@@ -72,7 +72,12 @@ def take(seed: int, now: Callable[[], float], *, without: Collection[str] = ()) 
     if "date" not in without:
         real = {name: getattr(time, name) for name in dir(time) if not name.startswith("_")}
         put(aiohttp.helpers, "time", SimpleNamespace(**{**real, "time": lambda: START_SECONDS + now()}))
-    return lambda: [step() for step in reversed(undo)] and None
+
+    def put_back() -> None:
+        for step in reversed(undo):
+            step()
+
+    return put_back
 
 
 def _with_ordered_sets(plain: Callable[..., None], names: Collection[str]) -> Callable[..., None]:

@@ -26,7 +26,17 @@ FAULTS = (3, 8)
 AT_ONCE_MAX = 2  # faults at the same time: together they must stay within what the design can bear
 KILLS_MAX = 4
 
-_CHANGES = {"edit": 5, "cancel": 3, "refund": 3, "pay": 3, "complete": 2, "remove": 1, "delete": 1, "ship": 1, "refunded": 1}
+_CHANGES = {
+    "edit": 5,
+    "cancel": 3,
+    "refund": 3,
+    "pay": 3,
+    "complete": 2,
+    "remove": 1,
+    "delete": 1,
+    "ship": 1,
+    "refunded": 1,
+}
 _MERCHANT = {"receipt": 3, "erp_sale": 2, "hand": 1}
 
 
@@ -86,8 +96,9 @@ def _people(random: Random) -> list[Step]:
             steps.append(Step(at, "buy", {"store": store, **_basket(random)}))
         elif drawn < 0.56:  # the last one, in two shops at once
             first, second = random.sample(STORES, 2)
-            for name in (first, second):
-                steps.append(Step(at + random.uniform(0, 0.4), "buy_all", {"store": name, "sku": "hot"}))
+            steps += [
+                Step(at + random.uniform(0, 0.4), "buy_all", {"store": name, "sku": "hot"}) for name in (first, second)
+            ]
         elif drawn < 0.9:
             what = random.choices(list(_CHANGES), list(_CHANGES.values()))[0]
             steps.append(Step(at, what, {"store": store, **_change(random, what)}))
@@ -151,4 +162,6 @@ def _place(random: Random, dial: Dial, spans: list[tuple[float, float]]) -> Step
         return None
     spans.append((begin, end))
     where = random.choice(dial.hosts)
-    return Step(begin, "fault", {"dial": dial.name, "host": where, "seconds": round(end - begin, 3), "draw": random.random()})
+    return Step(
+        begin, "fault", {"dial": dial.name, "host": where, "seconds": round(end - begin, 3), "draw": random.random()}
+    )

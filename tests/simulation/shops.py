@@ -86,7 +86,11 @@ class BigCommerce:
         """Each order with its status and its lines."""
         self.shop.now()
         return [
-            (entry["order"], entry["status"], _merged([(n["line"], n["sku"], _bigcommerce_units(entry, n)) for n in entry["lines"]]))
+            (
+                entry["order"],
+                entry["status"],
+                _merged([(n["line"], n["sku"], _bigcommerce_units(entry, n)) for n in entry["lines"]]),
+            )
             for entry in self.shop.truth()["orders"]
         ]
 
@@ -166,7 +170,11 @@ class WooCommerce:
     def truth(self) -> list[tuple[str, str, Lines]]:
         """Each order with its status and its lines."""
         return [
-            (entry["order"], entry["status"], _merged([(n["line"], n["sku"], _woocommerce_units(entry, n)) for n in entry["lines"]]))
+            (
+                entry["order"],
+                entry["status"],
+                _merged([(n["line"], n["sku"], _woocommerce_units(entry, n)) for n in entry["lines"]]),
+            )
             for entry in self.shop.truth()["orders"]
         ]
 
@@ -197,6 +205,14 @@ def _bigcommerce_units(order: dict[str, Any], line: dict[str, Any]) -> int:
         return 0
     never = {statuses.INCOMPLETE, statuses.DECLINED, statuses.CANCELLED}
     return 0 if status in never else int(line["quantity"])
+
+
+def unpaid(shop: Shop, order: str) -> bool:
+    """Whether an order stands and isn't paid: not counted where the tenant counts on payment."""
+    if isinstance(shop, BigCommerce):
+        return shop.shop.order(order).status_id in {statuses.PENDING, statuses.AWAITING_PAYMENT}
+    found = shop.shop.book.orders.get(int(order))
+    return found is not None and found.status in {"on-hold", "pending"}
 
 
 def _woocommerce_units(order: dict[str, Any], line: dict[str, Any]) -> int:

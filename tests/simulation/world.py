@@ -23,7 +23,7 @@ from tests.simulation.house import HOST, House
 from tests.simulation.journal import Journal
 from tests.simulation.loop import Loop
 from tests.simulation.script import BIGCOMMERCE, KITS, SKUS, STORES, Script, Step
-from tests.simulation.shops import REFUSALS, BigCommerce, Shop, WooCommerce
+from tests.simulation.shops import REFUSALS, BigCommerce, Shop, WooCommerce, unpaid
 
 START_AT = 30.0  # the daemon is installed; what was bought before is its baseline
 LOOK_SECONDS = 10.0
@@ -50,7 +50,7 @@ class World:
             )
             for name in STORES
         }
-        self.accounts = Accounts(self.shops)
+        self.accounts = Accounts(self.shops, script.knobs.get("count_on") == "paid")
         self.erp = WatchedErp(
             clocks["erp"], Random(f"erp {script.seed}"), counting=script.counting_erp, judge=self.accounts.judge
         )
@@ -80,7 +80,9 @@ class World:
             if request.method != "GET":
                 if self.fate.duplicates(name):
                     await handler(request)
-                self.fate.written()
+                self.fate.written(name)
+            else:
+                self.fate.asked(request.path)
             self.journal.note("answer", f"{name} {response.status}")
             return response
 
@@ -88,6 +90,7 @@ class World:
         app.on_response_prepare.append(stamp)
         runner = web.AppRunner(app, handle_signals=False, access_log=None)
         await runner.setup()
+        assert runner.server is not None
         await asyncio.get_running_loop().create_server(runner.server, f"{name}.localhost", 80)
         await asyncio.sleep(1e9)
 
@@ -195,7 +198,7 @@ class World:
         if what == "buy_all":
             wanted = {args["sku"]: min(3, max(1, shop.shown(args["sku"])))}
         else:
-            wanted = {sku: units for sku, units in args["lines"]}
+            wanted = dict(args["lines"])
         shown = {sku: shop.shown(sku) for sku in wanted}
         order = shop.buy(list(wanted.items()), paid=args.get("paid", True), method=args.get("method", ""))
         self.journal.note("sale", f"{shop.name} {order} {wanted} of {shown}")
@@ -207,7 +210,7 @@ class World:
         """The faults are over: nobody stays undecided, and everything must agree within a bounded time, and stay so."""
         for name, shop in self.shops.items():
             for order in self.orders[name]:
-                if shop.is_open(order):
+                if shop.is_open(order) or (self.accounts.on_payment and unpaid(shop, order)):
                     shop.act(order, "pay", {"line": 0})
         self.accounts.refresh(self.now)
         began, good_since, complaint = self.now, None, ""
@@ -225,7 +228,9 @@ class World:
                 self._close()
                 return
         name, _, numbers = complaint.partition(": ")
-        raise Broken(name or "AGREE", f"{numbers or 'it agreed, and then no more'} ({PATIENCE_SECONDS:.0f} s after all faults)")
+        raise Broken(
+            name or "AGREE", f"{numbers or 'it agreed, and then no more'} ({PATIENCE_SECONDS:.0f} s after all faults)"
+        )
 
     def _close(self) -> None:
         """Nothing is broken; the last entries of the journal."""
