@@ -195,10 +195,8 @@ class World:
         return what
 
     def _buy(self, shop: Shop, what: str, args: dict[str, Any]) -> None:
-        if what == "buy_all":
-            wanted = {args["sku"]: min(3, max(1, shop.shown(args["sku"])))}
-        else:
-            wanted = dict(args["lines"])
+        everything = what == "buy_all"
+        wanted = {args["sku"]: min(3, max(1, shop.shown(args["sku"])))} if everything else dict(args["lines"])
         shown = {sku: shop.shown(sku) for sku in wanted}
         order = shop.buy(list(wanted.items()), paid=args.get("paid", True), method=args.get("method", ""))
         self.journal.note("sale", f"{shop.name} {order} {wanted} of {shown}")
