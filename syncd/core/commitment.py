@@ -45,5 +45,5 @@ def shipped_floor(line: Line, policy: Policy, shipped_before: Quantity = ZERO) -
     if policy.returns is Returns.ERP:
         return Quantity(max(ZERO, line.shipped, shipped_before))
     # What was put back were first the units that had not left the house: only more than those came back from shipping.
-    returned = max(0, line.restocked - max(0, line.quantity - line.shipped))
+    returned = max(0, line.restocked - max(0, line.quantity - line.shipped)) if line.restocked else 0
     return Quantity(max(ZERO, line.shipped - returned))

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, delete, func, select, update
 from syncd.core.belief import Change, ItemBook, Reading, Write, believe
 from syncd.core.policy import Recipe
 from syncd.core.quantity import SECOND, Instant, Quantity
-from syncd.ledger.rows import Among, Rows
+from syncd.ledger.rows import Among, OneRow, Rows
 from syncd.ledger.schema import ingredient, item, level_write, listing, reading, taking
 
 USABLE_KEPT = 5  # readings that belief can use: a few more than it does, so that a clean one is among them
@@ -58,6 +58,7 @@ _WRITE_TAKINGS = Rows(
         "plain",
     ],
 )
+_ROW = OneRow(item)
 _READ_SOON = Among("UPDATE item SET read_at = 0 WHERE tenant = :tenant AND store = :store AND item IN :among")
 _MAKE_DUE = Among(
     "UPDATE item SET due = :now WHERE tenant = :tenant AND active = 1 AND (due IS NULL OR due > :now) "
@@ -282,9 +283,7 @@ def all_items(connection: Connection, tenant: str, store: str) -> list[ItemRow]:
 
 def set_item(connection: Connection, tenant: str, store: str, name: str, **values: object) -> None:
     """Change some columns of an item."""
-    connection.execute(
-        update(item).where(item.c.tenant == tenant, item.c.store == store, item.c.item == name).values(**values)
-    )
+    _ROW.change(connection, (tenant, store, name), values)
 
 
 def next_due(connection: Connection, tenant: str, store: str) -> Instant | None:

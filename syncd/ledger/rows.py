@@ -45,6 +45,24 @@ class Rows:
             connection.exec_driver_sql(self._statements[connection.dialect.paramstyle], list(rows))
 
 
+class OneRow:
+    """Changes columns of the row with this primary key."""
+
+    def __init__(self, table: Table) -> None:
+        keys = " AND ".join([f'"{column.name}" = :key' for column in table.primary_key.columns])
+        self._head = f'UPDATE "{table.name}" SET '  # noqa: S608 - names from the schema, no values
+        self._tail = f" WHERE {keys}"
+        self._columns = frozenset(table.columns.keys())
+
+    def change(self, connection: Connection, key: Sequence[object], values: Mapping[str, object]) -> None:
+        """Set these columns. `key` in the order of the primary key's columns. Raises BugError for an unknown column."""
+        if not values.keys() <= self._columns:
+            raise BugError(f"{self._head} unknown columns: {values.keys() - self._columns}")
+        mark = _PLACEHOLDERS[connection.dialect.paramstyle]
+        setting = ", ".join([f'"{name}" = {mark}' for name in values])
+        connection.exec_driver_sql(f"{self._head}{setting}{self._tail.replace(':key', mark)}", (*values.values(), *key))
+
+
 class Among:
     """A statement about the rows whose `key` is among many values: `sql` has `:name` for other values, `:among` for the
     list. Long lists go in several statements, and a list is filled up with its last value, so few texts are prepared."""

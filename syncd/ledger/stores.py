@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select
 
 from syncd.core.quantity import Instant
+from syncd.ledger.rows import OneRow
 from syncd.ledger.schema import store
 
 NEW, BASELINE, READY = "new", "baseline", "ready"
@@ -31,6 +32,7 @@ class StoreRow(msgspec.Struct, frozen=True):
 
 
 _FIELDS = StoreRow.__struct_fields__
+_ROW = OneRow(store)
 
 
 def read_store(connection: Connection, tenant: str, name: str) -> StoreRow | None:
@@ -55,4 +57,4 @@ def add_store(connection: Connection, tenant: str, name: str, row: StoreRow) -> 
 
 def change_store(connection: Connection, tenant: str, name: str, **values: Any) -> None:
     """Set some columns of a store's row."""
-    connection.execute(update(store).where(store.c.tenant == tenant, store.c.store == name).values(**values))
+    _ROW.change(connection, (tenant, name), values)

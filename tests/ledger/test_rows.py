@@ -7,7 +7,7 @@ import pytest
 from syncd.errors import BugError
 from syncd.ledger import migrate
 from syncd.ledger.connection import ledger_path, write_engine
-from syncd.ledger.rows import Among, Rows
+from syncd.ledger.rows import Among, OneRow, Rows
 from syncd.ledger.schema import ingredient
 
 READ = Among("SELECT sku, factor FROM ingredient WHERE tenant = :tenant AND factor >= :least AND sku IN :among")
@@ -47,3 +47,15 @@ def test_a_row_is_changed_once_however_often_its_key_stands_in_the_list(connecti
 def test_a_value_behind_the_list_would_be_bound_in_the_wrong_place():
     with pytest.raises(BugError, match="values after the list"):
         Among("SELECT 1 FROM line WHERE sku IN :among AND tenant = :tenant")
+
+
+def test_one_row_is_changed_by_its_whole_key(connection):
+    row = OneRow(ingredient)
+    row.change(connection, ("a", "s1", "shop", "i"), {"factor": 77})
+    assert [tuple(each) for each in READ.read(connection, ["s1", "s2"], tenant="a", least=3)] == [("s1", 77)]
+    assert [tuple(each) for each in READ.read(connection, ["s1"], tenant="b", least=0)] == [("s1", 1)]
+
+
+def test_a_column_that_is_none_is_refused_before_it_reaches_the_database(connection):
+    with pytest.raises(BugError, match="unknown columns"):
+        OneRow(ingredient).change(connection, ("a", "s1", "shop", "i"), {"factor = 1 --": 1})
