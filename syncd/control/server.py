@@ -26,6 +26,7 @@ from syncd.observability import events
 from syncd.observability.log import Log
 
 CLIENTS_MAX: Final = 16  # people and scripts; one more is told to come again
+ACCEPT_PAUSE_SECONDS = 0.2  # after a failed accept: what failed may fail again at once
 REQUEST_BYTES_MAX: Final = 8 * 1024 * 1024  # an opening stock of some 200,000 rows; everything else is far smaller
 CHUNK_BYTES: Final = 64 * 1024
 IDLE_SECONDS: Final = 30.0  # a client that is connected and asks nothing
@@ -59,7 +60,8 @@ async def serve_control(
                 await anyio.wait_readable(listener)
                 try:
                     connection, _ = listener.accept()
-                except OSError:  # the client was gone before we looked
+                except OSError:  # the client was gone before we looked, or there is no descriptor left
+                    await anyio.sleep(ACCEPT_PAUSE_SECONDS)
                     continue
                 connection.setblocking(False)
                 group.start_soon(_serve, Line(connection), room, commands, log, name="control client")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import anyio
 from sqlalchemy import Connection
 
+from syncd.core.quantity import Instant
 from syncd.engine.care import CareStep
 from syncd.engine.reconciler import RESTART_SECONDS, STEADY_SECONDS, Reconciler
 from syncd.engine.steps import Loop, Step, Timer
@@ -88,7 +89,7 @@ async def adopt(context: TenantContext, holder: str) -> None:
 
     def unit(connection: Connection) -> int:
         epoch = tenants.take_lease(connection, context.tenant, holder, context.clock.now())
-        moves.doubt_sent(connection, context.tenant)
+        moves.doubt_sent(connection, context.tenant, Instant(context.clock.now() + context.erp.traits.late_us))
         if context.is_live:
             switch.hold_back(connection, context.tenant, SHADOW)
         return epoch

@@ -154,10 +154,11 @@ def mark_sent(connection: Connection, tenant: str, due: Sequence[DueMove], now: 
         )
 
 
-def doubt_sent(connection: Connection, tenant: str) -> None:
-    """A process ended while these were under way: they are asked for before anything else."""
+def doubt_sent(connection: Connection, tenant: str, dead_at: Instant) -> None:
+    """A process ended while these were under way: they are asked for before anything else. They left before it ended, so
+    they are surely dead at `dead_at`, counted from now."""
     sent = (move.c.tenant == tenant, IS_WAITING, move.c.state == SENT)
-    connection.execute(update(move).where(*sent).values(doubt=1, retry_at=0))
+    connection.execute(update(move).where(*sent).values(doubt=1, retry_at=0, dead_at=dead_at))
 
 
 def doubt_recent(connection: Connection, tenant: str, since: Instant) -> int:

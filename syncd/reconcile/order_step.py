@@ -54,9 +54,7 @@ class OrderStep:
     reading: int = 0
     readings_left: int = 0
     waiting: dict[str, Waiting] = field(default_factory=dict)
-    asking: dict[str, Instant] = field(
-        default_factory=dict
-    )  # orders with an unknown SKU, and since when the ERP is asked
+    asking: dict[str, Waiting] = field(default_factory=dict)  # orders with an unknown SKU: the ERP is asked for it
     remembered: OrderedDict[str, tuple[Instant | None, bytes]] = field(default_factory=OrderedDict)
     last_complete: Instant = LONG_AGO
     complete: Instant = LONG_AGO  # up to when the last scan had read all but the orders that were waiting
@@ -171,7 +169,7 @@ class OrderStep:
         before = Instant(max(context.drained, self.complete))
         self.waiting = {order: self.waiting.get(order, Waiting(now, before)) for order in waited}
         self.complete = Instant(drained)
-        self.asking = {order: self.asking.get(order, now) for order in asking}
+        self.asking = {order: self.asking.get(order, Waiting(now, before)) for order in asking}
         drained = min([drained, *(entry.drained for entry in self.waiting.values())])
         context.drained = Instant(max(context.drained, drained))
         return began
@@ -212,12 +210,13 @@ class OrderStep:
         now = page.ended
         patience = context.port.orders.traits.settle_wait_max_us
         force = frozenset(order for order, entry in self.waiting.items() if now - entry.since > patience)
-        force |= {order for order, since in self.asking.items() if now - since > patience}
+        force |= {order for order, entry in self.asking.items() if now - entry.since > patience}
         packed = payloads.compress(page.raw) if page.raw else b""
         asked = await self._ask(page, row, in_baseline=in_baseline)
         work = Page(
-            page.orders, reading, page.began, page.ended, packed, settled, force, may_ask=not in_baseline, asked=asked
-        )
+            page.orders, reading, page.began, page.ended, packed, settled, force, may_ask=not in_baseline, asked=asked,
+            drained_at={order: entry.drained for order, entry in self.asking.items()},
+        )  # fmt: skip
         drained = context.drained
 
         def unit(connection: Connection) -> Taken:

@@ -32,7 +32,9 @@ class Page:
 
     `reading` is the number it took when its request began. `place` is each order's position in the raw page. Orders
     younger than `unsettled_after` (store's clock) may be torn: only states that lower are taken from them; unless `force`
-    names them. `may_ask`: this lane reads the order again soon, so an unknown SKU need not be held at once. `asked` holds, for `baseline = "ask_erp"`, what the ERP has counted under each (order, line, part).
+    names them. `may_ask`: this lane reads the order again soon, so an unknown SKU need not be held at once; `drained_at` has,
+    of orders that were left so, up to when the stream was drained then: their takings may be as old. `asked` holds, for
+    `baseline = "ask_erp"`, what the ERP has counted under each (order, line, part).
     """
 
     orders: Sequence[Order | Unreadable]
@@ -43,6 +45,7 @@ class Page:
     unsettled_after: Instant
     force: frozenset[str] = frozenset()
     may_ask: bool = False
+    drained_at: Mapping[str, Instant] = field(default_factory=dict)
     asked: Mapping[tuple[str, str, int], Quantity] = field(default_factory=dict)
 
 
@@ -319,7 +322,8 @@ class _Unit:
         """When the change can have happened, in our clock: not before the order existed, nor before the stream was drained;
         not after its stamp, nor after the answer that showed it."""
         facts, taking = self.facts, entry.taking
-        began = max(state.created - facts.clock_ahead_us - facts.slack_us, facts.drained)
+        drained = self.page.drained_at.get(order, facts.drained)
+        began = max(state.created - facts.clock_ahead_us - facts.slack_us, drained)
         ended = min(state.modified - facts.clock_ahead_us + facts.slack_us, self.page.ended)
         if (
             ended < began or state.phase is Phase.GONE

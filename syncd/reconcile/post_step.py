@@ -22,6 +22,7 @@ from syncd.reconcile.context import TenantContext
 from syncd.reconcile.replan import replan
 
 RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)  # after failures in a row; the last one stays
+SENDING_SECONDS = 120.0  # a request waits for its turn and for its answer no longer than this
 IDLE_SECONDS = 3_600.0  # whatever plans a move rings the bell
 
 
@@ -73,7 +74,7 @@ class PostStep:
         """Send the next batch. Returns whether there was one."""
         context = self.context
         now = context.clock.now()
-        dead_at = Instant(now + context.erp.traits.late_us)
+        dead_at = Instant(now + microseconds(SENDING_SECONDS) + context.erp.traits.late_us)
 
         def claim(connection: Connection) -> list[DueMove]:
             tenants.assert_epoch(connection, context.tenant, context.epoch)
@@ -116,7 +117,7 @@ class PostStep:
                 await self._doubt([entry], str(error))
                 await self._not_sent(due[index + 1 :], "an earlier move of the batch is in doubt")
                 raise
-            except TransientError as error:
+            except (TransientError, MisconfiguredError) as error:
                 await self._not_sent(due[index:], str(error))
                 raise
             await self._record([entry], list(outcomes))
@@ -125,10 +126,15 @@ class PostStep:
         """Nobody knows: ask soon, and send again only when the request is surely dead."""
         context = self.context
         now = context.clock.now()
+        dead_at = (
+            now + context.erp.traits.late_us
+        )  # it may have waited for its turn before it left, but it left before now
 
         def unit(connection: Connection) -> None:
             for entry in due:
-                moves.set_move(connection, context.tenant, entry, doubt=1, retry_at=now, reason=reason[:500])
+                moves.set_move(
+                    connection, context.tenant, entry, doubt=1, retry_at=now, dead_at=dead_at, reason=reason[:500]
+                )
 
         await context.ledger.run(unit)
         for entry in due:
