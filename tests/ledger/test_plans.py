@@ -18,7 +18,7 @@ QUESTIONS: dict[str, tuple[str, Callable[[Connection], Any]]] = {
     "moves to post": ("ix_move_waiting", lambda c: moves.moves_to_post(c, "t", NOW, 10)),
     "moves in doubt": ("ix_move_waiting", lambda c: moves.moves_in_doubt(c, "t", NOW, 10)),
     "the next move": ("ix_move_waiting", lambda c: moves.next_move_due(c, "t")),
-    "doubt at the start": ("ix_move_waiting", lambda c: moves.doubt_sent(c, "t")),
+    "doubt at the start": ("ix_move_waiting", lambda c: moves.doubt_sent(c, "t", NOW)),
     "SKUs in doubt": ("ix_move_doubt", lambda c: moves.sku_in_doubt(c, "t", ["a", "b"])),
     "moves counted": ("ix_move_waiting", lambda c: history.count_moves(c, "t")),
     "waiting moves of a SKU": ("ix_move_waiting", lambda c: history.waiting_moves(c, "t", "a", 10)),
