@@ -164,11 +164,14 @@ def carried(book: ItemBook, reading: Reading) -> Interval:
         if move.ended < reading.began:
             continue
         if move.began > reading.ended:
-            least = most = move.was
+            lo -= move.high - move.was
+            hi -= move.low - move.was
+        elif move.plain:  # all of it, a part, or nothing is still to come
+            lo -= max(0, move.high - move.was)
+            hi -= min(0, move.low - move.was)
         else:
-            least, most = move.least, move.most
-        lo -= move.high - least
-        hi += most - move.low
+            lo -= move.high - move.least
+            hi += move.most - move.low
     for write in _put_after(book, reading):
         effect = _overwritten(write, moves)
         for other in _undone_by(book, write):

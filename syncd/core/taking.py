@@ -51,7 +51,8 @@ def take(order: Order, line: Line, was: Quantity, rule: TakingRule, *, before: P
     """The line's taken account after this state. `was` is the account before, `before` the order's phase then (None: the
     order is seen for the first time)."""
     entering = before in _NOT_YET
-    plain = order.created == order.modified and entering and order.phase not in DEAD
+    # Units that came back within the second of the placing are another change than the placing, with the same stamp.
+    plain = order.created == order.modified and entering and order.phase not in DEAD and not line.restocked
     if line.reduced is not None:
         return _exactly(was, line.reduced, line, plain=plain)
     taken = _folded(order, line, was, rule, before)

@@ -37,12 +37,14 @@ READINGS_KEPT = 8  # as the ledger prunes
 
 @dataclass(frozen=True)
 class Setup:
-    """Which shop this is. `wild`: orders are edited far up and back again between two looks."""
+    """Which shop this is. `wild`: orders are edited far up and back again between two looks. `hasty`: within the very second
+    of their creation too, where no stamp tells the edit from the placing (a known gap of belief)."""
 
     relative: bool = True
     mixed: bool = False  # a shop that adds is written absolutely now and then (a refused lowering)
     witnessed: bool = True
     wild: bool = False
+    hasty: bool = False
     torn: bool = True
     steps: int = 80
     hurry: float = 1.0  # how much time passes between two steps
@@ -187,7 +189,7 @@ class World:
                 self.state(
                     name, Phase.CANCELLED if last.phase is not Phase.CANCELLED else Phase.PAID, quantity, restocked
                 )
-            case "quantity":
+            case "quantity" if self.setup.hasty or (self.now + self.clock) // GRAIN * GRAIN > last.created:
                 self.state(name, last.phase, self.dice.randint(restocked, 9), restocked)
             case "restock":
                 self.state(name, last.phase, quantity, min(quantity, restocked + 1))

@@ -39,6 +39,11 @@ def test_taken_an_order_modified_in_the_second_of_its_placing_is_no_placing_when
     assert bounds(told) == (1, 3, 0, 3)
 
 
+def test_taken_units_that_came_back_within_the_second_of_the_placing_are_another_change():
+    told = taking(Phase.PAID, line(3, restocked=1, reduced=2), rule=WITNESSED)
+    assert (bounds(told), told.plain) == ((2, 2, 0, 3), False)
+
+
 def test_taken_an_order_that_was_modified_since_may_hide_a_way_there_and_back():
     told = taking(Phase.PAID, line(3), after_seconds=9)
     assert (told.taken, bounds(told), told.plain) == (units(3), (3, 3, 0, 3), False)
