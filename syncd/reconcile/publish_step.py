@@ -32,7 +32,7 @@ RECHECK_SECONDS = 2.0  # an item whose belief is still open is looked at again a
 REFUSED_RECHECK_SECONDS = 30.0
 STALE_RECHECK_SECONDS = 10.0  # nothing changes before the ERP or the orders have been read again
 IDLE_SECONDS = 3_600.0  # whatever makes an item due rings the bell
-POLL_SHARE = 6  # an item whose belief waits for the next poll of the orders isn't looked at (and written down) all the time
+POLL_SHARE = 6  # an item whose belief waits for the next poll of the orders isn't looked at all the time
 PAUSE_SECONDS_MAX = 10.0
 
 
