@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from benchmarks.order_path import BASELINE, MOVES
 from benchmarks.report import failures, lines
 from benchmarks.worker import FLOOR, GROUPS, IDLE, MEMORY
 
+EXIT_TERMINATED = 128 + signal.SIGTERM
 WORKER_SECONDS = 120.0  # one measurement; a machine that needs longer is not worth measuring on
 
 
@@ -68,6 +70,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3, help="of the order path, in each setting")
     parser.add_argument("--only", action="append", choices=["orders", IDLE, MEMORY, GROUPS], help="may be repeated")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))  # so that the shops' processes end, too
     results = measure(given.orders, given.runs, set(given.only or ["orders", IDLE, MEMORY, GROUPS]))
     print("\n".join(lines(results)))
     if given.json:

@@ -98,7 +98,7 @@ def _product(number: int) -> dict[str, object]:
 
 
 def main() -> None:
-    """Serve until the other end of the pipe is closed."""
+    """Serve until terminated."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.shop")
     parser.add_argument("--orders", type=int, default=20_000)
     shop = Shop(parser.parse_args().orders)
