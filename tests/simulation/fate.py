@@ -12,7 +12,7 @@ from tests.simulation.house import HOST
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-JUMPS_SECONDS = (-15.0, 90.0, 3_600.0)  # at a start: `SystemClock` doesn't jump while a process lives
+JUMPS_SECONDS = (-15.0, 90.0, 3_600.0)  # at a start only: a step while the process lives is not handled yet
 SLOW_NET = (0.2, 4.0)
 RESET_EVERY_SECONDS = 9.0
 
