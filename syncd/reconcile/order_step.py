@@ -152,13 +152,15 @@ class OrderStep:
                 context.log.emit(events.STORE_FILTER_IGNORED, order=error.order, reason=error.what)
                 raise StoreFault(str(error), operation="orders", store=context.store) from error
             settled = context.settled(page.began)
-            cursor = max(cursor, min((max((r.modified for r in rows), default=cursor)), settled))
+            state = scan.after_page(state, rows, full=page.full)
+            # Not past the bound that is still being read: rows may have slipped past its pages, and a crash would skip them.
+            reached = max((r.modified for r in rows), default=cursor) if state.done else state.since
+            cursor = max(cursor, min(reached, settled))
             taken = await self._take(page, reading, row, cursor, settled, lane=lane, in_baseline=in_baseline)
             if taken is not None:
                 waited |= set(taken.unsettled)
                 asking |= set(taken.asking)
             read |= {entry.order for entry in page.orders} & self.asking.keys()
-            state = scan.after_page(state, rows, full=page.full)
             if state.done:
                 break
         else:
