@@ -9,8 +9,9 @@ from sqlalchemy import Connection, and_, exists, func, or_, select, update
 
 from syncd.core.moves import CONFIRMED, INTENDED, SENT, VOID, LiveMove, NewMove, move_key
 from syncd.core.quantity import Instant, Quantity
+from syncd.ledger.orders import confirm_units
 from syncd.ledger.rows import Among, Rows
-from syncd.ledger.schema import IS_WAITING, line, move
+from syncd.ledger.schema import IS_WAITING, move
 
 _WRITE = Rows(
     move,
@@ -170,17 +171,7 @@ def doubt_recent(connection: Connection, tenant: str, since: Instant) -> int:
     query = select(move.c.store, move.c.order, move.c.line, move.c.part, func.sum(move.c.change)).where(*recent)
     sums = connection.execute(query.group_by(move.c.store, move.c.order, move.c.line, move.c.part)).all()
     for store, order, name, part, change in sums:
-        connection.execute(
-            update(line)
-            .where(
-                line.c.tenant == tenant,
-                line.c.store == store,
-                line.c.order == order,
-                line.c.line == name,
-                line.c.part == part,
-            )
-            .values(confirmed=line.c.confirmed + change, open=1)
-        )
+        confirm_units(connection, tenant, store, order, name, part, change)
     return connection.execute(
         update(move)
         .where(*recent)

@@ -153,34 +153,21 @@ def confirm_units(
     connection: Connection, tenant: str, store: str, order: str, line_id: str, part: int, units: Quantity
 ) -> None:
     """The ERP has counted `units` more for this account (negative: it has given them back)."""
-    connection.execute(
-        update(line)
-        .where(
-            line.c.tenant == tenant,
-            line.c.store == store,
-            line.c.order == order,
-            line.c.line == line_id,
-            line.c.part == part,
-        )
-        .values(confirmed=line.c.confirmed + units, open=1)
-    )
+    _change_account(connection, (tenant, store, order, line_id, part), confirmed=line.c.confirmed + units)
 
 
 def set_account_state(
     connection: Connection, tenant: str, store: str, order: str, line_id: str, part: int, *, state: str
 ) -> None:
     """Counted, quarantined or ignored: whether moves are planned for the account."""
-    connection.execute(
-        update(line)
-        .where(
-            line.c.tenant == tenant,
-            line.c.store == store,
-            line.c.order == order,
-            line.c.line == line_id,
-            line.c.part == part,
-        )
-        .values(state=state, open=1)
-    )
+    _change_account(connection, (tenant, store, order, line_id, part), state=state)
+
+
+def _change_account(connection: Connection, place: tuple[str, str, str, str, int], **values: object) -> None:
+    """Change one account, which may matter to a target from now on."""
+    keys = (line.c.tenant, line.c.store, line.c.order, line.c.line, line.c.part)
+    same = (column == value for column, value in zip(keys, place, strict=True))
+    connection.execute(update(line).where(*same).values(**values, open=1))
 
 
 def count_orders(connection: Connection, tenant: str, store: str) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
 import msgspec
 from sqlalchemy import Connection
@@ -18,7 +17,7 @@ from syncd.core import scan
 from syncd.core.moves import move_key
 from syncd.core.order import Order, Unreadable
 from syncd.core.policy import Baseline
-from syncd.core.quantity import LONG_AGO, Instant, Quantity, microseconds, seconds
+from syncd.core.quantity import LONG_AGO, Instant, Quantity, microseconds
 from syncd.errors import StoreFault
 from syncd.ledger import levels, payloads, stores, tenants
 from syncd.ledger.lanes import Lane
@@ -185,7 +184,7 @@ class OrderStep:
         for start in range(0, len(names), limit):
             reading = await self.take_reading()
             page = await context.port.orders.by_ids(names[start : start + limit])
-            settled = Instant(page.began + context.clock_ahead_us - context.port.orders.traits.settle_us)
+            settled = context.settled(page.began)
             taken = await self._take(page, reading, row, cursor, settled, lane=lane, in_baseline=False)
             asking |= set(taken.asking) if taken is not None else set()
         return asking
@@ -309,10 +308,6 @@ class OrderStep:
                 break
         return found
 
-    def behind_seconds(self) -> float:
-        """How far this stream is behind, for freshness."""
-        return seconds(max(0, self.context.tenant.clock.now() - max(self.last_complete, LONG_AGO)))
-
 
 def _name(entry: Order | Unreadable) -> str:
     """Under what an entry is remembered."""
@@ -331,8 +326,3 @@ def _only(page: OrderPage, places: list[int]) -> OrderPage:
         rows = msgspec.json.decode(raw, type=list[msgspec.Raw])
         raw = msgspec.json.encode([rows[place] for place in places]) if len(rows) == len(page.orders) else raw
     return msgspec.structs.replace(page, orders=tuple(page.orders[place] for place in places), raw=raw)
-
-
-def _digest(entry: Unreadable) -> bytes:
-    """What tells one unreadable state from another."""
-    return b"?" + blake2b(entry.raw, digest_size=16).digest()
