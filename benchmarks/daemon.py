@@ -63,6 +63,8 @@ class HastyClock:
         """Microseconds since 1970."""
         return Instant(self.began_us + int((time.monotonic() - self.began_seconds) * self.times * 1e6))
 
+    wall = now
+
     def monotonic(self) -> float:
         """Seconds."""
         return self.began_seconds + (time.monotonic() - self.began_seconds) * self.times

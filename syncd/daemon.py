@@ -21,6 +21,7 @@ from syncd.config.load import Configuration
 from syncd.config.settings import Settings
 from syncd.control.commands import Commands
 from syncd.control.server import serve_control
+from syncd.core.quantity import SECOND, seconds
 from syncd.errors import MisconfiguredError, TransientError
 from syncd.ledger.ledger import Ledger, open_ledger
 from syncd.ledger.lock import ProcessLock
@@ -31,6 +32,8 @@ from syncd.observability.notify import Notify, from_environment
 
 EXIT_OK, EXIT_FAILED, EXIT_CONFIG = 0, 1, 78
 WATCHDOG_PARTS = 3  # petted three times within the service manager's bound
+CLOCK_LOOK_SECONDS = 60.0
+CLOCK_TOLERANCE_US = 2 * SECOND  # what NTP does by itself, by and by
 STUCK_SECONDS = 120.0  # a loop that neither turns nor works for this long is stuck: the watchdog isn't petted any more
 
 
@@ -62,14 +65,19 @@ def run(configuration: Configuration) -> int:
             lock.release()
         return EXIT_CONFIG if isinstance(error, (MisconfiguredError, PermissionError)) else EXIT_FAILED
     try:
-        return anyio.run(_run, configuration, settings, ledger, log, notify)
+        behind_us = clock.not_before(ledger.seen)
+        if behind_us > CLOCK_TOLERANCE_US:
+            log.emit(events.CLOCK_BEHIND, behind_seconds=round(seconds(behind_us), 1))
+        return anyio.run(_run, configuration, settings, ledger, clock, log, notify)
     except KeyboardInterrupt:  # before the signals were watched: nothing had begun, and all is closed
         log.emit(events.DAEMON_STOPPED)
         return EXIT_OK
 
 
-async def _run(configuration: Configuration, settings: Settings, ledger: Ledger, log: Log, notify: Notify) -> int:
-    clock, chance = SystemClock(), SystemChance()
+async def _run(
+    configuration: Configuration, settings: Settings, ledger: Ledger, clock: SystemClock, log: Log, notify: Notify
+) -> int:
+    chance = SystemChance()
     stop = anyio.Event()
     session = open_session()
     given = Surroundings(ledger, clock, chance, log, session, settings.state_dir, holder=f"pid {os.getpid()}")
@@ -84,6 +92,7 @@ async def _run(configuration: Configuration, settings: Settings, ledger: Ledger,
             await group.start(_watch_signals, stop, log, notify, name="signals")
             await group.start(serve_control, settings.state_dir, commands, log, name="control socket")
             group.start_soon(_pet, app, ledger, notify, name="watchdog")
+            group.start_soon(_watch_clock, clock, log, name="clock")
             notify.ready(f"{len(app.tenants)} tenant(s) running")
             await app.supervisor.run(stop, drain_seconds=settings.shutdown.drain_seconds)
             group.cancel_scope.cancel()
@@ -120,6 +129,21 @@ async def _pet(app: App, ledger: Ledger, notify: Notify) -> None:
         if not app.supervisor.stuck(STUCK_SECONDS):
             notify.watchdog()
         await clock.sleep((notify.watchdog_seconds or 60.0) / WATCHDOG_PARTS)
+
+
+async def _watch_clock(clock: SystemClock, log: Log) -> None:
+    """Say when the machine's wall clock was stepped: syncd's own time runs on, and people will wonder about the difference."""
+    ahead_us = clock.wall() - clock.now()
+    while True:
+        await clock.sleep(CLOCK_LOOK_SECONDS)
+        stepped_us = clock.wall() - clock.now() - ahead_us
+        if abs(stepped_us) > CLOCK_TOLERANCE_US:
+            ahead_us += stepped_us
+            log.emit(
+                events.CLOCK_STEPPED,
+                stepped_seconds=round(seconds(stepped_us), 1),
+                ahead_seconds=round(seconds(ahead_us), 1),
+            )
 
 
 def state_dir_of(configuration: Configuration) -> Path | None:

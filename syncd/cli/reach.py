@@ -7,13 +7,16 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from syncd.cli.folder import load_folder
 from syncd.config.load import Configuration
 from syncd.config.settings import Settings
 from syncd.control.client import NoDaemonError, ask
 from syncd.control.failure import EXIT_CONFIG, EXIT_UNAVAILABLE, CommandFailed
+
+if TYPE_CHECKING:
+    from syncd.clock import SystemClock
 
 STOCK_BOOK: Final = "erp."  # these commands come before the first start: they may make the state directory
 PROBLEMS_SHOWN_MAX: Final = 50
@@ -65,11 +68,13 @@ def _alone(
             exit_code=EXIT_UNAVAILABLE,
         )
 
+    clock = SystemClock()
+
     async def work() -> Any:
         async def tell(told: Mapping[str, Any]) -> None:
             progress(told)
 
-        async with Commands.offline(configuration, _composer(configuration), SystemClock()) as commands:
+        async with Commands.offline(configuration, _composer(configuration, clock), clock) as commands:
             return await commands.call(command, arguments, tell)
 
     return anyio.run(work)
@@ -95,17 +100,17 @@ def _check_owner(state_dir: Path) -> None:
         )
 
 
-def _composer(configuration: Configuration) -> Any:
+def _composer(configuration: Configuration, clock: SystemClock) -> Any:
     """What composes the tenants around an open ledger, without starting them."""
     from syncd.app import Surroundings, compose, open_session  # noqa: PLC0415
-    from syncd.clock import SystemChance, SystemClock  # noqa: PLC0415
+    from syncd.clock import SystemChance  # noqa: PLC0415
     from syncd.ledger.ledger import Ledger  # noqa: PLC0415
     from syncd.observability.log import make_log  # noqa: PLC0415
 
     @asynccontextmanager
     async def composed(ledger: Ledger) -> AsyncIterator[Any]:
         assert configuration.settings is not None
-        clock = SystemClock()
+        clock.not_before(ledger.seen)
         log = make_log(sys.stderr, form="auto", level="warning", clock=clock, secrets=configuration.secrets)
         async with open_session() as session:
             given = Surroundings(

@@ -28,7 +28,7 @@ class Opener(Protocol):
     """Opens the driver's connection. Another one puts the real ledger on another SQLite (the power-cut test's)."""
 
     def __call__(self, path: Path, *, read_only: bool, busy_timeout_seconds: float) -> Any:
-        """A DB-API connection without implicit transactions, with `in_transaction` and `set_progress_handler`."""
+        """A DB-API connection without implicit transactions, with `in_transaction`, `total_changes` and `set_progress_handler`."""
 
 
 def ledger_path(folder: Path) -> Path:

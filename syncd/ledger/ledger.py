@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 
 from syncd.core.quantity import Instant
 from syncd.errors import TransientError
-from syncd.ledger import migrate
+from syncd.ledger import migrate, seen
 from syncd.ledger.connection import Opener, ledger_path, open_sqlite, read_engine, write_engine
 from syncd.ledger.faults import Fatal, end_process, explain
 from syncd.ledger.hop import Delivery, Hop, ThreadHop
@@ -71,8 +71,11 @@ class Ledger:
         reader: Reader,
         write_hop: Hop,
         read_hop: Hop,
+        seen: Instant,
         lock: ProcessLock | None = None,
     ) -> None:
+        """`seen`: how far time had come in earlier lives (`seen.py`); the clock should not be before that."""
+        self.seen = seen
         self._path = path
         self._clock = clock
         self._writer = writer
@@ -265,6 +268,7 @@ def open_ledger(
             write_hop=hop if hop is not None else ThreadHop("ledger-writer", fatal=fatal),
             read_hop=hop if hop is not None else ThreadHop("ledger-reader", fatal=fatal),
             lock=held,
+            seen=_seen(engine),
         )
     except BaseException:
         if lock is None:
@@ -277,6 +281,11 @@ def _migrate(engine: Engine) -> None:
         migrate.upgrade(engine)
     except DBAPIError as error:
         raise explain(error) from error
+
+
+def _seen(engine: Engine) -> Instant:
+    with engine.connect() as connection:
+        return seen.seen(connection)
 
 
 def _nothing(_connection: Connection) -> None:

@@ -89,6 +89,9 @@ store = Table(
     PrimaryKeyConstraint("tenant", "store"),
 )
 
+# One row: how far time had come when something was written last, give or take a second. The next life doesn't begin earlier.
+clock = Table("clock", metadata, _flag("id"), _number("seen"), PrimaryKeyConstraint("id"))
+
 # The ERP of a tenant: identity and epoch pinned, where its level feed continues.
 erp = Table(
     "erp",

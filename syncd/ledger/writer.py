@@ -23,7 +23,9 @@ from typing import Any, TypeAlias, TypeVar
 from sqlalchemy import Connection, Engine, RootTransaction, event
 from sqlalchemy.engine import ExceptionContext, Result
 
+from syncd.core.quantity import SECOND
 from syncd.errors import BugError
+from syncd.ledger import seen
 from syncd.ledger.faults import BUSY, FULL, Fatal, code_of, explain, is_corruption
 from syncd.ports.clock import Clock
 
@@ -84,6 +86,7 @@ class Writer:
         self._committing = False
         self._lost: BaseException | None = None  # the error with which SQLite ended the transaction by itself
         self._broken: BaseException | None = None
+        self._noted = 0  # the instant of the last note of the time
         event.listen(engine, "commit", self._refuse_commit)
         event.listen(engine, "handle_error", self._note_error)
 
@@ -124,6 +127,7 @@ class Writer:
         values: list[Any] = []
         started = 0
         blame = True
+        changes = _driver(connection).total_changes
         try:
             deadline = self._clock.monotonic() + self._group_seconds
             for unit in units:
@@ -132,7 +136,9 @@ class Writer:
                 started += 1
                 values.append(self._run(unit, connection, transaction))
             blame = False
+            noted = self._note_time(connection, changes)
             self._commit(connection, transaction)
+            self._noted = noted
         except Exception as error:  # noqa: BLE001 - the callers get it
             self._end_if_corrupt(error)
             return _Attempt([], started, explain(error), blame=blame or code_of(error) == FULL)
@@ -140,6 +146,14 @@ class Writer:
             return _Attempt(values, started)
         finally:
             self._roll_back(connection)
+
+    def _note_time(self, connection: Connection, changes: int) -> int:
+        """Say in the ledger how late it is, where something is written anyway. Returns when it was said last."""
+        now = self._clock.now()
+        if _driver(connection).total_changes == changes or now < self._noted + seen.SEEN_SECONDS * SECOND:
+            return self._noted
+        seen.note(connection, now)
+        return now
 
     def _begin(self) -> tuple[Connection, RootTransaction]:
         """A transaction that holds the write lock. Nothing has happened before it, so a lock is simply waited for again."""

@@ -118,6 +118,15 @@ CONTROL_UNAVAILABLE = Event(
     "control.unavailable", "error", "The control socket can't be made; the daemon works, but takes no commands."
 )
 
+CLOCK_BEHIND = Event(
+    "clock.behind",
+    "warning",
+    "The machine's clock is behind what the ledger has seen; syncd's own time goes on from there.",
+)
+CLOCK_STEPPED = Event(
+    "clock.stepped", "warning", "The machine's clock was stepped; syncd's own time runs on evenly, without the step."
+)
+
 LIBRARY_WARNED = Event("library.warned", "warning", "A library that syncd uses reported something by itself.")
 BUG_FOUND = Event("bug.found", "error", "An assumption of syncd's own is broken; please report it with this line.")
 

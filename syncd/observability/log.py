@@ -99,7 +99,7 @@ def make_log(
     redaction = Redaction(secrets)
 
     def stamp(_logger: Any, _method: str, entry: Entry) -> Entry:
-        entry["time"] = _iso(clock.now())
+        entry["time"] = _iso(clock.wall())
         return entry
 
     def clean(_logger: Any, _method: str, entry: Entry) -> Entry:

@@ -11,7 +11,11 @@ class Clock(Protocol):
     """Time as this process sees it."""
 
     def now(self) -> Instant:
-        """The wall clock: microseconds since 1970, UTC. It may jump."""
+        """The one time line on which all of a ledger's instants lie: microseconds since 1970, UTC. It never goes back or
+        jumps while the process lives, so a difference of two instants is a duration."""
+
+    def wall(self) -> Instant:
+        """The machine's wall clock: for people, and for others who look at theirs. It may jump, either way."""
 
     def monotonic(self) -> float:
         """Seconds that never go back, from an arbitrary start."""

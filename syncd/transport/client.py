@@ -47,7 +47,8 @@ class _Call(NamedTuple):
     body: bytes | None
     accept: Collection[int]
     deadline_us: int  # monotonic: no try starts later
-    not_after: Instant  # wall clock: nor later than this
+    not_after: Instant  # nor later than this,
+    not_after_wall: Instant  # as the wall clock tells it: a machine that was put to sleep learns of it there
     wrote: bool
 
 
@@ -141,7 +142,7 @@ class HttpClient:
         accept: Collection[int] = (),
         not_after: Instant = NEVER,
     ) -> Answer:
-        """Change something. Sent at most once, and not at all after `not_after` (wall clock, looked at just before sending).
+        """Change something. Sent at most once, and not at all after `not_after` (looked at just before sending).
 
         Raises Throttled or StoreFault when it surely did not take place (429, breaker open, patience over, too late; no
         connection); OutcomeUnknown when it may have (answer missing, cut off, 5xx, unreadable); NotFound, RefusedError,
@@ -174,7 +175,7 @@ class HttpClient:
         async with self._slots:
             await self._pace(call)
             self._stop_if_open(call)
-            if self._clock.now() > call.not_after:
+            if self._clock.now() > call.not_after or self._clock.wall() > call.not_after_wall:
                 raise Throttled(f"{call.operation}: too late to be sent", wait_seconds=0.0, operation=call.operation)
             self._breaker = breaker.admit(self._breaker)
             probing = self._breaker.phase is breaker.Phase.PROBING
@@ -238,7 +239,7 @@ class HttpClient:
 
     def _learn(self, outcome: Answer | Trouble, call: _Call) -> None:
         """Tell quota and breaker, and the listener about edges."""
-        now, now_us = self._clock.now(), self._now_us()
+        now, now_us = self._clock.wall(), self._now_us()
         self._quota = quota.observe(self._quota, quota.read_headers(outcome.headers, now), now_us)
         kind = None if isinstance(outcome, Answer) else outcome.kind
         if kind is Kind.THROTTLED:
@@ -282,8 +283,11 @@ class HttpClient:
         if body is not None and len(body) > self._limits.sent_bytes_max:
             raise BugError(f"{method} {path}: a body of {len(body)} bytes is above {self._limits.sent_bytes_max}")
         deadline_us = self._now_us() + self._patience_us
+        not_after_wall = Instant(self._clock.wall() + not_after - self._clock.now())
         url = self._base + path
-        return _Call(f"{method} {path}", method, url, query, body, accept, deadline_us, not_after, wrote)
+        return _Call(
+            f"{method} {path}", method, url, query, body, accept, deadline_us, not_after, not_after_wall, wrote
+        )
 
     def _enter(self, call: _Call) -> None:
         """Count the call in, or turn it away."""

@@ -108,7 +108,7 @@ class OAuth1Signer:
             ("oauth_consumer_key", self._key),
             ("oauth_nonce", self._chance.token(NONCE_BYTES)),
             ("oauth_signature_method", "HMAC-SHA256"),
-            ("oauth_timestamp", str(self._clock.now() // SECOND)),
+            ("oauth_timestamp", str(self._clock.wall() // SECOND)),
         ]
         text = signature_base(method, url, signed)
         signature = b64encode(digest(self._secret, text.encode("ascii"), sha256)).decode("ascii")

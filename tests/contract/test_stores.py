@@ -117,6 +117,8 @@ class HandClock:
     def now(self) -> Instant:
         return Instant(self.at)
 
+    wall = now
+
     def monotonic(self) -> float:
         return self.at / SECOND
 

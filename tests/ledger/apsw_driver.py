@@ -78,6 +78,10 @@ class Connection:
     def in_transaction(self) -> bool:
         return self.apsw.in_transaction
 
+    @property
+    def total_changes(self) -> int:
+        return self.apsw.total_changes()
+
     def cursor(self) -> Cursor:
         return Cursor(self.apsw, self._replaced)
 

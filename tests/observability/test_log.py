@@ -24,6 +24,8 @@ class StoppedClock:
     def now(self):
         return NOON
 
+    wall = now
+
     def monotonic(self):
         return 0.0
 

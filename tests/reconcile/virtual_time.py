@@ -57,6 +57,8 @@ class LoopClock:
     def now(self) -> Instant:
         return Instant(START * 1_000_000 + int(self._loop.time() * 1_000_000) + self.ahead_us)
 
+    wall = now
+
     def monotonic(self) -> float:
         return self._loop.time()
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 
+from syncd.clock import SystemClock
 from syncd.core.quantity import Instant
 
 START_SECONDS = 1_780_000_000  # seconds since 1970: when every seed begins
@@ -25,11 +26,25 @@ class HostClock:
     def now(self) -> Instant:
         return Instant(round((START_SECONDS + self._loop._now + self.ahead_seconds) * SECOND_US))
 
+    wall = now
+
+    def running_us(self) -> int:
+        """What goes on evenly since the machine's start."""
+        return round(self._loop._now * SECOND_US)
+
     def monotonic(self) -> float:
         return float(self._loop._now)
 
     async def sleep(self, wait_seconds: float) -> None:
         await anyio.sleep(max(0.0, wait_seconds))
+
+
+class ProcessClock(SystemClock):
+    """The daemon's own clock, on a simulated machine."""
+
+    def __init__(self, machine: HostClock) -> None:
+        super().__init__(machine.wall, machine.running_us)
+        self.monotonic = machine.monotonic  # type: ignore[method-assign]
 
 
 class SeededChance:

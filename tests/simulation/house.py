@@ -22,7 +22,7 @@ from syncd.errors import SyncdError
 from syncd.ledger.ledger import Ledger, open_ledger
 from syncd.observability.log import make_log
 from tests.simulation.broken import Broken
-from tests.simulation.clocks import HostClock, SeededChance, SeededHop
+from tests.simulation.clocks import HostClock, ProcessClock, SeededChance, SeededHop
 from tests.simulation.loop import GRAVE, Loop
 from tests.simulation.script import BIGCOMMERCE, KITS, STORES, Script
 
@@ -110,7 +110,7 @@ class House:
         self.loop = loop
         self.script = script
         self.folder = folder
-        self.clock = HostClock(loop, script.skews.get(HOST, 0.0))
+        self.machine = HostClock(loop, script.skews.get(HOST, 0.0))
         self.log = io.StringIO()
         self.lives = 0
         self.app: App | None = None
@@ -158,11 +158,13 @@ class House:
 
     async def _run(self) -> None:
         random = Random(self._random.random())
-        log = make_log(self.log, form="json", level="info", clock=self.clock, secrets=self.configuration.secrets)
+        clock = ProcessClock(self.machine)
+        log = make_log(self.log, form="json", level="info", clock=clock, secrets=self.configuration.secrets)
         hop = SeededHop(random, self.script.slow_ledger, self._committed)
-        self.ledger = open_ledger(self.state, clock=self.clock, hop=hop, fatal=self._fatal)
+        self.ledger = open_ledger(self.state, clock=clock, hop=hop, fatal=self._fatal)
+        clock.not_before(self.ledger.seen)
         session = open_session(ssl_context())
-        given = Surroundings(self.ledger, self.clock, SeededChance(random), log, session, self.state)
+        given = Surroundings(self.ledger, clock, SeededChance(random), log, session, self.state)
         self.app = await compose(self.configuration, given)
         self._tune(self.app)
         self.commands = Commands.for_daemon(self.configuration, given, self.app)

@@ -30,6 +30,8 @@ class WorldClock:
     def now(self) -> Instant:
         return Instant(EPOCH + self.passed_us)
 
+    wall = now
+
     def monotonic(self) -> float:
         return self.passed_us / SECOND
 

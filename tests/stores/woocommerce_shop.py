@@ -52,6 +52,8 @@ class StoreClock:
     def now(self) -> Instant:
         return Instant(self.hand.at)
 
+    wall = now
+
     def monotonic(self) -> float:
         return self.passed_seconds
 

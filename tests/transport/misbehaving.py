@@ -31,6 +31,8 @@ class FakeClock:
     def now(self) -> Instant:
         return Instant(EPOCH + round(self.passed_seconds * SECOND))
 
+    wall = now
+
     def monotonic(self) -> float:
         return 1_000.0 + self.passed_seconds
 

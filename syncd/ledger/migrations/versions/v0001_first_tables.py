@@ -20,6 +20,7 @@ def upgrade() -> None:
     """Create the tables."""
     _create_lease()
     _create_store()
+    _create_clock()
     _create_erp()
     _create_orders()
     _create_line()
@@ -114,6 +115,15 @@ def _create_store() -> None:
         _number("swept", 0),
         _number("catalogued", 0),
         sa.PrimaryKeyConstraint("tenant", "store", name=op.f("pk_store")),
+    )
+
+
+def _create_clock() -> None:
+    op.create_table(
+        "clock",
+        _flag("id"),
+        _number("seen"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_clock")),
     )
 
 
