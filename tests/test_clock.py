@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from syncd.clock import SystemClock
+from syncd.core.quantity import Instant
 
 START_US = 1_780_000_000_000_000
 HOUR_US = 3_600_000_000
@@ -39,9 +40,9 @@ def test_time_runs_evenly_through_a_step_of_the_wall_clock(step_us: int) -> None
 def test_a_life_begins_no_earlier_than_the_last_one_ended() -> None:
     machine = Machine()
     clock = machine.clock()
-    assert clock.not_before(START_US - HOUR_US) == 0
+    assert clock.not_before(Instant(START_US - HOUR_US)) == 0
     assert clock.now() == START_US
-    assert clock.not_before(START_US + HOUR_US) == HOUR_US
+    assert clock.not_before(Instant(START_US + HOUR_US)) == HOUR_US
     machine.pass_time(7)
     assert clock.now() == START_US + HOUR_US + 7
 
