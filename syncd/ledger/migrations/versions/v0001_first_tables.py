@@ -119,12 +119,7 @@ def _create_store() -> None:
 
 
 def _create_clock() -> None:
-    op.create_table(
-        "clock",
-        _flag("id"),
-        _number("seen"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_clock")),
-    )
+    op.create_table("clock", _flag("id"), _number("seen"), sa.PrimaryKeyConstraint("id", name=op.f("pk_clock")))
 
 
 def _create_erp() -> None:
@@ -163,12 +158,8 @@ def _create_orders() -> None:
         sa.PrimaryKeyConstraint("tenant", "store", "order", name=op.f("pk_orders")),
         sqlite_with_rowid=False,
     )
-    op.create_index(
-        "ix_orders_living",
-        "orders",
-        ["tenant", "store", "read_at"],
-        **_where("phase IN ('draft', 'pending', 'placed', 'paid')"),
-    )
+    living = _where("phase IN ('draft', 'pending', 'placed', 'paid')")
+    op.create_index("ix_orders_living", "orders", ["tenant", "store", "read_at"], **living)
 
 
 def _create_line() -> None:
