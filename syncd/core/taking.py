@@ -44,7 +44,7 @@ class Taking(msgspec.Struct, frozen=True):
 
 
 _NOT_YET = (None, Phase.DRAFT, Phase.PENDING)  # states before the order was placed, as far as we have seen
-_HOLDING = frozenset({Phase.PLACED, Phase.PAID, Phase.COMPLETED, Phase.REFUNDED})
+_HOLDING = frozenset({Phase.PLACED, Phase.PAID, Phase.COMPLETED})
 
 
 def take(order: Order, line: Line, was: Quantity, rule: TakingRule, *, before: Phase | None) -> Taking:
@@ -56,7 +56,10 @@ def take(order: Order, line: Line, was: Quantity, rule: TakingRule, *, before: P
     if line.reduced is not None:
         return _exactly(was, line.reduced, line, plain=plain)
     taken = _folded(order, line, was, rule, before)
-    if plain or (entering and order.phase not in DEAD and not line.restocked):
+    # A shop whose counter doesn't follow edits took what was placed: of an order that was changed before anybody saw it,
+    # that is not what its line says now.
+    told = before is not None or rule.edits_adjust or rule.takes_at == "shipped"
+    if plain or (entering and told and order.phase not in DEAD and not line.restocked):
         return _exactly(was, taken, line, plain=plain)
     # Edits, cancellations and refunds without a witness: the settings say what the shop does, no reading has shown it.
     low, high = (ZERO, max(was, taken, line.quantity)) if before is None else (min(was, taken), max(was, taken))

@@ -77,6 +77,19 @@ def test_taken_follows_the_settings_in_force_when_a_line_is_edited():
     assert stood.taken == units(3)
 
 
+def test_taken_an_order_changed_before_anybody_saw_it_took_what_was_placed_where_edits_are_not_followed():
+    deaf = TakingRule(edits_adjust=False)
+    told = taking(Phase.PLACED, line(3), rule=deaf, after_seconds=9)
+    assert (told.taken, bounds(told)[:2]) == (units(3), (0, 3))  # it may have been placed with less
+    assert bounds(taking(Phase.PLACED, line(3), rule=deaf))[:2] == (3, 3)  # nothing happened since the placing
+    assert bounds(taking(Phase.PLACED, line(3), before=Phase.PENDING, rule=deaf, after_seconds=9))[:2] == (3, 3)
+
+
+def test_taken_an_order_that_was_refunded_and_is_no_more_may_have_been_taken_again():
+    told = taking(Phase.PAID, line(3), before=Phase.REFUNDED, rule=TakingRule(edits_adjust=False), after_seconds=9)
+    assert bounds(told)[:2] == (0, 3)
+
+
 def test_taken_restocking_is_followed_even_where_edits_are_not():
     told = taking(Phase.PAID, line(3, restocked=1), was=3, before=Phase.PAID, rule=TakingRule(edits_adjust=False))
     assert told.taken == units(2)
