@@ -27,15 +27,20 @@ from syncd.erps.embedded.desk import StockDesk
 from syncd.erps.embedded.erp import EmbeddedErp as EmbeddedErpAdapter
 from syncd.erps.http.erp import HttpErp as HttpErpAdapter
 from syncd.errors import MisconfiguredError, StoreFault
+from syncd.inbox.receiver import Door
 from syncd.ledger.ledger import Ledger
 from syncd.observability import events
 from syncd.observability.log import Log
 from syncd.ports.clock import Chance, Clock
 from syncd.ports.erp import Erp
+from syncd.ports.hooks import HooksPort, secret_of
 from syncd.ports.store import Store
 from syncd.reconcile.context import ErpOptions, StoreContext, StoreOptions, TenantContext
+from syncd.stores.bigcommerce.hooks import BigCommerceHooks
 from syncd.stores.bigcommerce.orders import SETTLE_US as BIGCOMMERCE_SETTLE_US
 from syncd.stores.bigcommerce.store import BigCommerceStore as BigCommerceAdapter
+from syncd.stores.woocommerce.api import Api
+from syncd.stores.woocommerce.hooks import WooCommerceHooks
 from syncd.stores.woocommerce.orders import SETTLE_US as WOOCOMMERCE_SETTLE_US
 from syncd.stores.woocommerce.store import WooCommerceStore as WooCommerceAdapter
 from syncd.transport.client import HttpClient
@@ -104,10 +109,12 @@ async def compose(configuration: Configuration, given: Surroundings) -> App:
     books: list[StockBook] = []
     desks: dict[str, StockDesk] = {}
     passing: StoreFault | OSError | None = None
+    webhooks = configuration.settings.webhooks if configuration.settings else None
+    public_url = webhooks.public_url if webhooks else ""
     for tenant in configuration.tenants:
         opened = len(books)
         try:
-            works[tenant.name] = await _tenant(tenant, given, books)
+            works[tenant.name] = await _tenant(tenant, given, books, public_url)
             for book in books[opened:]:
                 desks[tenant.name] = StockDesk(book, tenant.erp.location)
         except MisconfiguredError as error:
@@ -121,7 +128,7 @@ async def compose(configuration: Configuration, given: Surroundings) -> App:
     return App(Supervisor(list(works.values()), clock=given.clock, chance=given.chance), works, books, desks)
 
 
-async def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook]) -> TenantWork:
+async def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook], public_url: str) -> TenantWork:
     log = given.log.bind(tenant=tenant.name)
     erp, poll_seconds = _erp(tenant, given, log, books)
     if tenant.erp.posting not in erp.traits.postings:
@@ -145,7 +152,7 @@ async def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook]) -
         payload_days=tenant.payload_days,
     )
     await adopt(context, given.holder)
-    reconcilers = [Reconciler(_store(name, tenant, context, given)) for name in tenant.stores]
+    reconcilers = [Reconciler(_store(name, tenant, context, given, public_url)) for name in tenant.stores]
     return TenantWork(context, reconcilers)
 
 
@@ -159,6 +166,18 @@ def _erp(tenant: Tenant, given: Surroundings, log: Log, books: list[StockBook]) 
         return EmbeddedErpAdapter(book, clock=given.clock), EMBEDDED_POLL_SECONDS
     assert isinstance(tenant.erp, HttpErp)
     return make_http_erp(tenant.erp, given, log), tenant.erp.poll_seconds
+
+
+def doors(app: App) -> dict[tuple[str, str], Door]:
+    """The stores that may call the webhook listener."""
+    contexts = [reconciler.context for work in app.tenants.values() for reconciler in work.reconcilers]
+    return {
+        (context.tenant.tenant, context.store): Door(
+            context.tenant.tenant, context.store, context.hooks, context.log, context.bell.ring
+        )
+        for context in contexts
+        if context.hooks is not None
+    }
 
 
 def make_http_erp(model: HttpErp, given: Means, log: Log) -> Erp:
@@ -177,13 +196,16 @@ def make_http_erp(model: HttpErp, given: Means, log: Log) -> Erp:
     return HttpErpAdapter(client)
 
 
-def _store(name: str, tenant: Tenant, context: TenantContext, given: Surroundings) -> StoreContext:
+def _store(name: str, tenant: Tenant, context: TenantContext, given: Surroundings, public_url: str) -> StoreContext:
     model = tenant.stores[name]
     log = context.log.bind(store=name)
+    client = _client(model, given, log)
     return StoreContext(
         tenant=context,
         store=name,
-        port=make_store(model, given, log),
+        port=_adapter(model, client),
+        hooks=_hooks(model, client) if public_url and model.webhooks else None,
+        hooks_address=f"{public_url}/{tenant.name}/{name}",
         policy=policy_of(tenant, name),
         options=_options(tenant, name, model),
         log=log,
@@ -220,12 +242,17 @@ def _options(tenant: Tenant, name: str, model: AnyStoreModel) -> StoreOptions:
 
 def make_store(model: AnyStoreModel, given: Means, log: Log) -> Store:
     """The adapter for a configured store."""
+    return _adapter(model, _client(model, given, log))
+
+
+def _client(model: AnyStoreModel, given: Means, log: Log) -> HttpClient:
     secrets = [
         value.get_secret_value()
         for key in type(model).model_fields
         if isinstance(value := getattr(model, key), SecretStr)
     ]
-    client = HttpClient(
+    secrets += [secret_of(value, model.kind) for value in secrets]  # what a list of webhooks shows
+    return HttpClient(
         session=given.session,
         base_url=_address(model),
         signer=_signer(model, given),
@@ -237,6 +264,16 @@ def make_store(model: AnyStoreModel, given: Means, log: Log) -> Store:
         listener=_Edges(log, events.STORE_UNREACHABLE, events.STORE_RECOVERED),
         secrets=secrets,
     )
+
+
+def _hooks(model: AnyStoreModel, client: HttpClient) -> HooksPort:
+    if isinstance(model, BigCommerceStore):
+        signed = model.client_secret.get_secret_value() if model.client_secret else ""
+        return BigCommerceHooks(client, credential=model.access_token.get_secret_value(), client_secret=signed)
+    return WooCommerceHooks(Api(client), credential=model.consumer_secret.get_secret_value())
+
+
+def _adapter(model: AnyStoreModel, client: HttpClient) -> Store:
     settle_us = None if model.settle_seconds is None else microseconds(model.settle_seconds)
     if isinstance(model, BigCommerceStore):
         return BigCommerceAdapter(

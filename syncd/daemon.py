@@ -15,7 +15,7 @@ from pathlib import Path
 import anyio
 
 from syncd import __version__
-from syncd.app import App, Surroundings, compose, open_session
+from syncd.app import App, Surroundings, compose, doors, open_session
 from syncd.clock import SystemChance, SystemClock
 from syncd.config.load import Configuration
 from syncd.config.settings import Settings
@@ -23,6 +23,9 @@ from syncd.control.commands import Commands
 from syncd.control.server import serve_control
 from syncd.core.quantity import SECOND, seconds
 from syncd.errors import MisconfiguredError, TransientError
+from syncd.inbox.inbox import Inbox
+from syncd.inbox.listener import serve
+from syncd.inbox.receiver import Receiver
 from syncd.ledger.ledger import Ledger, open_ledger
 from syncd.ledger.lock import ProcessLock
 from syncd.observability import events
@@ -92,6 +95,11 @@ async def _run(
             await group.start(_watch_signals, stop, log, notify, name="signals")
             await group.start(serve_control, settings.state_dir, commands, log, name="control socket")
             group.start_soon(_pet, app, ledger, notify, name="watchdog")
+            if settings.webhooks is not None:
+                inbox = Inbox(ledger, clock)
+                receiver = Receiver(inbox, doors(app), clock=clock, log=log)
+                group.start_soon(inbox.run, name="inbox")
+                await group.start(serve, receiver.app(), settings.webhooks.listen, log, name="webhook listener")
             group.start_soon(_watch_clock, clock, log, name="clock")
             notify.ready(f"{len(app.tenants)} tenant(s) running")
             await app.supervisor.run(stop, drain_seconds=settings.shutdown.drain_seconds)

@@ -54,8 +54,9 @@ class SecretSources:
             inline, file = resolved.pop(name, None), resolved.pop(name + FILE_SUFFIX, None)
             variables.append(self.variable(path, name))
             resolved[name] = UNKNOWN
+            needed = model.model_fields[name].is_required()
             try:
-                resolved[name] = self._find(path, name, inline, file)
+                resolved[name] = self._find(path, name, inline, file, needed=needed)
             except _UnusableError as error:
                 key = join_key((*path, name if inline is not None or file is None else name + FILE_SUFFIX))
                 problems.append(self._problem(key, error))
@@ -81,7 +82,7 @@ class SecretSources:
         """The systemd credential for this secret."""
         return f"{self.tenant}.{path[-1]}.{name}"
 
-    def _find(self, path: tuple[str, ...], name: str, inline: Any, file: Any) -> SecretStr:
+    def _find(self, path: tuple[str, ...], name: str, inline: Any, file: Any, *, needed: bool) -> SecretStr | None:
         variable, credential = self.variable(path, name), self.credential(path, name)
         ways = (
             f'{name}{FILE_SUFFIX} = "PATH", the environment variable {variable}, or the systemd credential {credential}'
@@ -100,6 +101,8 @@ class SecretSources:
         stored = Path(self.environment[CREDENTIALS]) / credential if self.environment.get(CREDENTIALS) else None
         if stored is not None and stored.is_file():
             found[f"credential {credential}"] = stored
+        if not found and not needed:
+            return None
         if not found:
             raise _UnusableError("a secret", "none", f"Give it by {ways}.")
         if len(found) > 1:
@@ -141,7 +144,9 @@ class Resolved:
 
 def secret_fields(model: type[BaseModel]) -> tuple[str, ...]:
     """The names of a model's secrets."""
-    return tuple(name for name, field in model.model_fields.items() if field.annotation is SecretStr)
+    return tuple(
+        name for name, field in model.model_fields.items() if field.annotation in (SecretStr, SecretStr | None)
+    )
 
 
 def _read(path: Path) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from syncd.config.values import Address, is_plain_and_far, refusal
 
 PREFIX: Final = "SYNCD_"
 NESTING: Final = "__"
@@ -49,6 +51,33 @@ class ShutdownSettings(BaseModel):
     ] = 20.0
 
 
+def _called(address: str) -> str:
+    if is_plain_and_far(address):
+        raise refusal(
+            "https://, as the platforms ask for", "Put a reverse proxy with a certificate before the listener."
+        )
+    return address.rstrip("/")
+
+
+class WebhookSettings(BaseModel):
+    """The listener that stores call."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    listen: Annotated[
+        str,
+        Field(
+            pattern=r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):[0-9]{1,5}$",
+            description="Address and port of the listener, for a reverse proxy on this machine.",
+        ),
+    ] = "127.0.0.1:8484"
+    public_url: Annotated[
+        Address,
+        AfterValidator(_called),
+        Field(description="Where the listener is reached from outside; stores call PUBLIC_URL/TENANT/STORE."),
+    ]
+
+
 class Settings(BaseSettings):
     """The daemon's settings. `state_dir` is absolute here; the file may give it relative to itself."""
 
@@ -67,6 +96,10 @@ class Settings(BaseSettings):
         ),
     ] = Path("/var/lib/syncd")
     log: Annotated[LogSettings, Field(description="How the daemon logs.")] = LogSettings()
+    webhooks: Annotated[
+        WebhookSettings | None,
+        Field(description="Webhooks: without this table stores are only polled, which is enough for exactness."),
+    ] = None
     shutdown: Annotated[ShutdownSettings, Field(description="How the daemon stops.")] = ShutdownSettings()
 
 
@@ -97,7 +130,9 @@ def make_settings(table: Mapping[str, Any], environment: Mapping[str, str]) -> S
             return (_GivenEnvironment(settings_cls, environment), init_settings)
 
     here = Here(**table)
-    return Settings.model_construct(state_dir=here.state_dir, log=here.log, shutdown=here.shutdown)
+    return Settings.model_construct(
+        state_dir=here.state_dir, log=here.log, webhooks=here.webhooks, shutdown=here.shutdown
+    )
 
 
 def variable_name(path: tuple[str | int, ...]) -> str:

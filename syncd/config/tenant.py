@@ -142,6 +142,12 @@ class Store(Model):
             'only tells, "adjust" books the difference in the ERP.'
         ),
     ] = "erp"
+    webhooks: Annotated[
+        bool,
+        Field(
+            description="Whether the store shall call syncd when an order changes (if `syncd.toml` has `[webhooks]`)."
+        ),
+    ] = True
     buffer: Annotated[
         Units | None, Field(description="Units kept back from this store. Default: the tenant's `buffer`.")
     ] = None
@@ -175,6 +181,10 @@ class BigCommerceStore(Store):
             description="The token of a store-level API account with rights on orders, products, inventory and settings."
         ),
     ]
+    client_secret: Annotated[
+        Secret | None,
+        Field(description="The app's client secret, if its webhooks are signed: then only signed calls are believed."),
+    ] = None
     location: Annotated[int, Field(ge=1, description="The id of the store's location that is written to.")] = 1
     channels: Annotated[
         Annotated[

@@ -9,9 +9,11 @@ from syncd.engine.steps import Loop, Timer
 from syncd.errors import MisconfiguredError, TransientError
 from syncd.observability import events
 from syncd.reconcile.context import StoreContext
+from syncd.reconcile.hooks_step import HooksStep
 from syncd.reconcile.inventory_step import InventoryStep
 from syncd.reconcile.order_step import OrderStep
 from syncd.reconcile.publish_step import PublishStep
+from syncd.reconcile.signal_step import SignalStep
 from syncd.reconcile.start_store import describe_store, start_store
 from syncd.reconcile.sweep_step import SweepStep
 
@@ -78,11 +80,13 @@ class Reconciler:
         self.loop = Loop(
             [
                 Timer("catalogue", inventory.read_catalogue_if_due),
+                Timer("signals", SignalStep(context, self.orders).run, rings=True),
                 Timer("orders", self._read_orders),
                 Timer("publish", publisher.run, rings=True),
                 Timer("levels", inventory.run, rings=True),
                 Timer("sweep", sweep.run),
                 Timer("describe", self._describe, due=later),
+                *([Timer("webhooks", HooksStep(context).run)] if context.hooks is not None else []),
             ],
             context.bell,
             clock=clock,

@@ -92,6 +92,19 @@ store = Table(
 # One row: how far time had come when something was written last, give or take a second. The next life doesn't begin earlier.
 clock = Table("clock", metadata, _flag("id"), _number("seen"), PrimaryKeyConstraint("id"))
 
+# Orders that a store has spoken of (webhooks), until they have been read.
+signal = Table(
+    "signal",
+    metadata,
+    _text("tenant"),
+    _text("store"),
+    _text("order"),
+    _number("first_at"),
+    _number("last_at"),
+    PrimaryKeyConstraint("tenant", "store", "order"),
+    sqlite_with_rowid=False,
+)
+
 # The ERP of a tenant: identity and epoch pinned, where its level feed continues.
 erp = Table(
     "erp",

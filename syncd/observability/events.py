@@ -74,6 +74,17 @@ ORDER_UNSETTLED = Event(
     "order.unsettled", "debug", "An order may still be half-written in its store; it is read again."
 )
 
+WEBHOOK_REFUSED = Event(
+    "webhook.refused", "warning", "Somebody called the webhook listener without knowing a store's secret."
+)
+WEBHOOK_UNAVAILABLE = Event(
+    "webhook.unavailable", "error", "The webhook listener can't be opened; stores are polled, and can't call."
+)
+WEBHOOK_REPAIRED = Event("webhook.repaired", "warning", "A store's webhooks were missing or broken, and are mended.")
+WEBHOOK_DISABLED = Event(
+    "webhook.disabled", "error", "A store doesn't call any more, and syncd can't mend that; it is polled as before."
+)
+
 MOVE_SENT = Event("move.sent", "debug", "A stock move is being posted to the ERP.")
 MOVE_CONFIRMED = Event("move.confirmed", "info", "The ERP has counted a stock move.")
 MOVE_REFUSED = Event("move.refused", "error", "The ERP refused a stock move; it stays untold until someone decides.")

@@ -14,6 +14,7 @@ from syncd.ledger.ledger import Ledger
 from syncd.observability.log import Log
 from syncd.ports.clock import Chance, Clock
 from syncd.ports.erp import Erp
+from syncd.ports.hooks import HooksPort
 from syncd.ports.store import Store
 
 LIVE, SHADOW = "live", "shadow"
@@ -124,6 +125,9 @@ class StoreContext:
     drained: Instant = LONG_AGO
     unknown_products: bool = False  # an order named a product that the catalogue doesn't know
     bell: Bell = field(default_factory=Bell)
+    hooks: HooksPort | None = None  # None: this store is only polled
+    hooks_address: str = ""  # where it should call
+    hooks_alive: bool = False  # soft: it calls, as far as was seen last
     may_fall: set[str] = field(default_factory=set)  # soft: items of an approved plan that may go to 0 (BRAKE)
 
     @property

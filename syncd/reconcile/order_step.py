@@ -29,6 +29,9 @@ from syncd.reconcile.context import StoreContext
 from syncd.reconcile.order_unit import Page, StoreFacts, Taken, take_page
 
 READINGS_RESERVED = 256  # reading numbers taken at a time, so that an empty poll needs no write to have one
+POLL_STRETCH = (
+    2.0  # while the store calls by itself: within the freshness bound (StoreOptions.fresh_us), and belief needs polls
+)
 RETRY_SECONDS = 2.0  # an unsettled order is read again after this
 PAGES_MAX = 100_000  # of one scan: ten million orders; more is a list that never ends
 CONTENTS_REMEMBERED_MAX = 2_000  # orders of the overlap that were seen unchanged; a hint that saves a transaction
@@ -67,11 +70,8 @@ class OrderStep:
             return RETRY_SECONDS  # without the ERP's SKUs every line would look unknown
         if row.state == stores.READY:
             await self._poll(row)
-            return (
-                min(RETRY_SECONDS, context.options.poll_seconds)
-                if self.waiting or self.asking
-                else context.options.poll_seconds
-            )
+            poll_seconds = context.options.poll_seconds * (POLL_STRETCH if context.hooks_alive else 1.0)
+            return min(RETRY_SECONDS, poll_seconds) if self.waiting or self.asking else poll_seconds
         await self._baseline(row)
         return 0.0
 
@@ -174,6 +174,13 @@ class OrderStep:
         drained = min([drained, *(entry.drained for entry in self.waiting.values())])
         context.drained = Instant(max(context.drained, drained))
         return began
+
+    async def take_named(self, page: OrderPage, reading: int, row: StoreRow) -> set[str]:
+        """Take orders that were read by their ids, beside the scan: they move neither its cursor nor the drain mark. Returns
+        those whose state can't be acted on yet."""
+        settled = self.context.settled(page.began)
+        taken = await self._take(page, reading, row, row.cursor, settled, lane=Lane.LIVE, in_baseline=False)
+        return set() if taken is None else {*taken.unsettled, *taken.asking}
 
     async def _ask_again(self, row: StoreRow, names: list[str], cursor: Instant, *, lane: Lane) -> set[str]:
         """Read by their ids the orders with an unknown SKU that the scan doesn't reach any more: after a long pause the

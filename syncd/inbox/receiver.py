@@ -1,0 +1,96 @@
+"""The public listener: POST /TENANT/STORE, from the store's platform.
+
+Whoever doesn't know the secret gets the same empty 404, for a store that exists and for one that doesn't.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from syncd.inbox.inbox import FULL_SECONDS, Full, Inbox
+from syncd.inbox.sources import Sources
+from syncd.observability import events
+from syncd.observability.log import Log
+from syncd.ports.clock import Clock
+from syncd.ports.hooks import HooksPort, NotGenuine
+
+BODY_BYTES_MAX: Final = 2 * 1024 * 1024  # WooCommerce sends the whole order: hundreds of lines are some 500 KB
+GREETING: Final = re.compile(rb"webhook_id=[0-9]{1,20}")  # WooCommerce's, unsigned, when a webhook is made
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A store that may call. `wake` makes its reconciler look for signals."""
+
+    tenant: str
+    store: str
+    hooks: HooksPort
+    log: Log
+    wake: Callable[[], None]
+
+
+class Receiver:
+    """Answers the calls of all stores. `doors` by (tenant, store); it may change while it runs."""
+
+    def __init__(self, inbox: Inbox, doors: Mapping[tuple[str, str], Door], *, clock: Clock, log: Log) -> None:
+        self._inbox = inbox
+        self._doors = doors
+        self._clock = clock
+        self._log = log
+        self._sources = Sources()
+
+    def app(self) -> web.Application:
+        """The listener's application."""
+        app = web.Application(client_max_size=BODY_BYTES_MAX)
+        app.router.add_post("/{tenant}/{store}", self._called)
+        app.router.add_route("*", "/{anything:.*}", _nothing_here)
+        return app
+
+    async def _called(self, request: web.Request) -> web.Response:
+        address, now = _address(request), self._clock.monotonic()
+        if not self._sources.may_speak(address, now):
+            return web.Response(status=429, headers={"Retry-After": "60"})
+        body = await request.read()  # 413 above BODY_BYTES_MAX
+        if GREETING.fullmatch(body):
+            return web.Response()
+        door = self._doors.get((request.match_info["tenant"], request.match_info["store"]))
+        orders = _read(door, request.headers, body)
+        if door is None or orders is None:
+            if self._sources.was_wrong(address, now):
+                (self._log if door is None else door.log).emit(events.WEBHOOK_REFUSED, address=address)
+            return web.Response(status=404)
+        self._sources.was_genuine(address, now)
+        try:
+            await self._inbox.take(door.tenant, door.store, orders, door.wake)
+        except Full:
+            return web.Response(status=503, headers={"Retry-After": str(FULL_SECONDS)})
+        return web.Response()
+
+
+def _read(door: Door | None, headers: Mapping[str, str], body: bytes) -> tuple[str, ...] | None:
+    """The orders that a call speaks of; None if it isn't genuine. A store that doesn't exist takes as long as a wrong secret."""
+    if door is None:
+        hmac.digest(b"nobody", body, "sha256")
+        return None
+    try:
+        return door.hooks.read(headers, body)
+    except NotGenuine:
+        return None
+
+
+def _address(request: web.Request) -> str:
+    """Who calls; behind a proxy of this machine, whom that one names."""
+    remote = request.remote or ""
+    named = request.headers.get("X-Forwarded-For", "") if remote in LOOPBACK else ""
+    return named.rpartition(",")[2].strip() or remote
+
+
+async def _nothing_here(_request: web.Request) -> web.Response:
+    return web.Response(status=404)

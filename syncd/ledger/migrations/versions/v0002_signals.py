@@ -1,0 +1,28 @@
+"""Webhooks: the orders that a store has spoken of.
+
+Revision: 0002.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create the table."""
+    op.create_table(
+        "signal",
+        sa.Column("tenant", sa.Text, nullable=False),
+        sa.Column("store", sa.Text, nullable=False),
+        sa.Column("order", sa.Text, nullable=False),
+        sa.Column("first_at", sa.BigInteger, nullable=False),
+        sa.Column("last_at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "store", "order", name=op.f("pk_signal")),
+        sqlite_with_rowid=False,
+    )

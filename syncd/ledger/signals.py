@@ -1,0 +1,35 @@
+"""Signals: orders that a store has spoken of, until they have been read. Each order stands there once, however often it is
+spoken of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, bindparam, delete, func, select
+
+from syncd.core.quantity import Instant
+from syncd.ledger.rows import Rows
+from syncd.ledger.schema import signal
+
+_NOTE = Rows(signal, ("tenant", "store", "order", "first_at", "last_at"), update=("last_at",))
+_MINE = (signal.c.tenant == bindparam("of"), signal.c.store == bindparam("at"))
+_WAITING = select(signal.c.order).where(*_MINE).order_by(signal.c.first_at).limit(bindparam("most"))
+_DONE = delete(signal).where(*_MINE, signal.c.order == bindparam("named"), signal.c.last_at < bindparam("before"))
+_COUNT = select(func.count()).select_from(signal)
+
+
+def note(connection: Connection, places: Iterable[tuple[str, str, str]], now: Instant) -> int:
+    """Note signals, each as (tenant, store, order). Returns how many orders wait to be read, of all tenants."""
+    _NOTE.write(connection, [(*place, now, now) for place in places])
+    return int(connection.execute(_COUNT).scalar_one())
+
+
+def waiting(connection: Connection, tenant: str, store: str, limit: int) -> list[str]:
+    """Orders to be read, the longest ago first."""
+    return list(connection.execute(_WAITING, {"of": tenant, "at": store, "most": limit}).scalars())
+
+
+def done(connection: Connection, tenant: str, store: str, names: Sequence[str], before: Instant) -> None:
+    """These orders have been read by a request that began at `before`; a signal that came since then stays."""
+    if names:
+        connection.execute(_DONE, [{"of": tenant, "at": store, "named": name, "before": before} for name in names])
