@@ -7,8 +7,9 @@ that a simulation composes the very same daemon.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -27,7 +28,9 @@ from syncd.erps.embedded.desk import StockDesk
 from syncd.erps.embedded.erp import EmbeddedErp as EmbeddedErpAdapter
 from syncd.erps.http.erp import HttpErp as HttpErpAdapter
 from syncd.errors import MisconfiguredError, StoreFault
+from syncd.inbox.inbox import Place
 from syncd.inbox.receiver import Door
+from syncd.ledger import signals
 from syncd.ledger.ledger import Ledger
 from syncd.observability import events
 from syncd.observability.log import Log
@@ -180,6 +183,15 @@ def doors(app: App) -> dict[tuple[str, str], Door]:
     }
 
 
+def signal_note(given: Surroundings) -> Callable[[Sequence[Place]], Awaitable[int]]:
+    """How the inbox writes down what it was told."""
+
+    async def note(places: Sequence[Place]) -> int:
+        return await given.ledger.run(partial(signals.note, places=places, now=given.clock.now()))
+
+    return note
+
+
 def make_http_erp(model: HttpErp, given: Means, log: Log) -> Erp:
     """The adapter for an ERP behind the REST contract."""
     token = model.token.get_secret_value()
@@ -269,8 +281,8 @@ def _client(model: AnyStoreModel, given: Means, log: Log) -> HttpClient:
 def _hooks(model: AnyStoreModel, client: HttpClient) -> HooksPort:
     if isinstance(model, BigCommerceStore):
         signed = model.client_secret.get_secret_value() if model.client_secret else ""
-        return BigCommerceHooks(client, credential=model.access_token.get_secret_value(), client_secret=signed)
-    return WooCommerceHooks(Api(client), credential=model.consumer_secret.get_secret_value())
+        return BigCommerceHooks(client, secret=secret_of(model.access_token.get_secret_value(), model.kind), client_secret=signed)
+    return WooCommerceHooks(Api(client), secret=secret_of(model.consumer_secret.get_secret_value(), model.kind))
 
 
 def _adapter(model: AnyStoreModel, client: HttpClient) -> Store:

@@ -15,7 +15,7 @@ from pathlib import Path
 import anyio
 
 from syncd import __version__
-from syncd.app import App, Surroundings, compose, doors, open_session
+from syncd.app import App, Surroundings, compose, doors, open_session, signal_note
 from syncd.clock import SystemChance, SystemClock
 from syncd.config.load import Configuration
 from syncd.config.settings import Settings
@@ -96,7 +96,7 @@ async def _run(
             await group.start(serve_control, settings.state_dir, commands, log, name="control socket")
             group.start_soon(_pet, app, ledger, notify, name="watchdog")
             if settings.webhooks is not None:
-                inbox = Inbox(ledger, clock)
+                inbox = Inbox(signal_note(given))
                 receiver = Receiver(inbox, doors(app), clock=clock, log=log)
                 group.start_soon(inbox.run, name="inbox")
                 await group.start(serve, receiver.app(), settings.webhooks.listen, log, name="webhook listener")

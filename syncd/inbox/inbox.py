@@ -5,17 +5,16 @@ A burst that speaks of the same orders again and again is a few rows. Whoever wa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 import anyio
 
 from syncd.errors import TransientError
-from syncd.ledger import signals
-from syncd.ledger.ledger import Ledger
-from syncd.ports.clock import Clock
+
+Place: TypeAlias = tuple[str, str, str]
+"""Tenant, store, order."""
 
 GROUP_MAX: Final = 2_000  # orders in one transaction: some 20 ms
 PENDING_MAX: Final = 20_000  # orders that wait for it, in memory: a few MB
@@ -31,17 +30,19 @@ class Full(Exception):
 class _Group:
     """Signals that are written together, each with who is to be woken, and who waits for them."""
 
-    places: dict[tuple[str, str, str], Callable[[], None]] = field(default_factory=dict)
+    places: dict[Place, Callable[[], None]] = field(default_factory=dict)
     written: anyio.Event = field(default_factory=anyio.Event)
     error: TransientError | None = None
 
 
 class Inbox:
-    """Takes signals for all tenants of one ledger. `run` has to run beside it."""
+    """Takes signals for all tenants of one ledger. `run` has to run beside it.
 
-    def __init__(self, ledger: Ledger, clock: Clock) -> None:
-        self._ledger = ledger
-        self._clock = clock
+    `note` writes (tenant, store, order) durably, all or none, and returns how many orders wait to be read.
+    """
+
+    def __init__(self, note: Callable[[Sequence[Place]], Awaitable[int]]) -> None:
+        self._note = note
         self._groups: list[_Group] = [_Group()]
         self._pending = 0
         self._something = anyio.Event()
@@ -81,9 +82,7 @@ class Inbox:
 
     async def _write(self, group: _Group) -> None:
         try:
-            self.backlog = await self._ledger.run(
-                partial(signals.note, places=list(group.places), now=self._clock.now())
-            )
+            self.backlog = await self._note(list(group.places))
         except TransientError as error:
             group.error = error
         finally:

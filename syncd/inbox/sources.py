@@ -32,7 +32,7 @@ class Sources:
     def may_speak(self, address: str, now: float) -> bool:
         """Whether a call from there is listened to."""
         source = self._known.get(address)
-        return source is None or source.trusted_until >= now or _left(source, now) < WRONG_MAX
+        return source is None or source.trusted_until >= now or _left(source, now) <= WRONG_MAX - 1.0
 
     def was_genuine(self, address: str, now: float) -> None:
         """It knew the secret."""

@@ -4,8 +4,7 @@ Everything belongs to a tenant, so the tenant comes first in every key. Instants
 ten-thousandths of a unit, foreign ids are text. Flags are small integers. What waits for something to be done is found
 by a partial index on its state, never by "everything after the last id": ids become visible out of order on PostgreSQL.
 
-What stays for ever: `orders` and `line` and `move` (a refund comes years later). What is kept for a while: `payload`,
-`reading`, `taking`, `level_write`.
+What stays for ever: `orders`, `line`, `move` (a refund comes years later). The rest is kept for a while.
 """
 
 from __future__ import annotations
@@ -89,7 +88,7 @@ store = Table(
     PrimaryKeyConstraint("tenant", "store"),
 )
 
-# One row: how far time had come when something was written last, give or take a second. The next life doesn't begin earlier.
+# One row: how far time had come when something was written last, give or take a second (`seen.py`).
 clock = Table("clock", metadata, _flag("id"), _number("seen"), PrimaryKeyConstraint("id"))
 
 # Orders that a store has spoken of (webhooks), until they have been read.

@@ -22,12 +22,12 @@ from syncd.ledger.hop import InlineHop
 from syncd.ledger.schema import metadata
 from tests.ledger.entries import opened
 
-SECOND = """
+THIRD = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -138,7 +138,7 @@ def test_a_ledger_of_a_newer_syncd_is_refused_untouched(folder):
 def scripts(tmp_path):
     """This version's migrations, and one more that rebuilds a table."""
     folder = shutil.copytree(migrate.SCRIPTS, tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "v0002_second.py").write_text(SECOND)
+    (folder / "versions" / "v0003_third.py").write_text(THIRD)
     return folder
 
 
@@ -146,7 +146,7 @@ def test_a_migration_that_rebuilds_a_table_keeps_its_rows(folder, scripts):
     with closing(sqlite3.connect(ledger_path(folder))) as connection, connection:
         connection.execute("INSERT INTO lease (tenant, epoch, holder, expires) VALUES ('t', 1, 'me', 2)")
     engine = write_engine(ledger_path(folder))
-    assert migrate.upgrade(engine, head="0002", scripts=scripts)
+    assert migrate.upgrade(engine, head="0003", scripts=scripts)
     with engine.connect() as after:
         assert after.exec_driver_sql("SELECT tenant, epoch, owner, note FROM lease").one() == ("t", 1, "me", "me")
         assert after.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
@@ -156,7 +156,7 @@ def test_a_migration_that_rebuilds_a_table_keeps_its_rows(folder, scripts):
 def test_a_kill_at_any_point_of_a_migration_leaves_the_old_schema_or_the_new_one(
     start, template, scripts, tmp_path, project_folder
 ):
-    begin, head, stride = (tmp_path / "absent", "0001", 3) if start == "nothing" else (template, "0002", 1)
+    begin, head, stride = (tmp_path / "absent", "0002", 3) if start == "nothing" else (template, "0003", 1)
     arguments = [str(begin), str(tmp_path / "work"), head, str(scripts), str(stride)]
     ran = subprocess.run(
         [sys.executable, "-m", "tests.ledger.killed_migration", *arguments],

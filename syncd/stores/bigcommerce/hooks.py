@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from syncd.ports.hooks import HooksKept, NotGenuine, same, secret_of
+from syncd.ports.hooks import HooksKept, NotGenuine, same
 from syncd.stores.bigcommerce.client import Client, decode
 
 PATH: Final = "/v3/hooks"
@@ -59,12 +59,12 @@ _ADMIN: Final = msgspec.json.Decoder(_Admin)
 
 
 class BigCommerceHooks:
-    """The webhook that syncd keeps at one store. `credential`: the access token, from which its secret follows;
-    `client_secret`: the app's, "" for an API account without one."""
+    """The webhook that syncd keeps at one store, with `secret` in its header. `client_secret`: the app's, "" for an API
+    account without one."""
 
-    def __init__(self, client: Client, *, credential: str, client_secret: str = "") -> None:
+    def __init__(self, client: Client, *, secret: str, client_secret: str = "") -> None:
         self._client = client
-        self._secret = secret_of(credential, "bigcommerce")
+        self._secret = secret
         self._key = client_secret.encode()
 
     def read(self, headers: Mapping[str, str], body: bytes) -> tuple[str, ...]:

@@ -39,12 +39,12 @@ _DECODER: Final = msgspec.json.Decoder(_Body)
 
 
 class WooCommerceHooks:
-    """The webhooks that syncd keeps in one shop. `credential`: the API key's secret, from which theirs follows."""
+    """The webhooks that syncd keeps in one shop, signed with `secret`."""
 
-    def __init__(self, api: Api, *, credential: str) -> None:
+    def __init__(self, api: Api, *, secret: str) -> None:
         self._api = api
-        self._secret = secret_of(credential, "woocommerce")
-        self._name = f"syncd {secret_of(credential, 'name')[:8]}"  # tells which credential a webhook was made with
+        self._secret = secret
+        self._name = f"syncd {secret_of(secret, 'name')[:8]}"  # tells which secret a webhook was made with
 
     def read(self, headers: Mapping[str, str], body: bytes) -> tuple[str, ...]:
         """The order that a delivery speaks of. Raises NotGenuine."""
