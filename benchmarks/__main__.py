@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.order_path import BASELINE, MOVES
 from benchmarks.report import failures, lines
-from benchmarks.worker import FLOOR, GROUPS, IDLE, MEMORY
+from benchmarks.worker import FLOOR, GROUPS, HOOKS, IDLE, MEMORY
 
 EXIT_TERMINATED = 128 + signal.SIGTERM
 WORKER_SECONDS = 120.0  # one measurement; a machine that needs longer is not worth measuring on
@@ -56,7 +56,7 @@ def measure(orders: int, runs: int, wanted: set[str]) -> dict[str, Any]:
                     found.append({**work(kind, url), "asked": orders})
             for kind in (BASELINE, MOVES):
                 results[f"{kind}_parts"] = work(kind, url, "--parts")
-        for kind in (IDLE, MEMORY, GROUPS):
+        for kind in (IDLE, MEMORY, GROUPS, HOOKS):
             if kind in wanted:
                 results[kind] = work(kind, url)
     return results

@@ -12,6 +12,7 @@ TARGETS = {BASELINE: 20_000, MOVES: 12_000}
 REQUESTS_RATIO_MAX = 1.05
 POLL_MS_MAX = 1.0
 MEMORY_MB_MAX, IDLE_MB_MAX = 100.0, 30.0
+HOOKS_RATIO_MIN = 0.5
 PER_PAGE = 100
 
 Results = dict[str, Any]
@@ -39,6 +40,8 @@ def lines(results: Results) -> Iterator[str]:
         yield from _memory(results["memory"])
     if "groups" in results:
         yield from _groups(results["groups"])
+    if "hooks" in results:
+        yield from _hooks(results["hooks"])
 
 
 def _order_path(results: Results) -> Iterator[str]:
@@ -78,6 +81,16 @@ def _groups(groups: Results) -> Iterator[str]:
             f"Ledger, units {name}: {told['per_second']:,.0f} a second, {told['per_cpu_second']:,.0f} a CPU second, "
             f"{each:.0f} a commit"
         )
+
+
+def _hooks(hooks: Results) -> Iterator[str]:
+    bare, inbox = hooks["bare"], hooks["inbox"]
+    ratio = inbox["per_cpu_second"] / bare["per_cpu_second"]
+    yield (
+        f"Webhooks on disk before they are answered: {inbox['per_cpu_second']:,.0f} a CPU second, {ratio:.2f} of a handler "
+        f"that only answers (at least {HOOKS_RATIO_MIN}: {_verdict(ratio >= HOOKS_RATIO_MIN)}); "
+        f"an answer takes {inbox['wait_ms']:.0f} ms, {bare['wait_ms']:.0f} ms there, with 64 callers at once"
+    )
 
 
 def _verdict(good: bool) -> str:

@@ -11,10 +11,10 @@ from typing import Any
 
 import anyio
 
-from benchmarks import floor, groups, idle, memory, order_path
+from benchmarks import floor, groups, hooks, idle, memory, order_path
 
-FLOOR, IDLE, GROUPS, MEMORY = "floor", "idle", "groups", "memory"
-KINDS = (FLOOR, order_path.BASELINE, order_path.MOVES, IDLE, GROUPS, MEMORY)
+FLOOR, IDLE, GROUPS, HOOKS, MEMORY = "floor", "idle", "groups", "hooks", "memory"
+KINDS = (FLOOR, order_path.BASELINE, order_path.MOVES, IDLE, GROUPS, HOOKS, MEMORY)
 
 
 def measure(kind: str, folder: Path, url: str, *, with_parts: bool) -> dict[str, Any]:
@@ -25,6 +25,8 @@ def measure(kind: str, folder: Path, url: str, *, with_parts: bool) -> dict[str,
         return anyio.run(idle.measure, folder, url)
     if kind == GROUPS:
         return anyio.run(groups.measure, folder)
+    if kind == HOOKS:
+        return anyio.run(hooks.measure, folder)
     if kind == MEMORY:
         return memory.measure(folder, url)
     return anyio.run(partial(order_path.measure, folder, url, kind, with_parts=with_parts))
