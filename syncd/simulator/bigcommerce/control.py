@@ -11,6 +11,7 @@
 | POST /_sim/orders/{id}/edit | `{"lines": [{"line", "quantity"}], "add": [{"sku", "quantity"}]}` |
 | POST /_sim/orders/{id}/refund | `{"lines": [{"line", "quantity"}], "restock"}`: see `Shop.refund` for what restock means here |
 | POST /_sim/stock | `{"sku", "quantity", "location"}`: the merchant types a level |
+| GET /_sim/hooks; POST /_sim/hooks/{id}/active, inactive, delete | the webhooks and their last calls; somebody's hand |
 | GET /_sim/truth, /_sim/history/{sku}, /_sim/requests | what really happened |
 | GET, PUT /_sim/faults; DELETE turns all off | the dials of `faults.Faults` |
 | GET, POST /_sim/settings | stock rules (of a "channel") and the switches of `settings.Switches` |
@@ -26,6 +27,7 @@ from aiohttp import web
 
 from syncd.simulator.bigcommerce.answers import answer, body_of
 from syncd.simulator.bigcommerce.gate import Gate, show_seen
+from syncd.simulator.bigcommerce.hooks_api import show_hook
 from syncd.simulator.bigcommerce.orders import Order
 from syncd.simulator.bigcommerce.refusals import NoSuch, NotPossible, OutOfStock
 from syncd.simulator.bigcommerce.shop import Shop
@@ -49,6 +51,8 @@ class Control:
             web.post("/_sim/orders", self.sell),
             web.post(r"/_sim/orders/{order:\d+}/{action}", self.act),
             web.post("/_sim/stock", self.stock),
+            web.get("/_sim/hooks", self.hooks),
+            web.post(r"/_sim/hooks/{hook:\d+}/{action}", self.change_hook),
             web.get("/_sim/truth", self.truth),
             web.get("/_sim/history/{sku:.+}", self.history),
             web.get("/_sim/requests", self.requests),
@@ -131,6 +135,24 @@ class Control:
         body = await _body(request)
         self._shop.set_stock(body["sku"], int(body["quantity"]), int(body.get("location", 1)))
         return answer({"sku": body["sku"], "quantity": body["quantity"]})
+
+    async def hooks(self, request: web.Request) -> web.Response:
+        """The webhooks, and the calls that were made."""
+        del request
+        hooks = self._shop.hooks
+        return answer({"hooks": [show_hook(hook) for hook in hooks.known.values()], "calls": list(hooks.calls)})
+
+    async def change_hook(self, request: web.Request) -> web.Response:
+        """Somebody switches a webhook on or off, or deletes it."""
+        hook = self._shop.hooks.known.get(int(request.match_info["hook"]))
+        action = request.match_info["action"]
+        if hook is None or action not in {"active", "inactive", "delete"}:
+            raise NoSuch(f"no {action!r} of hook {request.match_info['hook']}")
+        if action == "delete":
+            del self._shop.hooks.known[hook.id]
+        else:
+            self._shop.hooks.set_active(hook, active=action == "active")
+        return answer(show_hook(hook))
 
     async def truth(self, request: web.Request) -> web.Response:
         """What really happened."""

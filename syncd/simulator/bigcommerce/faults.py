@@ -67,6 +67,24 @@ class Faults(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     clock_skew_seconds: float = 0.0
     """The shop's own clock (stamps and /v2/time) is so much ahead."""
 
+    webhook_seconds: Range = (0.2, 0.2)
+    """How long a webhook takes to be called; with a range, later calls overtake earlier ones."""
+    webhook_live_seconds: float = 0.0
+    """A new webhook isn't called for events of its first so many seconds (about a minute, the vendor says)."""
+    webhook_retry_scale: float = 1.0
+    """What the pauses between retries are multiplied with: 60 s to a day, as the vendor has them."""
+    webhook_lost: Probability = 0.0
+    """A call that is never made."""
+    webhook_repeated: Probability = 0.0
+    """A call that is made twice."""
+    webhook_late: Probability = 0.0
+    webhook_late_seconds: Range = (60.0, 300.0)
+    """A call that takes so long instead of webhook_seconds."""
+    webhook_wrong_secret: Probability = 0.0
+    """A call with other headers than the webhook's own, and another signature."""
+    webhook_disabled: Probability = 0.0
+    """After a call, somebody switches its webhook off."""
+
     def change(self, wanted: dict[str, Any]) -> None:
         """Set some dials. Raises msgspec.ValidationError for an unknown name or a wrong value; nothing changes then."""
         merged = msgspec.convert({**msgspec.to_builtins(self), **wanted}, Faults)

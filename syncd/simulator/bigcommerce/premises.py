@@ -10,6 +10,7 @@ from typing import Any
 from syncd.simulator.bigcommerce.book import OrderBook
 from syncd.simulator.bigcommerce.dates import SECOND_US, Clock
 from syncd.simulator.bigcommerce.faults import Faults, Range
+from syncd.simulator.bigcommerce.hooks import Hooks
 from syncd.simulator.bigcommerce.orders import Refund
 from syncd.simulator.bigcommerce.products import DEFAULT_LOCATION, Catalog, ItemKey, Location, Product, Variant
 from syncd.simulator.bigcommerce.refusals import NoSuch
@@ -34,6 +35,7 @@ class Premises:
         self.refunds: list[Refund] = []
         self.channels: dict[int, str] = {1: "Storefront"}
         self.lists_served = 0
+        self.hooks = Hooks(self)
         self._last: dict[str, int] = {"order": 99, "line": 0, "product": 110, "variant": 75, "shipment": 0, "refund": 0}
         self.add_location(DEFAULT_LOCATION, "BC-LOCATION-1", "Default location")
 

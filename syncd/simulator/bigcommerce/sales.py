@@ -95,6 +95,7 @@ class Sales(Premises):
         self.book.add(order)
         self.takings.entered(order, status_id, now_us)
         self._remember(order)
+        self.hooks.fire("store/order/created", "order", order.id)
         return order
 
     def order(self, number: int | str) -> Order:
@@ -109,6 +110,7 @@ class Sales(Premises):
         order.version += 1
         if not (may_be_silent and self.happens(self.faults.silent_edits)):
             self.book.restamp(order, self.stamp())
+            self.hooks.fire("store/order/updated", "order", order.id)
         self._remember(order)
 
     def _remember(self, order: Order) -> None:
@@ -135,8 +137,10 @@ class Sales(Premises):
         now_us = self.now()
         if status_id == order.status_id:
             return
+        statuses = {"previous_status_id": order.status_id, "new_status_id": status_id}
         order.status_id = status_id
         order.version += 1
+        self.hooks.fire("store/order/statusUpdated", "order", order.id, status=statuses)
         self.takings.entered(order, status_id, now_us, by_refund_api=by_refund_api)
 
     def pay(self, number: int | str) -> Order:
@@ -177,11 +181,12 @@ class Sales(Premises):
         order.archived = True
         if self.settings.switches.archive_returns_stock:
             self.takings.give_all_back(order, self.now())
+        self.hooks.fire("store/order/archived", "order", order.id)
         self.touch(order)
         return order
 
     def delete(self, number: int | str) -> Order:
-        """Delete an order for good: 404 from now on, no stock is moved. The API itself can only archive."""
+        """Delete an order for good: 404 from now on, no stock is moved, no hook called. The API itself can only archive."""
         order = self.order(number)
         order.deleted = True
         self.book.drop(order)

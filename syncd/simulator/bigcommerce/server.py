@@ -9,6 +9,7 @@ from aiohttp import web
 from syncd.simulator.bigcommerce.catalog_api import CatalogApi
 from syncd.simulator.bigcommerce.control import Control
 from syncd.simulator.bigcommerce.gate import Gate, Handler
+from syncd.simulator.bigcommerce.hooks_api import HooksApi
 from syncd.simulator.bigcommerce.inventory_api import InventoryApi
 from syncd.simulator.bigcommerce.order_api import OrderApi
 from syncd.simulator.bigcommerce.order_writes import OrderWrites
@@ -36,12 +37,14 @@ def make_app(shop: Shop, *, store: str = STORE, token: str = TOKEN) -> web.Appli
         return await gate.pass_through(request, handler)
 
     app = web.Application(middlewares=[dispatch], client_max_size=BODY_BYTES_MAX)
+    app.cleanup_ctx.append(shop.hooks.courier.lifetime)
     inventory = InventoryApi(shop)
     parts = (
         StoreApi(shop),
         OrderApi(shop),
         OrderWrites(shop),
         RefundApi(shop),
+        HooksApi(shop),
         inventory,
         CatalogApi(shop, inventory.shown_level),
     )

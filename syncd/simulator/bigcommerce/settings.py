@@ -76,6 +76,14 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Absolute writes in flight for one counter land in any order; else in the order of their requests."""
     relative_uses_pre_absolute: bool = False
     """A relative write during an absolute one in flight adds to the level from before it."""
+    https_destinations: bool = False
+    """Webhooks may only call https on port 443, as the vendor demands; else any address, for tests on one machine."""
+    client_secret: str = ""
+    """The app's: with one, calls of webhooks are signed as well (Standard Webhooks)."""
+    retries_restamped: bool = False
+    """A call that is made again is signed with the time of the retry; else with that of its event."""
+    blocked_kept_every: int = 2
+    """While a domain is blocked each n-th event is queued for a retry ("some", the vendor says), the others are lost."""
 
 
 class Settings:

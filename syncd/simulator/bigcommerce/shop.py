@@ -37,6 +37,7 @@ class Shop(Sales):
             self.takings.shipped(order, line, units, now_us)
         shipment = Shipment(self.next_id("shipment"), self.stamp(), wanted, fields)
         order.shipments.append(shipment)
+        self.hooks.fire("store/shipment/created", "shipment", shipment.id, orderId=order.id)
         whole = all(line.shipped >= line.quantity for line in order.lines)
         if whole:
             order.shipped_seconds = self.stamp()
@@ -123,6 +124,7 @@ class Shop(Sales):
         refund = Refund(self.next_id("refund"), order.id, self.stamp(), items, amount, reason, provider_id)
         order.refunds.append(refund)
         self.refunds.append(refund)
+        self.hooks.fire("store/order/refund/created", "order", order.id, refund={"refund_id": refund.id})
         whole = all(line.refunded >= line.quantity for line in order.lines)
         order.payment_status = "refunded" if whole else "partially refunded"
         before = {line.id: line.taken_units for line in order.lines}

@@ -1,4 +1,4 @@
-"""What the store says about itself: its clock, its data, its channels, its stock settings, its hooks."""
+"""What the store says about itself: its clock, its data, its channels, its stock settings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ class StoreApi:
             web.get("/v2/time", self.time),
             web.get("/v2/store", self.store),
             web.get("/v3/channels", self.channels),
-            web.get("/v3/hooks", self.hooks),
             web.get("/v3/settings/inventory", self.inventory_settings),
             web.put("/v3/settings/inventory", self.set_inventory_settings),
         ]
@@ -92,11 +91,6 @@ class StoreApi:
             for number, name in self._shop.channels.items()
         ]
         return v3_page(rows, page, limit)
-
-    async def hooks(self, request: web.Request) -> web.Response:
-        """The webhooks of this client: none."""
-        page, limit = page_of(request.query)
-        return v3_page([], page, limit)
 
     def _show_rules(self, channel: int | None) -> dict[str, object]:
         settings = self._shop.settings

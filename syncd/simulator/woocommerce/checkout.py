@@ -101,8 +101,10 @@ def new_order(shop: Shop, status: str, created_via: str) -> Order:
 
 
 def file_order(shop: Shop, order: Order) -> None:
-    """Put a new order into the book."""
+    """Put a new order into the book. It is created and updated: two webhooks (woocommerce issues 19764, 20047)."""
     shop.book.add(order, shop.now(), remember=shop.faults.stale_seconds > 0)
+    shop.webhooks.fire("created", order.id)
+    shop.webhooks.fire("updated", order.id)
 
 
 def settle(shop: Shop, order: Order, lines: list[Line], status: str) -> int:
@@ -129,6 +131,7 @@ def _stages(shop: Shop, order: Order, lines: list[Line], status: str) -> list[St
         order.rendered.clear()
         shop.book.sort_in(order)
         shop.book.restamp(order, shop.stamp_now())
+        shop.webhooks.fire("updated", order.id)
 
     def add(line: Line) -> None:
         order.lines = [*order.lines, line]

@@ -6,6 +6,7 @@
     POST /_sim/orders/{id}/edit {"lines": [{"line", "quantity"}], "add": [{"sku", "quantity"}]}
     POST /_sim/orders/{id}/refund {"lines": [{"line", "quantity"}], "restock": true}
     POST /_sim/stock {"sku", "quantity"}
+    GET  /_sim/webhooks, POST /_sim/webhooks/{id}/active | paused | disabled | delete
     GET  /_sim/truth    GET /_sim/requests    GET /_sim/history/{sku}
     GET/PUT /_sim/faults, DELETE turns all off    GET/POST /_sim/settings
 
@@ -39,6 +40,7 @@ class Control:
             ("POST", "stock"): self._stock,
             ("GET", "truth"): lambda _: (200, shop.truth()),
             ("GET", "requests"): lambda _: (200, [msgspec.to_builtins(seen) for seen in shop.requests]),
+            ("GET", "webhooks"): lambda _: (200, self._webhooks()),
             ("GET", "faults"): lambda _: (200, msgspec.to_builtins(shop.faults)),
             ("PUT", "faults"): self._faults,
             ("DELETE", "faults"): self._clear_faults,
@@ -67,6 +69,8 @@ class Control:
             return 200, self._history("/".join(path[1:]))
         if method == "POST" and path[0] == "orders" and len(path) == 3:
             return self._act(self._shop.order(int(path[1])), path[2], body)
+        if method == "POST" and path[0] == "webhooks" and len(path) == 3:
+            return self._change_webhook(int(path[1]), path[2])
         raise ShopRefusal(404, "no_such_control", "/".join(path))
 
     def _add_products(self, body: Json) -> tuple[int, Any]:
@@ -125,6 +129,24 @@ class Control:
         product = self._shop.catalog.named(sku)
         counter = self._shop.catalog.counter_of(product) or product
         return [msgspec.to_builtins(change) for change in counter.history]
+
+    def _webhooks(self) -> Json:
+        webhooks = self._shop.webhooks
+        return {
+            "webhooks": [msgspec.to_builtins(hook) for hook in webhooks.hooks.values()],
+            "deliveries": [msgspec.to_builtins(delivery) for delivery in webhooks.deliveries],
+        }
+
+    def _change_webhook(self, number: int, action: str) -> tuple[int, Any]:
+        """The merchant's hand: enable, pause, disable or delete a webhook."""
+        hook = self._shop.webhooks.find(number)
+        if action == "delete":
+            self._shop.webhooks.drop(hook)
+        elif action in {"active", "paused", "disabled"}:
+            self._shop.webhooks.set_status(hook, action)
+        else:
+            raise ShopRefusal(404, "no_such_action", action)
+        return 200, msgspec.to_builtins(hook)
 
     def _act(self, order: Order, action: str, body: Json) -> tuple[int, Any]:
         shop = self._shop

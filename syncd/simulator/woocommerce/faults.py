@@ -66,6 +66,22 @@ class Faults(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     server_skew_seconds: Range = (0.0, 0.0)
     """Several web servers whose clocks differ: each stamp of an order is off by so much, another one for each change."""
 
+    webhook_seconds: Range = (0.2, 0.2)
+    """How long a delivery waits for its turn (9 to 55 s on a real shop); with a range, later ones overtake earlier ones."""
+    webhooks_need_visits: bool = False
+    """Nothing is delivered before somebody asks the shop for something, as where only visitors run WordPress's cron."""
+    webhook_lost: Probability = 0.0
+    """A delivery that is never made."""
+    webhook_repeated: Probability = 0.0
+    """A delivery that is made twice."""
+    webhook_late: Probability = 0.0
+    webhook_late_seconds: Range = (60.0, 300.0)
+    """A delivery that waits so long instead of webhook_seconds."""
+    webhook_wrong_secret: Probability = 0.0
+    """A delivery that is signed with another secret."""
+    webhook_disabled: Probability = 0.0
+    """After a delivery, somebody disables its webhook."""
+
     def change(self, wanted: dict[str, Any]) -> None:
         """Set some dials. Raises msgspec.ValidationError for an unknown name or a wrong value; nothing changes then."""
         merged = msgspec.convert({**msgspec.to_builtins(self), **wanted}, Faults)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from syncd.simulator.woocommerce import orders_api, products_api, refunds_api, site_api
+from syncd.simulator.woocommerce import orders_api, products_api, refunds_api, site_api, webhooks_api
 from syncd.simulator.woocommerce.records import ShopRefusal
 from syncd.simulator.woocommerce.rest import Answer, Call
 
@@ -49,7 +49,13 @@ def all_routes() -> Routes:
         _route(rf"{products}/variations/(\d+)", get=products_api.get_variation, put=products_api.update_variation),
         _route("/system_status", get=site_api.system_status),
         _route(r"/settings/([\w-]+)/([\w-]+)", get=site_api.get_setting, put=site_api.update_setting),
-        _route("/webhooks", get=site_api.list_webhooks, post=site_api.create_webhook),
+        _route("/webhooks", get=webhooks_api.list_webhooks, post=webhooks_api.create_webhook),
+        _route(
+            r"/webhooks/(\d+)",
+            get=webhooks_api.get_webhook,
+            put=webhooks_api.update_webhook,
+            delete=webhooks_api.delete_webhook,
+        ),
     ]
 
 

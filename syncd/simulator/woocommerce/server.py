@@ -42,6 +42,7 @@ WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 def make_app(shop: Shop) -> web.Application:
     """The whole server for one shop: REST under /wp-json/ and /?rest_route=, the driving API under /_sim/."""
     app = web.Application(client_max_size=BODY_BYTES_MAX)
+    app.cleanup_ctx.append(shop.webhooks.courier.lifetime)
     app.router.add_route("*", "/_sim/{tail:.*}", Control(shop).handle)
     app.router.add_route("*", "/{tail:.*}", _Server(shop).handle)
     return app
@@ -113,6 +114,7 @@ class _Server:
     async def _answer(self, request: web.Request) -> Answer:
         """What the shop itself says."""
         self._shop.advance()
+        self._shop.webhooks.visited()
         try:
             return await self._call(request)
         except ShopRefusal as refusal:

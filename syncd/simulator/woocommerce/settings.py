@@ -46,6 +46,8 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Custom order statuses: slug to name."""
     coupons: dict[str, int] = {}
     """Coupon codes, in lower case, to per cent."""
+    unsafe_delivery_urls: bool = True
+    """Webhooks may call private addresses and any port. False: as WordPress, which counts that as a failed delivery."""
     notices: str = (
         "<br />\n<b>Notice</b>:  Undefined index: lang in <b>/srv/shop/plugin.php</b> on line <b>42</b><br />\n"
     )

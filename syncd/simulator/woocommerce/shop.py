@@ -22,6 +22,7 @@ from syncd.simulator.woocommerce.settings import Settings
 from syncd.simulator.woocommerce.stages import Stage, Stages
 from syncd.simulator.woocommerce.stock_rules import StockRules
 from syncd.simulator.woocommerce.truth import true_state
+from syncd.simulator.woocommerce.webhooks import Webhooks
 
 REQUESTS_MAX = 1_000  # requests shown by /_sim/requests
 FIRST_POST_ID = 10  # products, variations, orders and refunds share WordPress's one sequence of ids
@@ -63,6 +64,7 @@ class Shop:
         self._item_id = 0
         self._meta_id = 0
         self.stages = Stages()
+        self.webhooks = Webhooks(self, clock.now)
 
     # --- time, chance, ids
 
@@ -114,8 +116,9 @@ class Shop:
         self.stages.finish(order.id)
 
     @contextmanager
-    def changing(self, order: Order, *, touch: bool = True) -> Iterator[Order]:
-        """Around each change of an order: its past is kept, its JSON forgotten, date_modified moved (if `touch`)."""
+    def changing(self, order: Order, *, touch: bool = True, event: str = "updated") -> Iterator[Order]:
+        """Around each change of an order: its past is kept, its JSON forgotten; date_modified moves and webhooks of
+        `order.EVENT` are called (if `touch`)."""
         self.finish(order)
         self.book.keep_past(order, self.now(), remember=self.faults.stale_seconds > 0)
         try:
@@ -125,6 +128,7 @@ class Shop:
             self.book.sort_in(order)
             if touch and not order.deleted:
                 self.book.restamp(order, self.stamp_now())
+                self.webhooks.fire(event, order.id)
 
     # --- products, by the merchant
 
@@ -237,7 +241,7 @@ class Shop:
 
     def trash(self, order: Order) -> None:
         """To the trash; the stock isn't restored, date_modified moves."""
-        with self.changing(order):
+        with self.changing(order, event="deleted"):
             order.status_before_trash = order.status
             order.status = "trash"
             rows = (
@@ -253,9 +257,10 @@ class Shop:
         with self.changing(order):
             order.meta = [row for row in order.meta if not row.key.startswith("_wp_trash_meta_")]
             order.status = order.status_before_trash
+        self.webhooks.fire("restored", order.id)
 
     def delete(self, order: Order) -> None:
-        """For good: no trace in any list, stock not restored."""
+        """For good: no trace in any list, stock not restored, no webhook."""
         self.finish(order)
         self.book.remove(order, self.now(), remember=self.faults.stale_seconds > 0)
 

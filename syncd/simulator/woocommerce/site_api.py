@@ -1,4 +1,4 @@
-"""What a client reads about the shop itself: the index, the settings, the system's status, the webhooks."""
+"""What a client reads about the shop itself: the index, the settings, the system's status."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from syncd.simulator.woocommerce.records import ShopRefusal
-from syncd.simulator.woocommerce.rest import Answer, Call, Json, listing, one, pick
+from syncd.simulator.woocommerce.rest import Answer, Call, Json, one, pick
 from syncd.simulator.woocommerce.wp_time import site_zone
 
 if TYPE_CHECKING:
@@ -105,16 +105,6 @@ async def update_setting(shop: Shop, call: Call, group: str, name: str) -> Answe
     else:
         shop.settings.hold_stock_minutes = int(value or 0)
     return await get_setting(shop, call, group, name)
-
-
-async def create_webhook(_shop: Shop, _call: Call) -> Answer:
-    """POST /webhooks: there are none here. Raises ShopRefusal."""
-    raise ShopRefusal(501, "simulator_unsupported", "This simulator delivers no webhooks.")
-
-
-async def list_webhooks(_shop: Shop, call: Call) -> Answer:
-    """GET /webhooks: none; syncd must do without them."""
-    return listing(call, [], 0)
 
 
 def error_page(status: int, title: str) -> bytes:
