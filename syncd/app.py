@@ -281,7 +281,9 @@ def _client(model: AnyStoreModel, given: Means, log: Log) -> HttpClient:
 def _hooks(model: AnyStoreModel, client: HttpClient) -> HooksPort:
     if isinstance(model, BigCommerceStore):
         signed = model.client_secret.get_secret_value() if model.client_secret else ""
-        return BigCommerceHooks(client, secret=secret_of(model.access_token.get_secret_value(), model.kind), client_secret=signed)
+        return BigCommerceHooks(
+            client, secret=secret_of(model.access_token.get_secret_value(), model.kind), client_secret=signed
+        )
     return WooCommerceHooks(Api(client), secret=secret_of(model.consumer_secret.get_secret_value(), model.kind))
 
 

@@ -82,6 +82,21 @@ def difference(accounts: Sequence[Account], live: Iterable[LiveMove], moves: dic
     return Plan(tuple(void), tuple(new), tuple(counts.items()))
 
 
+def with_questions(plan: Plan, accounts: Iterable[Account], live: Iterable[LiveMove], moves: dict[str, int]) -> Plan:
+    """`plan`, and for each counted line that has nothing on its way a move by 0: it is never sent, only asked for. Where the
+    ledger was restored, the ERP may hold what it has forgotten under the line's next keys."""
+    busy = {entry.line for entry in live} | {entry.line for entry in plan.new}
+    new, counts = list(plan.new), dict(plan.counts)
+    for row in accounts:
+        if row.line in busy or row.state != COUNTED or not row.sku:
+            continue
+        busy.add(row.line)
+        n = counts.get(row.line, moves.get(row.line, 0))
+        counts[row.line] = n + 1
+        new.append(NewMove(row.line, n, row.part, row.sku, row.location, Quantity(0), "asked after a restore"))
+    return Plan(plan.void, tuple(new), tuple(counts.items()))
+
+
 def move_key(tenant: str, store: str, order: str, line: str, n: int) -> str:
     """KEY: the name under which the ERP knows the `n`-th move of a line, for ever the same.
 

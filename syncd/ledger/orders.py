@@ -31,10 +31,11 @@ class OrderRow(msgspec.Struct, frozen=True, gc=False):
     content: bytes
     baseline: bool
     missing: int
+    read_at: Instant = Instant(0)
 
 
 _READ_ORDERS = Among(
-    'SELECT "order", created, "key", modified, phase, reading, content, baseline, missing FROM orders '
+    'SELECT "order", created, "key", modified, phase, reading, content, baseline, missing, read_at FROM orders '
     'WHERE tenant = :tenant AND store = :store AND "order" IN :among'
 )
 _READ_PRODUCTS = Among(
@@ -58,13 +59,14 @@ _READ_ACCOUNTS = Among(
     + ", ".join([f'"{name}"' for name in ("order", *_ACCOUNT)])
     + ' FROM line WHERE tenant = :tenant AND store = :store AND "order" IN :among'
 )
+_PLACE = (line.c.tenant, line.c.store, line.c.order, line.c.line, line.c.part)
 _WRITE_LINES = Rows(line, ["tenant", "store", "order", *_ACCOUNT, "open"])
 
 
 def read_orders(connection: Connection, tenant: str, store: str, ids: Iterable[str]) -> dict[str, OrderRow]:
     """The known ones among these orders."""
     return {
-        row[0]: OrderRow(row[0], row[1], row[2], row[3], Phase(row[4]), row[5], row[6], bool(row[7]), row[8])
+        row[0]: OrderRow(row[0], row[1], row[2], row[3], Phase(row[4]), row[5], row[6], bool(row[7]), row[8], row[9])
         for row in _READ_ORDERS.read(connection, ids, tenant=tenant, store=store)
     }
 
@@ -156,6 +158,18 @@ def confirm_units(
     _change_account(connection, (tenant, store, order, line_id, part), confirmed=line.c.confirmed + units)
 
 
+def count_moves(connection: Connection, tenant: str, store: str, order: str, line_id: str) -> int:
+    """How many moves a line has had: the number of its next one."""
+    place = (tenant, store, order, line_id, 0)
+    query = select(line.c.moves).where(*(column == value for column, value in zip(_PLACE, place, strict=True)))
+    return connection.execute(query).scalar_one_or_none() or 0
+
+
+def set_moves(connection: Connection, tenant: str, store: str, order: str, line_id: str, count: int) -> None:
+    """The line's next move has the number `count`."""
+    _change_account(connection, (tenant, store, order, line_id, 0), moves=count)
+
+
 def set_account_state(
     connection: Connection, tenant: str, store: str, order: str, line_id: str, part: int, *, state: str
 ) -> None:
@@ -165,8 +179,7 @@ def set_account_state(
 
 def _change_account(connection: Connection, place: tuple[str, str, str, str, int], **values: object) -> None:
     """Change one account, which may matter to a target from now on."""
-    keys = (line.c.tenant, line.c.store, line.c.order, line.c.line, line.c.part)
-    same = (column == value for column, value in zip(keys, place, strict=True))
+    same = (column == value for column, value in zip(_PLACE, place, strict=True))
     connection.execute(update(line).where(*same).values(**values, open=1))
 
 

@@ -88,8 +88,9 @@ store = Table(
     PrimaryKeyConstraint("tenant", "store"),
 )
 
-# One row: how far time had come when something was written last, give or take a second (`seen.py`).
-clock = Table("clock", metadata, _flag("id"), _number("seen"), PrimaryKeyConstraint("id"))
+# One row: how far time had come when something was written last, give or take a second (`seen.py`), and when the ledger was
+# put back from a backup (`restored.py`; 0: never).
+clock = Table("clock", metadata, _flag("id"), _number("seen"), _number("restored", 0), PrimaryKeyConstraint("id"))
 
 # Orders that a store has spoken of (webhooks), until they have been read.
 signal = Table(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from syncd.errors import RefusedError, SyncdError
+from syncd.errors import MisconfiguredError, RefusedError, SyncdError
 from syncd.observability import events
 from syncd.reconcile.context import StoreContext
 
@@ -30,7 +30,7 @@ class HooksStep:
             return LOOK_REFUSED_SECONDS
         try:
             kept = await context.hooks.keep(context.hooks_address)
-        except RefusedError as error:
+        except (RefusedError, MisconfiguredError) as error:  # a key without that right still reads orders
             self._judge(alive=False, trouble=str(error), hint=error.hint)
             return LOOK_REFUSED_SECONDS
         except SyncdError:

@@ -16,12 +16,12 @@ from sqlalchemy import Connection
 from syncd.core import baseline
 from syncd.core.account import COUNTED, QUARANTINED, Account, Accounts, Book, LineTaking, account, lowers_only, scaled
 from syncd.core.commitment import commitment
-from syncd.core.moves import LiveMove, NewMove, difference
+from syncd.core.moves import LiveMove, NewMove, difference, with_questions
 from syncd.core.order import Order, Phase, Unreadable
 from syncd.core.policy import Baseline, Policy
-from syncd.core.quantity import ZERO, Instant, Quantity
+from syncd.core.quantity import LONG_AGO, ZERO, Instant, Quantity
 from syncd.core.taking import TakingRule
-from syncd.ledger import items, moves, orders, payloads, quarantine, stores
+from syncd.ledger import items, moves, orders, payloads, quarantine, restored, stores
 from syncd.ledger.orders import OrderRow
 from syncd.ledger.tenants import assert_epoch, take_numbers
 
@@ -100,6 +100,7 @@ class _Unit:
         self.facts = facts
         self.page = page
         self.taken = Taken()
+        self.restored = LONG_AGO
         self.order_rows: list[tuple[object, ...]] = []
         self.account_rows: list[tuple[object, ...]] = []
         self.takings: list[tuple[str, LineTaking, Order]] = []
@@ -151,6 +152,7 @@ class _Unit:
         if not changed:
             return
         facts = self.facts
+        self.restored = restored.restored_at(self.connection)
         ids = [order.order for _, order in changed if order.order in known]
         accounts = orders.read_accounts(self.connection, facts.tenant, facts.store, ids)
         live = moves.live_moves(self.connection, facts.tenant, facts.store, ids)
@@ -170,7 +172,10 @@ class _Unit:
             is_baseline = row.baseline if row else baseline.belongs(order, facts.cutover)
             fresh = row is None and is_baseline
             after = self._from_baseline(order, outcome) if fresh else list(outcome.changed)
-            self._settle(order, before, after, live.get(order.order, ()))
+            forgotten = restored.may_be_told(order.created, self.restored) and not (
+                row and row.read_at >= self.restored
+            )
+            self._settle(order, before, after, live.get(order.order, ()), ask=forgotten)
             self._problems(order, outcome)
             asked = order.order in self.taken.asking  # not all of it is counted: it is no state that is known yet
             state = msgspec.structs.replace(order, content=b"") if asked else order
@@ -244,11 +249,21 @@ class _Unit:
         return after
 
     def _settle(
-        self, order: Order, before: Sequence[Account], after: Sequence[Account], live: Sequence[LiveMove]
+        self,
+        order: Order,
+        before: Sequence[Account],
+        after: Sequence[Account],
+        live: Sequence[LiveMove],
+        *,
+        ask: bool = False,
     ) -> None:
-        """DIFFERENCE: the moves that follow, and the rows that hold the accounts."""
+        """DIFFERENCE: the moves that follow, and the rows that hold the accounts. With `ask`, each line's next key is asked
+        for even where nothing is to be told (`restored.py`)."""
         counts = {row.line: row.moves for row in before if row.part == 0}
         plan = difference(after, live, counts)
+        if ask:
+            accounts = {(row.line, row.part): row for row in (*before, *after)}
+            plan = with_questions(plan, accounts.values(), live, counts)
         self.voids += [(order.order, line, n) for line, n in plan.void]
         self.plans += [(order.order, new) for new in plan.new]
         raised = dict(plan.counts)
@@ -267,7 +282,7 @@ class _Unit:
             )
             if is_open or not self.facts.in_baseline:
                 self.taken.skus.add(row.sku)
-        self.taken.applied.append((order.order, order.status, len(plan.new)))
+        self.taken.applied.append((order.order, order.status, sum(1 for new in plan.new if new.change)))
 
     def _problems(self, order: Order, outcome: Accounts) -> None:
         for problem in outcome.problems:
@@ -303,6 +318,8 @@ class _Unit:
                 for k, (order, new) in enumerate(self.plans)
             ],
         )
+        if self.restored:
+            restored.ask_first(connection, tenant, first, len(self.plans))
         items.add_takings(
             connection,
             [

@@ -6,19 +6,21 @@ before the request is surely dead, then the very same key is sent again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 
-from syncd.core.moves import CONFIRMED, INTENDED, REFUSED
+from syncd.core.moves import CONFIRMED, INTENDED, REFUSED, VOID
 from syncd.core.quantity import Instant, Quantity, microseconds, seconds, show
 from syncd.errors import MisconfiguredError, OutcomeUnknown, RefusedError, TransientError
-from syncd.ledger import items, moves, orders, quarantine, tenants
+from syncd.ledger import items, moves, orders, quarantine, restored, tenants
 from syncd.ledger.moves import DueMove
 from syncd.observability import events
 from syncd.ports.erp import ErpMove, PostOutcome, PostResult
 from syncd.reconcile.context import TenantContext
+from syncd.reconcile.forgotten import follow, leap, part_of
 from syncd.reconcile.replan import replan
 
 RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)  # after failures in a row; the last one stays
@@ -64,8 +66,18 @@ class PostStep:
         )
         if not due:
             return False
-        found = await context.erp.find([entry.key for entry in due])
-        await self._record(due, [_asked(entry, found.get(entry.key), now) for entry in due])
+        behind = await context.ledger.read(lambda connection: restored.keys_behind(connection, context.tenant, due))
+        keys = list(dict.fromkeys([*(entry.key for entry in due), *(key for more in behind.values() for key in more)]))
+        found: dict[str, ErpMove] = {}
+        for start in range(0, len(keys), batch_max):
+            found |= await context.erp.find(keys[start : start + batch_max])
+        later = {
+            own: min(n for key, n in more.items() if key in found)
+            for own, more in behind.items()
+            if more.keys() & found.keys()
+        }
+        late_us = context.erp.traits.late_us
+        await self._record(due, [_asked(entry, found.get(entry.key), now, late_us, later) for entry in due], later)
         return True
 
     # -- posting
@@ -152,32 +164,47 @@ class PostStep:
 
     # -- outcomes
 
-    async def _record(self, due: Sequence[DueMove], outcomes: Sequence[PostOutcome | Instant]) -> None:
-        """What the ERP said, in one transaction. An Instant means: absent, but maybe not dead before then."""
+    async def _record(
+        self,
+        due: Sequence[DueMove],
+        outcomes: Sequence[PostOutcome | Instant],
+        later: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """What the ERP said, in one transaction. An Instant means: absent, but maybe not dead before then. `later`: the number
+        under which the ERP holds a further move of the same line that the ledger doesn't know (`restored.py`)."""
         context = self.context
         now = context.clock.now()
 
         def unit(connection: Connection) -> None:
             tenants.assert_epoch(connection, context.tenant, context.epoch)
             for entry, outcome in zip(due, outcomes, strict=True):
+                goes_on = leap(connection, context.tenant, entry, later.get(entry.key))
                 _settle(connection, context.tenant, entry, outcome, now, context.epoch)
+                if goes_on:
+                    follow(connection, context.tenant, entry, later[entry.key], now=now, epoch=context.epoch)
 
         await context.ledger.run(unit)
         for entry, outcome in zip(due, outcomes, strict=True):
             if isinstance(outcome, PostOutcome):
+                change = outcome.found.change if outcome.found and not entry.change else entry.change
                 event = events.MOVE_REFUSED if outcome.result is PostResult.REFUSED else events.MOVE_CONFIRMED
                 context.log.emit(
                     event, store=entry.store, order=entry.order, line=entry.line, sku=entry.sku, effect=entry.key,
-                    change=show(entry.change), **({"reason": outcome.reason} if outcome.reason else {}),
+                    change=show(change), **({"reason": outcome.reason} if outcome.reason else {}),
                 )  # fmt: skip
         context.watcher_bell.ring()
         context.publish()
 
 
-def _asked(entry: DueMove, found: ErpMove | None, now: Instant) -> PostOutcome | Instant:
+def _asked(
+    entry: DueMove, found: ErpMove | None, now: Instant, late_us: int, later: Mapping[str, int]
+) -> PostOutcome | Instant:
     """What asking by key proves."""
     if found is None:
-        return entry.dead_at if now < entry.dead_at else Instant(0)
+        if entry.key in later:  # a later one was sent only after this one had its end: it never counted
+            return Instant(0)
+        dead_at = Instant(entry.dead_at + (0 if entry.attempts else late_us))
+        return dead_at if now < dead_at else Instant(0)
     if (found.sku, found.location, found.change) != (entry.sku, entry.location, entry.change):
         return PostOutcome(entry.key, PostResult.DIFFERENT, "the key holds other content", found=found)
     return PostOutcome(entry.key, PostResult.CONFIRMED)
@@ -191,6 +218,8 @@ def _settle(
         if outcome:  # absent so far: it may still arrive
             retry = min(outcome, Instant(now + microseconds(5.0)))
             moves.set_move(connection, tenant, entry, retry_at=retry, doubt=1)
+        elif entry.change == 0:  # a question alone
+            moves.set_move(connection, tenant, entry, state=VOID, doubt=0)
         else:  # absent, and its request is dead: the very same key is sent again
             moves.set_move(connection, tenant, entry, state=INTENDED, retry_at=0, doubt=0)
         return
@@ -202,13 +231,16 @@ def _settle(
     values: dict[str, object] = {"state": CONFIRMED, "confirmed_at": now, "doubt": 0, "erp_ref": outcome.erp_ref}
     if outcome.result is PostResult.DIFFERENT and outcome.found is not None:
         # The ERP's content is what counts under this key; the rest goes out under the next free one.
-        same = (outcome.found.sku, outcome.found.location) == (entry.sku, entry.location)
-        counted = outcome.found.change if same else Quantity(0)
+        part = part_of(connection, tenant, entry, outcome.found)
+        counted = Quantity(0) if part is None else outcome.found.change
+        if part is not None and part != entry.part:
+            where = (tenant, entry.store, entry.order, entry.line, part)
+            values |= {"part": part, "sku": outcome.found.sku, "location": outcome.found.location}
         values |= {"change": counted, "reason": f"the ERP holds {show(outcome.found.change)} of {outcome.found.sku}"}
     moves.set_move(connection, tenant, entry, **values)
     orders.confirm_units(connection, *where, Quantity(-counted))
     items.make_due(connection, tenant, [entry.sku], now)
-    if counted != entry.change:
+    if counted != entry.change or where[-1] != entry.part:
         replan(connection, tenant, entry.store, entry.order, now=now, epoch=epoch)
 
 

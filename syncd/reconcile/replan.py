@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from syncd.core.moves import difference
 from syncd.core.quantity import Instant
-from syncd.ledger import items, moves, orders
+from syncd.ledger import items, moves, orders, restored
 from syncd.ledger.tenants import take_numbers
 
 
@@ -34,5 +34,6 @@ def replan(connection: Connection, tenant: str, store: str, order: str, *, now: 
             for k, new in enumerate(plan.new)
         ],
     )
+    restored.ask_first(connection, tenant, first, len(plan.new))
     items.make_due(connection, tenant, {new.sku for new in plan.new}, now)
     return len(plan.new)

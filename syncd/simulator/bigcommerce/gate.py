@@ -119,6 +119,9 @@ class Gate:
         here = request.path.startswith(f"/stores/{self._store}/")
         if not here or request.headers.get("X-Auth-Token") != self._token:
             return _fault(request, 401, "Unauthorized")
+        hooks = request.path.startswith(f"/stores/{self._store}/v3/hooks")
+        if hooks and not self._shop.settings.switches.webhooks_allowed:
+            return _fault(request, 403, "Unauthorized Access. You do not have permission to make this request.")
         return None if self._quota.admit() else self._too_many()
 
     async def _lose(self, request: web.Request) -> web.StreamResponse:

@@ -76,6 +76,8 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Absolute writes in flight for one counter land in any order; else in the order of their requests."""
     relative_uses_pre_absolute: bool = False
     """A relative write during an absolute one in flight adds to the level from before it."""
+    webhooks_allowed: bool = True
+    """The token may manage webhooks; else 403."""
     https_destinations: bool = False
     """Webhooks may only call https on port 443, as the vendor demands; else any address, for tests on one machine."""
     client_secret: str = ""

@@ -55,11 +55,14 @@ class Api:
         answer = await self.read(route, query)
         return answer, answer.json(Rows)
 
-    async def write(self, method: str, route: str, body: Any, *, not_after: Instant = NEVER) -> Answer:
-        """Change something: sent at most once, and not after `not_after`."""
+    async def write(
+        self, method: str, route: str, body: Any = None, query: Query = (), *, not_after: Instant = NEVER
+    ) -> Answer:
+        """Change something: sent at most once, and not after `not_after`. Without a `body` none is sent."""
         path, named = self._place(route)
+        sent = b"" if body is None else msgspec.json.encode(body)
         try:
-            return await self._client.write(method, path, msgspec.json.encode(body), named, not_after=not_after)
+            return await self._client.write(method, path, sent, [*named, *query], not_after=not_after)
         except (MisconfiguredError, NotFound) as error:
             raise _with_remedy(error) from None
 

@@ -10,11 +10,14 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
 
+from syncd.errors import NotFound, StoreFault
 from syncd.ports.hooks import HooksKept, NotGenuine, secret_of
 from syncd.stores.woocommerce.api import PER_PAGE_MAX, V3, Api
 
@@ -35,6 +38,7 @@ class _Webhook(msgspec.Struct):
     delivery_url: str
 
 
+_NAME: Final = re.compile(r"syncd [0-9a-f]{8}")
 _DECODER: Final = msgspec.json.Decoder(_Body)
 
 
@@ -62,28 +66,49 @@ class WooCommerceHooks:
             return ()  # a plugin's payload of another shape: polling finds the order
 
     async def keep(self, address: str) -> HooksKept:
-        """One webhook for each topic, active, calling `address`. Others' webhooks are left alone, and so is a paused one."""
-        _, rows = await self._api.read_rows(ROUTE, [("per_page", str(PER_PAGE_MAX)), ("search", "syncd")])
-        found = [msgspec.json.decode(row, type=_Webhook) for row in rows]
-        mine = {hook.topic: hook for hook in found if hook.name.startswith("syncd ") and hook.delivery_url == address}
+        """One webhook for each topic, active, calling `address`, and no second one of ours. Others' webhooks are left alone,
+        and so is one that somebody has paused."""
+        mine = await self._mine()
         done: list[str] = []
+        paused: list[str] = []
         for topic in TOPICS:
-            hook = mine.get(topic)
-            if hook is None:
-                await self._make(topic, address)
-                done.append(f"made {topic}")
-            elif hook.status == PAUSED:
+            old = [hook for hook in mine if hook.topic == topic and hook.status != PAUSED]
+            good = next((hook for hook in old if self._is_good(hook, address)), None)
+            if good is None and any(hook.topic == topic and hook.status == PAUSED for hook in mine):
+                paused.append(topic)
                 continue
-            elif hook.status != ACTIVE or hook.name != self._name:
-                await self._api.write("DELETE", f"{ROUTE}/{hook.id}", {"force": True})
+            if good is None:
                 await self._make(topic, address)
-                done.append(f"replaced {topic}, which was {hook.status}")
-        paused = [topic for topic in TOPICS if topic in mine and mine[topic].status == PAUSED]
+                done.append(f"replaced {topic}, which {self._wrong(old[0], address)}" if old else f"made {topic}")
+            await self._drop([hook for hook in old if hook is not good])
         trouble = f"somebody has paused {', '.join(paused)} in the shop" if paused else ""
         return HooksKept(not paused, tuple(done), trouble)
+
+    async def _mine(self) -> list[_Webhook]:
+        """The webhooks that bear a name of ours, whichever secret and address they have: a new key or a new address
+        replaces them. The newest first."""
+        _, rows = await self._api.read_rows(ROUTE, [("per_page", str(PER_PAGE_MAX)), ("search", "syncd")])
+        try:
+            found = [msgspec.json.decode(row, type=_Webhook) for row in rows]
+        except msgspec.MsgspecError as error:
+            raise StoreFault(f"a webhook of an unknown shape: {error}", operation="webhooks") from error
+        return [hook for hook in found if _NAME.fullmatch(hook.name)]
+
+    def _is_good(self, hook: _Webhook, address: str) -> bool:
+        return hook.status == ACTIVE and hook.name == self._name and hook.delivery_url == address
+
+    def _wrong(self, hook: _Webhook, address: str) -> str:
+        if hook.status != ACTIVE:
+            return f"was {hook.status}"
+        return "called another address" if hook.delivery_url != address else "had another secret"
 
     async def _make(self, topic: str, address: str) -> None:
         body: dict[str, Any] = {
             "name": self._name, "topic": topic, "delivery_url": address, "secret": self._secret, "status": ACTIVE,
         }  # fmt: skip
         await self._api.write("POST", ROUTE, body)
+
+    async def _drop(self, hooks: Sequence[_Webhook]) -> None:
+        for hook in hooks:
+            with suppress(NotFound):  # somebody was quicker
+                await self._api.write("DELETE", f"{ROUTE}/{hook.id}", query=[("force", "true")])

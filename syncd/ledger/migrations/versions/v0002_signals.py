@@ -1,4 +1,4 @@
-"""Webhooks: the orders that a store has spoken of.
+"""Webhooks: the orders that a store has spoken of. And when the ledger was put back from a backup.
 
 Revision: 0002.
 """
@@ -15,7 +15,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create the table."""
+    """Create the table, add the column."""
     op.create_table(
         "signal",
         sa.Column("tenant", sa.Text, nullable=False),
@@ -26,3 +26,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "store", "order", name=op.f("pk_signal")),
         sqlite_with_rowid=False,
     )
+    op.add_column("clock", sa.Column("restored", sa.BigInteger, nullable=False, server_default=sa.text("0")))
