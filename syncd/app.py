@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from syncd.config.load import Configuration
 from syncd.config.tenant import AnyStoreModel, BigCommerceStore, EmbeddedErp, HttpErp, Tenant
+from syncd.config.values import RESERVED_STORE
 from syncd.core.order import Phase
 from syncd.core.policy import Baseline, CountOn, OnCancel, Policy, Recipe, Returns
 from syncd.core.quantity import microseconds
@@ -34,6 +35,7 @@ from syncd.ledger import signals
 from syncd.ledger.ledger import Ledger
 from syncd.observability import events
 from syncd.observability.log import Log
+from syncd.observability.meters import Meter, Meters
 from syncd.ports.clock import Chance, Clock
 from syncd.ports.erp import Erp
 from syncd.ports.hooks import HooksPort, secret_of
@@ -81,6 +83,7 @@ class Surroundings:
     session: aiohttp.ClientSession
     state_dir: Path
     holder: str = "syncd"
+    meters: Meters = field(default_factory=Meters)
 
 
 @dataclass(slots=True)
@@ -133,7 +136,7 @@ async def compose(configuration: Configuration, given: Surroundings) -> App:
 
 async def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook], public_url: str) -> TenantWork:
     log = given.log.bind(tenant=tenant.name)
-    erp, poll_seconds = _erp(tenant, given, log, books)
+    erp, client, poll_seconds = _erp(tenant, given, log, books)
     if tenant.erp.posting not in erp.traits.postings:
         raise MisconfiguredError(
             f'posting = "{tenant.erp.posting}" can\'t be kept exact by this ERP adapter',
@@ -153,22 +156,27 @@ async def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook], p
         options=ErpOptions(poll_seconds=poll_seconds, fresh_seconds=max(120.0, 4 * poll_seconds)),
         approve_automatically=tenant.approve == "automatic",
         payload_days=tenant.payload_days,
+        meters=given.meters,
+        client=client,
     )
     await adopt(context, given.holder)
     reconcilers = [Reconciler(_store(name, tenant, context, given, public_url)) for name in tenant.stores]
     return TenantWork(context, reconcilers)
 
 
-def _erp(tenant: Tenant, given: Surroundings, log: Log, books: list[StockBook]) -> tuple[Erp, float]:
+def _erp(
+    tenant: Tenant, given: Surroundings, log: Log, books: list[StockBook]
+) -> tuple[Erp, HttpClient | None, float]:
     if isinstance(tenant.erp, EmbeddedErp):
         path = tenant.erp_file(given.state_dir)
         assert path is not None
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         book = StockBook(path, clock=given.clock, chance=given.chance, name=tenant.name, create=True)
         books.append(book)
-        return EmbeddedErpAdapter(book, clock=given.clock), EMBEDDED_POLL_SECONDS
+        return EmbeddedErpAdapter(book, clock=given.clock), None, EMBEDDED_POLL_SECONDS
     assert isinstance(tenant.erp, HttpErp)
-    return make_http_erp(tenant.erp, given, log), tenant.erp.poll_seconds
+    client = _erp_client(tenant.erp, given, log, given.meters.of(tenant.name, RESERVED_STORE))
+    return HttpErpAdapter(client), client, tenant.erp.poll_seconds
 
 
 def doors(app: App) -> dict[tuple[str, str], Door]:
@@ -194,8 +202,12 @@ def signal_note(given: Surroundings) -> Callable[[Sequence[Place]], Awaitable[in
 
 def make_http_erp(model: HttpErp, given: Means, log: Log) -> Erp:
     """The adapter for an ERP behind the REST contract."""
+    return HttpErpAdapter(_erp_client(model, given, log))
+
+
+def _erp_client(model: HttpErp, given: Means, log: Log, meter: Meter | None = None) -> HttpClient:
     token = model.token.get_secret_value()
-    client = HttpClient(
+    return HttpClient(
         session=given.session,
         base_url=model.base_url,
         signer=HeaderSigner({"Authorization": f"Bearer {token}"}),
@@ -204,14 +216,14 @@ def make_http_erp(model: HttpErp, given: Means, log: Log) -> Erp:
         limits=Limits(share=1.0, interval_default_seconds=0.0),
         listener=_Edges(log, events.ERP_UNREACHABLE, events.ERP_RECOVERED),
         secrets=[token],
+        meter=meter,
     )
-    return HttpErpAdapter(client)
 
 
 def _store(name: str, tenant: Tenant, context: TenantContext, given: Surroundings, public_url: str) -> StoreContext:
     model = tenant.stores[name]
     log = context.log.bind(store=name)
-    client = _client(model, given, log)
+    client = _client(model, given, log, given.meters.of(tenant.name, name))
     return StoreContext(
         tenant=context,
         store=name,
@@ -221,6 +233,7 @@ def _store(name: str, tenant: Tenant, context: TenantContext, given: Surrounding
         policy=policy_of(tenant, name),
         options=_options(tenant, name, model),
         log=log,
+        client=client,
     )
 
 
@@ -257,7 +270,7 @@ def make_store(model: AnyStoreModel, given: Means, log: Log) -> Store:
     return _adapter(model, _client(model, given, log))
 
 
-def _client(model: AnyStoreModel, given: Means, log: Log) -> HttpClient:
+def _client(model: AnyStoreModel, given: Means, log: Log, meter: Meter | None = None) -> HttpClient:
     secrets = [
         value.get_secret_value()
         for key in type(model).model_fields
@@ -275,6 +288,7 @@ def _client(model: AnyStoreModel, given: Means, log: Log) -> HttpClient:
         ),
         listener=_Edges(log, events.STORE_UNREACHABLE, events.STORE_RECOVERED),
         secrets=secrets,
+        meter=meter,
     )
 
 

@@ -1,4 +1,4 @@
-"""The listener's socket: opened once, served until cancelled."""
+"""A listener's socket, the public one's and the private one's: opened once, served until cancelled."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ async def serve(
     log: Log,
     *,
     inherited: Sequence[socket.socket] = (),
+    unavailable: events.Event = events.WEBHOOK_UNAVAILABLE,
     task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve `app` on `listen` ("HOST:PORT"), or on sockets that the service manager holds. Where the address can't be used
-    that is logged, and the daemon goes on without being called: it polls."""
+    that is logged as `unavailable`, and the daemon goes on without."""
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=CLOSE_SECONDS)
     await runner.setup()
     try:
@@ -37,7 +38,7 @@ async def serve(
         else:
             await web.TCPSite(runner, host.strip("[]"), int(port), backlog=BACKLOG).start()
     except OSError as error:
-        log.emit(events.WEBHOOK_UNAVAILABLE, reason=str(error), address=listen)
+        log.emit(unavailable, reason=str(error), address=listen)
         task_status.started()
         await runner.cleanup()
         return

@@ -17,6 +17,7 @@ from syncd.inbox.inbox import FULL_SECONDS, Full, Inbox
 from syncd.inbox.sources import Sources
 from syncd.observability import events
 from syncd.observability.log import Log
+from syncd.observability.meters import Meters
 from syncd.ports.clock import Clock
 from syncd.ports.hooks import HooksPort, NotGenuine
 
@@ -39,8 +40,17 @@ class Door:
 class Receiver:
     """Answers the calls of all stores. `doors` by (tenant, store); it may change while it runs."""
 
-    def __init__(self, inbox: Inbox, doors: Mapping[tuple[str, str], Door], *, clock: Clock, log: Log) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        doors: Mapping[tuple[str, str], Door],
+        *,
+        clock: Clock,
+        log: Log,
+        meters: Meters | None = None,
+    ) -> None:
         self._inbox = inbox
+        self._meters = meters if meters is not None else Meters()
         self._doors = doors
         self._clock = clock
         self._log = log
@@ -63,6 +73,7 @@ class Receiver:
         door = self._doors.get((request.match_info["tenant"], request.match_info["store"]))
         orders = _read(door, request.headers, body)
         if door is None or orders is None:
+            self._meters.webhooks_refused += 1
             if self._sources.was_wrong(address, now):
                 (self._log if door is None else door.log).emit(events.WEBHOOK_REFUSED, address=address)
             return web.Response(status=404)
@@ -70,7 +81,9 @@ class Receiver:
         try:
             await self._inbox.take(door.tenant, door.store, orders, door.wake)
         except Full:
+            self._meters.webhooks_turned_away += 1
             return web.Response(status=503, headers={"Retry-After": str(FULL_SECONDS)})
+        self._meters.of(door.tenant, door.store).webhooks += 1
         return web.Response()
 
 

@@ -23,7 +23,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from syncd.core.quantity import Instant
-from syncd.errors import TransientError
+from syncd.errors import MisconfiguredError, TransientError
 from syncd.ledger import migrate, seen
 from syncd.ledger.connection import Opener, ledger_path, open_sqlite, read_engine, write_engine
 from syncd.ledger.faults import Fatal, end_process, explain
@@ -32,6 +32,7 @@ from syncd.ledger.lanes import Lane, Lanes, Ticket
 from syncd.ledger.lock import ProcessLock
 from syncd.ledger.reader import Query, Reader
 from syncd.ledger.writer import GROUP_SECONDS, Done, Unit, Writer, Written
+from syncd.observability.meters import COMMIT_SECONDS, Histogram
 from syncd.ports.clock import Clock
 
 __all__ = ["Lane", "Ledger", "LedgerState", "Unit", "open_ledger"]
@@ -41,6 +42,7 @@ T = TypeVar("T")
 LIVE_UNITS_MAX = 256  # waiting or being written: some seconds of work, and four full groups
 BACKFILL_UNITS_MAX = 16  # each holds up to 100 orders in memory
 READS_WAITING_MAX = 32  # people and scrapers; more than this wait in vain
+RESTORING = "restore-unfinished"  # lies in the state directory while a backup is put back
 READ_LIMIT_SECONDS = 5.0  # a page of the status page or a scrape; a longer snapshot would let the WAL grow
 
 
@@ -97,6 +99,7 @@ class Ledger:
         self._groups = self._commits = self._units = self._units_failed = 0
         self._last_commit_at: Instant | None = None
         self._last_commit_seconds = 0.0
+        self.commit_times = Histogram(COMMIT_SECONDS)  # of each group, its units and its sync
 
     async def run(self, unit: Unit[T], *, lane: Lane = Lane.LIVE) -> T:
         """Run `unit` in a transaction; return its value when it is on disk. It may run twice (see `writer.py`).
@@ -213,6 +216,7 @@ class Ledger:
         if written.commits:
             self._last_commit_at = self._clock.now()
             self._last_commit_seconds = written.seconds
+            self.commit_times.observe(written.seconds)
         self._writing = False
         self._pump()
 
@@ -251,13 +255,17 @@ def open_ledger(
 
     Takes the directory's lock and releases it on close, unless the caller hands over one that it has (`lock`, released
     on close as well). Without a `hop`, one thread writes and one reads; with one, both go through it.
-    Raises MisconfiguredError when another process runs on `folder`, or a newer syncd has written there; TransientError
-    when the disk is full or fails.
+    Raises MisconfiguredError when another process runs on `folder`, a newer syncd has written there, or a restore of it was
+    interrupted; TransientError when the disk is full or fails.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = ledger_path(folder)
     held = lock if lock is not None else ProcessLock.acquire(folder)
     try:
+        if (folder / RESTORING).exists():  # an empty ledger would begin anew beside an ERP that has counted
+            raise MisconfiguredError(
+                f"a restore in {folder} was interrupted", operation="ledger", hint="run the same `syncd restore` again"
+            )
         engine = write_engine(path, opener=opener)
         _migrate(engine)
         return Ledger(

@@ -12,10 +12,12 @@ from syncd.core.quantity import LONG_AGO, SECOND, ZERO, Instant, Quantity, micro
 from syncd.core.taking import TakingRule
 from syncd.ledger.ledger import Ledger
 from syncd.observability.log import Log
+from syncd.observability.meters import Meters
 from syncd.ports.clock import Chance, Clock
 from syncd.ports.erp import Erp
 from syncd.ports.hooks import HooksPort
 from syncd.ports.store import Store
+from syncd.transport.client import HttpClient
 
 LIVE, SHADOW = "live", "shadow"
 SETTLED_SLACK_US_MAX = 5 * SECOND  # a shop whose clock isn't known must not have all of its orders wait
@@ -79,6 +81,8 @@ class TenantContext:
     erp_watched: Instant = LONG_AGO  # soft: when the last reading of the ERP's levels began
     publish: Callable[[], None] = lambda: None  # rings every store's publisher
     stores: dict[str, StoreContext] = field(default_factory=dict)
+    meters: Meters = field(default_factory=Meters)
+    client: HttpClient | None = None  # what the ERP is asked by, for whoever shows its breaker; None: it is in this process
 
     @property
     def is_live(self) -> bool:
@@ -128,6 +132,7 @@ class StoreContext:
     hooks: HooksPort | None = None  # None: this store is only polled
     hooks_address: str = ""  # where it should call
     hooks_alive: bool = False  # soft: it calls, as far as was seen last
+    client: HttpClient | None = None  # what the store is asked by, for whoever shows its quota
     may_fall: set[str] = field(default_factory=set)  # soft: items of an approved plan that may go to 0 (BRAKE)
 
     @property

@@ -150,6 +150,7 @@ class PostStep:
 
         await context.ledger.run(unit)
         for entry in due:
+            context.meters.of(context.tenant, entry.store).move("in_doubt")
             context.log.emit(events.MOVE_DOUBT, store=entry.store, order=entry.order, effect=entry.key, reason=reason)
 
     async def _not_sent(self, due: Sequence[DueMove], reason: str) -> None:
@@ -187,7 +188,9 @@ class PostStep:
         for entry, outcome in zip(due, outcomes, strict=True):
             if isinstance(outcome, PostOutcome):
                 change = outcome.found.change if outcome.found and not entry.change else entry.change
-                event = events.MOVE_REFUSED if outcome.result is PostResult.REFUSED else events.MOVE_CONFIRMED
+                refused = outcome.result is PostResult.REFUSED
+                context.meters.of(context.tenant, entry.store).move("refused" if refused else "confirmed")
+                event = events.MOVE_REFUSED if refused else events.MOVE_CONFIRMED
                 context.log.emit(
                     event, store=entry.store, order=entry.order, line=entry.line, sku=entry.sku, effect=entry.key,
                     change=show(change), **({"reason": outcome.reason} if outcome.reason else {}),

@@ -157,6 +157,7 @@ class PublishStep:
 
         done = await context.tenant.ledger.run(unit)
         for name, units in done.drifts:
+            context.tenant.meters.of(shop.tenant, shop.store).drifts += 1
             context.log.emit(events.DRIFT_FOUND, item=name, units=show(units), policy=shop.drift)
         if done.unread:
             context.bell.ring()
@@ -204,11 +205,12 @@ class PublishStep:
         for write, outcome in zip(batch, outcomes, strict=True):
             if outcome.result in (WriteResult.APPLIED, WriteResult.UNKNOWN):
                 context.may_fall.discard(write.item)  # what was approved has happened
-            event = {
-                WriteResult.APPLIED: events.LEVEL_WRITTEN,
-                WriteResult.UNKNOWN: events.LEVEL_DOUBT,
-                WriteResult.NOT_SENT: events.LEVEL_NOT_SENT,
-            }.get(outcome.result, events.LEVEL_REFUSED)
+            told, event = {
+                WriteResult.APPLIED: ("written", events.LEVEL_WRITTEN),
+                WriteResult.UNKNOWN: ("in_doubt", events.LEVEL_DOUBT),
+                WriteResult.NOT_SENT: ("not_sent", events.LEVEL_NOT_SENT),
+            }.get(outcome.result, ("refused", events.LEVEL_REFUSED))
+            context.tenant.meters.of(shop.tenant, shop.store).level(told)
             context.log.emit(
                 event, item=write.item, effect=write.key, change=show(write.change), target=show(write.target),
                 why=write.why, **({"reason": outcome.reason} if outcome.reason else {}),

@@ -22,6 +22,7 @@ from yarl import URL
 from syncd.core import backoff, breaker, quota
 from syncd.core.quantity import NEVER, SECOND, Instant, microseconds, seconds
 from syncd.errors import BugError, MisconfiguredError, Throttled
+from syncd.observability.meters import Meter
 from syncd.ports.clock import Chance, Clock
 from syncd.transport.answer import Answer
 from syncd.transport.edges import TransportListener
@@ -66,8 +67,9 @@ class HttpClient:
         limits: Limits,
         listener: TransportListener,
         secrets: Sequence[str],
+        meter: Meter | None = None,
     ) -> None:
-        """`base_url` is the final address up to where paths begin; `secrets` are hidden in all that is said.
+        """`base_url` is the final address up to where paths begin; `secrets` are hidden in all that is said; `meter` counts.
 
         Raises MisconfiguredError where the address is none.
         """
@@ -79,6 +81,7 @@ class HttpClient:
         self._limits = limits
         self._listener = listener
         self._redaction = Redaction(secrets)
+        self._meter = meter if meter is not None else Meter()
         self._backoff = limits.backoff()
         self._tolerance = limits.tolerance()
         self._patience_us = microseconds(limits.patience_seconds)
@@ -115,6 +118,8 @@ class HttpClient:
         self._enter(call)
         try:
             for failures in range(1, self._limits.tries_max + 1):
+                if failures > 1:
+                    self._meter.retried()
                 outcome = await self._attempt(call)
                 if isinstance(outcome, Answer):
                     return outcome
@@ -179,12 +184,15 @@ class HttpClient:
                 raise Throttled(f"{call.operation}: too late to be sent", wait_seconds=0.0, operation=call.operation)
             self._breaker = breaker.admit(self._breaker)
             probing = self._breaker.phase is breaker.Phase.PROBING
+            began = self._clock.monotonic()
             try:
                 outcome = await self._exchange(call)
             except BaseException:
                 if probing:
                     self._breaker = breaker.abandon(self._breaker)
                 raise
+            told = "ok" if isinstance(outcome, Answer) else outcome.kind.value
+            self._meter.requested(told, self._clock.monotonic() - began)
             self._learn(outcome, call)
             return outcome
 
