@@ -23,13 +23,22 @@ from syncd.config.agree import check_kits, check_together
 from syncd.config.lines import find_lines, nearest_line
 from syncd.config.problem import Problem, did_you_mean, join_key, show_value
 from syncd.config.secrets import SecretSources
-from syncd.config.settings import PREFIX, Settings, is_secret_variable, known_variables, make_settings, variable_name
+from syncd.config.settings import (
+    PREFIX,
+    PrivateSettings,
+    Settings,
+    is_secret_variable,
+    known_variables,
+    make_settings,
+    variable_name,
+)
 from syncd.config.tenant import BigCommerceStore, EmbeddedErp, HttpErp, Tenant, WooCommerceStore, with_names
 from syncd.config.translate import Mistake, translate
 from syncd.config.values import NAME, NAME_RULE
 
 FILE_BYTES_MAX = 1_000_000  # thousands of kits fit; a wrong file (a dump, a log) doesn't get into memory
 TENANTS_MAX = 1_000  # in one process; each has its own tasks and connections
+PRIVATE: Final = "private"  # the only table of syncd.toml that has a secret
 WHERE_IN_TOML = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 ERPS: Final[Mapping[str, type[BaseModel]]] = {"embedded": EmbeddedErp, "http": HttpErp}
 STORES: Final[Mapping[str, type[BaseModel]]] = {"bigcommerce": BigCommerceStore, "woocommerce": WooCommerceStore}
@@ -55,9 +64,10 @@ class Configuration:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Every secret of every tenant, for the log to blot out."""
+        """Every secret of every tenant, and the daemon's own, for the log to blot out."""
         parts = [part for tenant in self.tenants for part in (tenant.erp, *tenant.stores.values())]
-        values = [getattr(part, name) for part in parts for name in type(part).model_fields]
+        own = [self.settings.private] if self.settings is not None and self.settings.private is not None else []
+        values = [getattr(part, name) for part in [*parts, *own] for name in type(part).model_fields]
         return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
 
 
@@ -84,10 +94,12 @@ class _Document:
 
 def load(directory: Path, environment: Mapping[str, str]) -> Configuration:
     """Read and check the folder. Never raises for what stands (or is missing) in it: `problems` tells."""
-    settings, problems = _load_settings(directory, environment)
+    settings, problems, own = _load_settings(directory, environment)
     tenants: list[Tenant] = []
     documents: dict[str, _Document] = {}
-    variables: list[tuple[str, str]] = []  # each environment variable for a secret, and the tenant that looks at it
+    variables = [
+        (variable, "") for variable in own
+    ]  # each environment variable for a secret, and the tenant that looks at it
     files, found = _tenant_files(directory / "tenants")
     problems += found
     for file in files:
@@ -106,18 +118,33 @@ def load(directory: Path, environment: Mapping[str, str]) -> Configuration:
     return Configuration(settings, tuple(tenant for tenant in tenants if tenant.name not in failed), tuple(problems))
 
 
-def _load_settings(directory: Path, environment: Mapping[str, str]) -> tuple[Settings | None, list[Problem]]:
-    document, problems = _read(directory / "syncd.toml", "")
+def _load_settings(
+    directory: Path, environment: Mapping[str, str]
+) -> tuple[Settings | None, list[Problem], tuple[str, ...]]:
+    """The settings (None where a mistake was found), what is wrong, and the variables that were looked at for secrets."""
+    file = directory / "syncd.toml"
+    document, problems = _read(file, "")
     if document is None:
-        return None, problems
+        return None, problems, ()
+    table, variables = dict(document.table), tuple[str, ...]()
+    if PRIVATE in table or any(name.upper().startswith(variable_name((PRIVATE, ""))) for name in environment):
+        given = table.get(PRIVATE, {})
+        if isinstance(given, dict):
+            resolved = SecretSources("", file, document.shown, environment).resolve(PrivateSettings, (PRIVATE,), given)
+            table[PRIVATE], variables = resolved.table, resolved.variables
+            problems += [_located(document, problem) for problem in resolved.problems]
     try:
-        settings = make_settings(document.table, environment)
+        settings = make_settings(table, environment)
     except ValidationError as error:
-        return None, [_of_settings(document, mistake, environment) for mistake in translate(error, Settings)]
+        problems += [_of_settings(document, mistake, environment) for mistake in translate(error, Settings)]
+        return None, problems, variables
     except SettingsError as error:
         hint = "Set one variable for each key, like SYNCD_LOG__LEVEL=debug."
-        return None, [Problem(file="environment", key=PREFIX, expected="plain values", found=str(error), hint=hint)]
-    return settings.model_copy(update={"state_dir": (directory / settings.state_dir).absolute()}), []
+        wrong = Problem(file="environment", key=PREFIX, expected="plain values", found=str(error), hint=hint)
+        return None, [*problems, wrong], variables
+    if any(problem.severity == "error" for problem in problems):
+        return None, problems, variables
+    return settings.model_copy(update={"state_dir": (directory / settings.state_dir).absolute()}), problems, variables
 
 
 def _of_settings(document: _Document, mistake: Mistake, environment: Mapping[str, str]) -> Problem:

@@ -35,7 +35,11 @@ def make_schema(which: Which) -> dict[str, Any]:
 def _name_secret_files(table: dict[str, Any]) -> None:
     """A secret is given by the key that names its file, or outside of the file: so it is never required here."""
     properties: dict[str, Any] = table.get("properties", {})
-    secrets = [name for name, described in properties.items() if described.get("writeOnly")]
+    secrets = [
+        name
+        for name, described in properties.items()
+        if any(part.get("writeOnly") for part in (described, *described.get("anyOf", ())))
+    ]
     for name in secrets:
         described = properties.pop(name)
         properties[name + FILE_SUFFIX] = {

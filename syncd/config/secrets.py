@@ -21,13 +21,12 @@ from typing import Any, Final
 from pydantic import BaseModel, SecretStr
 
 from syncd.config.problem import Problem, join_key
-from syncd.config.settings import SECRET_PREFIX
+from syncd.config.settings import SECRET_PREFIX, UNKNOWN
 
 SECRET_BYTES_MAX = 4_096  # tokens have some dozens; a wrong path may name anything
 FILE_SUFFIX: Final = "_file"
 CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
 LIKE_A_SECRET = re.compile(r"[^./]{16,}")  # no dot, no slash, long: hardly a file's name
-UNKNOWN: Final = SecretStr("unknown")  # stands in for a secret whose problem is reported already
 
 
 class _UnusableError(Exception):
@@ -40,7 +39,7 @@ class _UnusableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SecretSources:
-    """Where one tenant's secrets are looked for. `file` is the tenant's, `shown` its name in messages."""
+    """Where one tenant's secrets are looked for, or the daemon's own (`tenant` ""). `file` names them, `shown` is its name."""
 
     tenant: str
     file: Path
@@ -76,11 +75,11 @@ class SecretSources:
 
     def variable(self, path: tuple[str, ...], name: str) -> str:
         """The environment variable for this secret."""
-        return SECRET_PREFIX + "_".join([self.tenant, path[-1], name]).upper().replace("-", "_")
+        return SECRET_PREFIX + "_".join(filter(None, [self.tenant, path[-1], name])).upper().replace("-", "_")
 
     def credential(self, path: tuple[str, ...], name: str) -> str:
         """The systemd credential for this secret."""
-        return f"{self.tenant}.{path[-1]}.{name}"
+        return ".".join(filter(None, [self.tenant, path[-1], name]))
 
     def _find(self, path: tuple[str, ...], name: str, inline: Any, file: Any, *, needed: bool) -> SecretStr | None:
         variable, credential = self.variable(path, name), self.credential(path, name)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from types import UnionType
+from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from syncd.config.values import Address, is_plain_and_far, refusal
+from syncd.config.values import Address, is_loopback, is_plain_and_far, refusal
 
 PREFIX: Final = "SYNCD_"
 NESTING: Final = "__"
+PORT_MAX: Final = 65_535
+LISTEN: Final = r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):[0-9]{1,5}$"
+UNKNOWN: Final = SecretStr("unknown")  # stands in for a secret whose problem is reported already
+TOKEN_CHARACTERS_MIN: Final = 16  # of whoever guesses them, none comes through
 SECRET_PREFIX: Final = "SYNCD_SECRET_"  # noqa: S105 -- the beginning of a name
 
 
@@ -67,7 +72,7 @@ class WebhookSettings(BaseModel):
     listen: Annotated[
         str,
         Field(
-            pattern=r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):[0-9]{1,5}$",
+            pattern=LISTEN,
             description="Address and port of the listener, for a reverse proxy on this machine.",
         ),
     ] = "127.0.0.1:8484"
@@ -76,6 +81,44 @@ class WebhookSettings(BaseModel):
         AfterValidator(_called),
         Field(description="Where the listener is reached from outside; stores call PUBLIC_URL/TENANT/STORE."),
     ]
+
+
+class PrivateSettings(BaseModel):
+    """The listener for whoever looks after syncd: health and metrics."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    token: Annotated[
+        SecretStr | None,
+        Field(
+            description="What has to be sent as `Authorization: Bearer ...`. Without one, only this machine may ask."
+        ),
+    ] = None
+    listen: Annotated[
+        str, Field(pattern=LISTEN, description="Address and port of the listener. Never one that the internet reaches.")
+    ] = "127.0.0.1:8485"
+
+    @field_validator("token")
+    @classmethod
+    def _long(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and token != UNKNOWN and len(token.get_secret_value()) < TOKEN_CHARACTERS_MIN:
+            raise refusal(
+                f"a token of at least {TOKEN_CHARACTERS_MIN} characters", "Make one: openssl rand -hex 32 > FILE"
+            )
+        return token
+
+    @field_validator("listen")
+    @classmethod
+    def _guarded(cls, listen: str, info: ValidationInfo) -> str:
+        host, _, port = listen.rpartition(":")
+        if int(port) > PORT_MAX:
+            raise refusal(f"a port from 0 to {PORT_MAX}", "The usual one is 8485.")
+        if info.data.get("token", True) is None and not is_loopback(host.strip("[]")):
+            raise refusal(
+                "an address of this machine alone, like 127.0.0.1:8485, as there is no token",
+                'Give a token (token_file = "PATH"), or listen on 127.0.0.1.',
+            )
+        return listen
 
 
 class Settings(BaseSettings):
@@ -99,6 +142,10 @@ class Settings(BaseSettings):
     webhooks: Annotated[
         WebhookSettings | None,
         Field(description="Webhooks: without this table stores are only polled, which is enough for exactness."),
+    ] = None
+    private: Annotated[
+        PrivateSettings | None,
+        Field(description="Health and metrics, on a listener of their own: off without this table."),
     ] = None
     shutdown: Annotated[ShutdownSettings, Field(description="How the daemon stops.")] = ShutdownSettings()
 
@@ -131,7 +178,7 @@ def make_settings(table: Mapping[str, Any], environment: Mapping[str, str]) -> S
 
     here = Here(**table)
     return Settings.model_construct(
-        state_dir=here.state_dir, log=here.log, webhooks=here.webhooks, shutdown=here.shutdown
+        state_dir=here.state_dir, log=here.log, webhooks=here.webhooks, private=here.private, shutdown=here.shutdown
     )
 
 
@@ -144,8 +191,10 @@ def known_variables() -> tuple[str, ...]:
     """Every environment variable that `syncd.toml`'s keys have."""
     names = []
     for name, field in Settings.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            names += [variable_name((name, key)) for key in inner.model_fields]
+        kinds = get_args(field.annotation) if isinstance(field.annotation, UnionType) else (field.annotation,)
+        for inner in kinds:
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                keys = [key for key, each in inner.model_fields.items() if each.annotation != SecretStr | None]
+                names += [variable_name((name, key)) for key in keys]
         names.append(variable_name((name,)))
     return tuple(names)

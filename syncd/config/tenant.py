@@ -303,6 +303,14 @@ class Tenant(Model):
     payload_days: Annotated[
         int, Field(ge=1, le=36_500, description="For how many days the stores' raw answers are kept, for replay.")
     ] = 90
+    payload_mb_max: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=1_000_000,
+            description="How much room the stores' raw answers may take, in MB; the oldest go first.",
+        ),
+    ] = 1_024
     erp: Annotated[AnyErp, Field(description="The business system.")]
     stores: Annotated[
         dict[StoreName, AnyStore],

@@ -73,7 +73,7 @@ def find(model: type[BaseModel], location: Path) -> tuple[Path, FieldInfo | None
             around = annotation
             field = annotation.model_fields.get(str(part))
             path.append(part)
-            annotation = field.annotation if field is not None else None
+            annotation = _only(field.annotation) if field is not None else None
         elif models := _kinds(annotation):
             annotation = models.get(str(part), annotation)
         else:
@@ -82,6 +82,13 @@ def find(model: type[BaseModel], location: Path) -> tuple[Path, FieldInfo | None
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         around = annotation
     return tuple(path), field, around
+
+
+def _only(annotation: Any) -> Any:
+    """The model of a table that may be left out; anything else as it is."""
+    parts = [part for part in get_args(annotation) if part is not type(None)]
+    optional = isinstance(annotation, types.UnionType) and len(parts) == 1
+    return parts[0] if optional and isinstance(parts[0], type) else annotation
 
 
 def _kinds(annotation: Any) -> dict[str, type[BaseModel]]:

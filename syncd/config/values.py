@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Strict, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -64,11 +64,11 @@ def _address(value: str) -> str:
 def is_plain_and_far(address: str) -> bool:
     """Whether credentials sent to this address could be read on the way: http to another machine."""
     parts = urlsplit(address)
-    return parts.scheme == "http" and not _is_loopback(parts)
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
-def _is_loopback(parts: SplitResult) -> bool:
-    host = parts.hostname or ""
+def is_loopback(host: str) -> bool:
+    """Whether this host is this very machine, whatever a name server says."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
