@@ -101,9 +101,11 @@ class App:
             book.close()
 
 
-def open_session(ssl_context: ssl.SSLContext | None = None) -> aiohttp.ClientSession:
+def open_session(
+    ssl_context: ssl.SSLContext | None = None, *, traces: Sequence[aiohttp.TraceConfig] = ()
+) -> aiohttp.ClientSession:
     """The one HTTP session of the process; to be called on its loop."""
-    return make_session(ssl_context)
+    return make_session(ssl_context, traces=traces)
 
 
 async def compose(configuration: Configuration, given: Surroundings) -> App:
@@ -156,6 +158,7 @@ async def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook], p
         options=ErpOptions(poll_seconds=poll_seconds, fresh_seconds=max(120.0, 4 * poll_seconds)),
         approve_automatically=tenant.approve == "automatic",
         payload_days=tenant.payload_days,
+        payload_bytes_max=tenant.payload_mb_max * 1024 * 1024,
         meters=given.meters,
         client=client,
     )
@@ -164,9 +167,7 @@ async def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook], p
     return TenantWork(context, reconcilers)
 
 
-def _erp(
-    tenant: Tenant, given: Surroundings, log: Log, books: list[StockBook]
-) -> tuple[Erp, HttpClient | None, float]:
+def _erp(tenant: Tenant, given: Surroundings, log: Log, books: list[StockBook]) -> tuple[Erp, HttpClient | None, float]:
     if isinstance(tenant.erp, EmbeddedErp):
         path = tenant.erp_file(given.state_dir)
         assert path is not None

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from syncd.cli import audit, backfill, check, erp, explain, levels, quarantine
+from syncd.cli import audit, backfill, backup, check, doctor, erp, explain, levels, quarantine
 from syncd.cli.options import DEFAULT_FOLDER, Folder
 from syncd.control.failure import EXIT_AGAIN, EXIT_FAILED, EXIT_USAGE, exit_code_of
 from syncd.errors import SyncdError
 
-SERVE, LOOK, DECIDE = "The daemon", "Looking", "Deciding and mending"
+SERVE, LOOK, DECIDE, CARE = "The daemon", "Looking", "Deciding and mending", "Care"
 
 EPILOG = (
     "[b]Exit codes[/b]: 0 all is well; 1 it failed, or `audit` found drift that nothing explains; 2 the command line is wrong;"
@@ -69,6 +69,9 @@ application.command("approve", rich_help_panel=DECIDE, epilog=levels.APPROVE_EPI
 application.add_typer(quarantine.quarantine_commands, name="quarantine", rich_help_panel=DECIDE)
 application.command("backfill", rich_help_panel=DECIDE, epilog=backfill.EPILOG)(backfill.backfill)
 application.add_typer(erp.erp_commands, name="erp", rich_help_panel=DECIDE)
+application.command("backup", rich_help_panel=CARE, epilog=backup.BACKUP_EPILOG)(backup.backup)
+application.command("restore", rich_help_panel=CARE, epilog=backup.RESTORE_EPILOG)(backup.restore)
+application.command("doctor", rich_help_panel=CARE, epilog=doctor.EPILOG)(doctor.doctor)
 
 
 @application.command("demo", rich_help_panel=SERVE, epilog="Examples: syncd demo; syncd demo --seed 7 --keep")

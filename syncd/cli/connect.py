@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -17,6 +18,8 @@ from syncd.config.load import Configuration
 from syncd.config.tenant import HttpErp, Tenant
 from syncd.control.failure import exit_code_of
 from syncd.core.policy import Recipe
+from syncd.core.quantity import SECOND, Instant
+from syncd.core.quota import read_headers, server_now
 from syncd.errors import SyncdError
 from syncd.observability.log import Log, make_log
 from syncd.ports.clock import Chance, Clock
@@ -33,20 +36,71 @@ class _Means:
     session: aiohttp.ClientSession
 
 
-def try_connections(configuration: Configuration) -> list[dict[str, Any]]:
-    """One entry for each ERP and each store of the tenants that are configured well."""
-    return anyio.run(_try, configuration)
+@dataclass(slots=True)
+class _Heard:
+    """The heads of the answers that one store or ERP gave: what they say about its clock and about its quota."""
+
+    clock: Clock
+    ahead: tuple[float, float] | None = None  # seconds, and how wrong that may be; of the quickest answer
+    quota: dict[str, int] | None = None
+
+    def trace(self) -> aiohttp.TraceConfig:
+        """Hears all answers of a session."""
+        config = aiohttp.TraceConfig()
+
+        async def began(_session: aiohttp.ClientSession, context: SimpleNamespace, _told: object) -> None:
+            context.began = self.clock.wall()
+
+        async def ended(
+            _session: aiohttp.ClientSession, context: SimpleNamespace, told: aiohttp.TraceRequestEndParams
+        ) -> None:
+            self._hear(told.response.headers, context.began, self.clock.wall())
+
+        config.on_request_start.append(began)
+        config.on_request_end.append(ended)
+        return config
+
+    def _hear(self, headers: Mapping[str, str], began: Instant, ended: Instant) -> None:
+        if "Date" in headers:
+            theirs = server_now(headers, ended) + SECOND // 2  # it has whole seconds
+            half_us = max(0, ended - began) // 2
+            told = ((theirs - began - half_us) / SECOND, (half_us + SECOND) / SECOND)
+            if self.ahead is None or told[1] < self.ahead[1]:
+                self.ahead = told
+        seen = read_headers(headers, ended)
+        if seen.limit and seen.left is not None:
+            self.quota = {"left": seen.left, "limit": seen.limit}
+
+    def take(self) -> dict[str, Any]:
+        """What was heard since the last time, for an entry."""
+        ahead, quota = self.ahead, self.quota
+        self.ahead = self.quota = None
+        return {
+            "clock_ahead_seconds": None if ahead is None else round(ahead[0], 1),
+            "clock_error_seconds": None if ahead is None else round(ahead[1], 1),
+            "quota": quota,
+        }
 
 
-async def _try(configuration: Configuration) -> list[dict[str, Any]]:
+def try_connections(configuration: Configuration, only: str | None = None) -> list[dict[str, Any]]:
+    """One entry for each ERP and each store of the tenants that are configured well, or of the one named `only`."""
+    return anyio.run(_try, configuration, only)
+
+
+async def _try(configuration: Configuration, only: str | None) -> list[dict[str, Any]]:
     clock = SystemClock()
     log = make_log(sys.stderr, form="auto", level="error", clock=clock, secrets=configuration.secrets)
     entries: list[dict[str, Any]] = []
-    async with open_session() as session:
+    heard = _Heard(clock)
+    async with open_session(traces=[heard.trace()]) as session:
         means = _Means(clock, SystemChance(), session)
         for tenant in configuration.tenants:
-            entries.append(await _guarded(tenant, "erp", _erp(configuration, tenant, means, log)))
-            entries.extend([await _guarded(tenant, name, _store(tenant, name, means, log)) for name in tenant.stores])
+            if only not in (None, tenant.name):
+                continue
+            entries.append(await _guarded(tenant, "erp", _erp(configuration, tenant, means, log)) | heard.take())
+            entries += [
+                await _guarded(tenant, name, _store(tenant, name, means, log)) | heard.take() for name in tenant.stores
+            ]
     return entries
 
 

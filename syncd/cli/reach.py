@@ -58,7 +58,7 @@ def _alone(
     from syncd.control.status import status_without_ledger  # noqa: PLC0415
     from syncd.ledger.connection import ledger_path  # noqa: PLC0415
 
-    _check_owner(settings.state_dir)
+    check_owner(settings.state_dir)
     if not command.startswith(STOCK_BOOK) and not ledger_path(settings.state_dir).exists():
         if command == "status":
             return status_without_ledger(configuration, arguments.get("tenant"))
@@ -80,7 +80,7 @@ def _alone(
     return anyio.run(work)
 
 
-def _check_owner(state_dir: Path) -> None:
+def check_owner(state_dir: Path, why: str = "no daemon runs, and ") -> None:
     """Files that another user makes in the state directory would lock the daemon out of it."""
     try:
         owner = state_dir.stat().st_uid
@@ -94,7 +94,7 @@ def _check_owner(state_dir: Path) -> None:
         ) from error
     if owner != os.geteuid():
         raise CommandFailed(
-            f"no daemon runs, and {state_dir} belongs to another user (uid {owner})",
+            f"{why}{state_dir} belongs to another user (uid {owner})",
             hint="run this command as that user, e.g. `sudo -u syncd syncd ...`, or start the daemon first",
             exit_code=EXIT_UNAVAILABLE,
         )

@@ -1,4 +1,4 @@
-"""Housekeeping of a tenant's ledger: raw payloads go after their retention, a few at a time."""
+"""Housekeeping of a tenant's ledger: raw payloads go after their retention, or when they take too much room, a few at a time."""
 
 from __future__ import annotations
 
@@ -20,11 +20,14 @@ class CareStep:
     context: TenantContext
 
     async def run(self) -> float:
-        """Delete what is too old. Returns the seconds until it is due again."""
+        """Delete what is too old or too much. Returns the seconds until it is due again."""
         context = self.context
         before = Instant(context.clock.now() - microseconds(context.payload_days * 86_400.0))
+        beyond = await context.ledger.read(
+            lambda connection: payloads.beyond(connection, context.tenant, context.payload_bytes_max)
+        )
         deleted = await context.ledger.run(
-            lambda connection: payloads.purge(connection, context.tenant, before, PAGES_PER_UNIT_MAX),
+            lambda connection: payloads.purge(connection, context.tenant, before, PAGES_PER_UNIT_MAX, upto=beyond),
             lane=Lane.BACKFILL,
         )
         return 0.5 if deleted == PAGES_PER_UNIT_MAX else IDLE_SECONDS

@@ -1,9 +1,10 @@
-"""Raw answers kept for replay and for people: one zstd frame a page, purged after the tenant's retention."""
+"""Raw answers kept for replay and for people: one zstd frame a page, purged after the tenant's
+retention, or when there are too many bytes of them."""
 
 from __future__ import annotations
 
 import zstandard
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, or_, select
 
 from syncd.core.quantity import Instant
 from syncd.ledger.schema import payload
@@ -32,11 +33,22 @@ def read(connection: Connection, tenant: str, number: int) -> bytes | None:
     return None if body is None else zstandard.ZstdDecompressor().decompress(body, max_output_size=BODY_BYTES_MAX)
 
 
-def purge(connection: Connection, tenant: str, before: Instant, limit: int) -> int:
-    """Delete up to `limit` pages taken before this instant; returns how many."""
+def beyond(connection: Connection, tenant: str, bytes_max: int) -> int:
+    """The number of the newest page that has to go so that what is kept, as it lies on disk, is at most `bytes_max`; 0: none."""
+    query = select(payload.c.id, func.length(payload.c.body)).where(payload.c.tenant == tenant)
+    left = bytes_max
+    for number, size in connection.execute(query.order_by(payload.c.id.desc())):
+        left -= size
+        if left < 0:
+            return int(number)
+    return 0
+
+
+def purge(connection: Connection, tenant: str, before: Instant, limit: int, *, upto: int = 0) -> int:
+    """Delete up to `limit` pages taken before this instant, or with numbers up to `upto`, oldest first; returns how many."""
     old = (
         select(payload.c.id)
-        .where(payload.c.tenant == tenant, payload.c.taken_at < before)
+        .where(payload.c.tenant == tenant, or_(payload.c.taken_at < before, payload.c.id <= upto))
         .order_by(payload.c.id)
         .limit(limit)
     )

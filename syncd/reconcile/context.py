@@ -76,6 +76,7 @@ class TenantContext:
     options: ErpOptions = field(default_factory=ErpOptions)
     approve_automatically: bool = False
     payload_days: int = 90
+    payload_bytes_max: int = 1024 * 1024 * 1024
     poster_bell: Bell = field(default_factory=Bell)
     watcher_bell: Bell = field(default_factory=Bell)
     erp_watched: Instant = LONG_AGO  # soft: when the last reading of the ERP's levels began

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ssl
 from codecs import BOM_UTF8
+from collections.abc import Sequence
 
 from aiohttp import (
     ClientConnectorError,
@@ -22,6 +23,7 @@ from aiohttp import (
     DummyCookieJar,
     ServerDisconnectedError,
     TCPConnector,
+    TraceConfig,
 )
 
 from syncd import __version__
@@ -50,11 +52,12 @@ async def send_once(request: ClientRequest, handler: ClientHandlerType) -> Clien
         raise ConnectionLost(type(error).__name__) from error
 
 
-def make_session(ssl_context: ssl.SSLContext | None = None) -> ClientSession:
+def make_session(ssl_context: ssl.SSLContext | None = None, *, traces: Sequence[TraceConfig] = ()) -> ClientSession:
     """One session for all stores; to be called on a running loop, and closed by who calls it.
 
     One SSLContext for all (100 default ones were 81 MB), TLS verified; `ssl_context` is for a private authority. No
-    cookies, no proxy from the environment, gzip at most (what decompresses further is not worth its libraries).
+    cookies, no proxy from the environment, gzip at most (what decompresses further is not worth its libraries). `traces` see
+    each answer's head.
     """
     connector = TCPConnector(
         ssl=ssl_context or ssl.create_default_context(),
@@ -76,6 +79,7 @@ def make_session(ssl_context: ssl.SSLContext | None = None) -> ClientSession:
             "Accept-Encoding": "gzip",
         },
         middlewares=(send_once,),
+        trace_configs=list(traces),
     )
 
 

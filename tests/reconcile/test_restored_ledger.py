@@ -4,14 +4,13 @@ whatever it is sent, as often as it is sent."""
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import anyio
-import pytest
 
 from syncd.core.quantity import Instant
 from syncd.ledger import restored
