@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -20,14 +21,19 @@ import aiohttp
 import anyio
 import msgspec
 from aiohttp import web
+from sqlalchemy import select
 
-from syncd.app import App, Surroundings, compose, open_session
+from syncd.app import App, Surroundings, compose, doors, open_session, signal_note
 from syncd.clock import SystemClock
 from syncd.config.load import load
 from syncd.core.quantity import UNIT, Quantity
 from syncd.erps.embedded.book import StockBook
+from syncd.inbox.inbox import Inbox
+from syncd.inbox.listener import serve
+from syncd.inbox.receiver import Receiver
 from syncd.ledger.hop import Hop, InlineHop
 from syncd.ledger.ledger import Ledger, open_ledger
+from syncd.ledger.schema import signal
 from syncd.observability.log import make_log
 from syncd.simulator.bigcommerce.server import make_app as bigcommerce_app
 from syncd.simulator.bigcommerce.shop import Shop as BigCommerceShop
@@ -51,7 +57,7 @@ base_url = "{url}"
 store_hash = "simshop"
 access_token_file = "token"
 baseline = "{baseline}"
-poll_seconds = 3.0
+poll_seconds = {poll}
 quota_share = 1.0
 read_items_every_seconds = 10
 {more}
@@ -64,7 +70,7 @@ consumer_key_file = "key"
 consumer_secret_file = "secret"
 auth = "basic"
 baseline = "{baseline}"
-poll_seconds = 3.0
+poll_seconds = {poll}
 quota_share = 1.0
 read_items_every_seconds = 10
 {more}
@@ -127,6 +133,7 @@ class World:
         self.erp: SimulatedErp | None = None
         self.erp_url = ""
         self.hop: Hop = InlineHop()
+        self.door = 0  # the port of the webhook listener, once it is configured
         self.composed: Callable[[App], None] = lambda _: None  # a test's hand in the daemon, before it starts
 
     async def serve(self, name: str, kind: str, *, stock: Mapping[str, int] | None = None) -> Store:
@@ -175,6 +182,8 @@ class World:
         baseline: str = "counted",
         per_store: Mapping[str, str] | None = None,
         end: str = "",
+        poll_seconds: float = 3.0,
+        webhooks: bool = False,
     ) -> None:
         """Write the configuration for the shops that run."""
         tenants = self.folder / "config" / "tenants"
@@ -183,7 +192,12 @@ class World:
         for name, secret in secrets.items():
             (tenants / name).write_text(secret)
             (tenants / name).chmod(0o600)
-        (self.folder / "config" / "syncd.toml").write_text(f'state_dir = "{self.folder / "state"}"\n')
+        settings = f'state_dir = "{self.folder / "state"}"\n'
+        if webhooks:
+            self.door = self.door or free_port()
+            address = f"127.0.0.1:{self.door}"
+            settings += f'[webhooks]\nlisten = "{address}"\npublic_url = "http://{address}"\n'
+        (self.folder / "config" / "syncd.toml").write_text(settings)
         erp = 'kind = "embedded"'
         if self.erp is not None:
             erp = f'kind = "http"\nbase_url = "{self.erp_url}"\ntoken_file = "erp"\npoll_seconds = 3.0'
@@ -191,7 +205,7 @@ class World:
         for name, store in self.stores.items():
             form = BIGCOMMERCE if isinstance(store.shop, BigCommerceShop) else WOOCOMMERCE
             extra = (per_store or {}).get(name, "")
-            text += form.format(name=name, url=store.url, baseline=baseline, more=extra)
+            text += form.format(name=name, url=store.url, baseline=baseline, more=extra, poll=poll_seconds)
         (tenants / "acme.toml").write_text(text + end)
 
     def book(self) -> StockBook:
@@ -249,9 +263,19 @@ class World:
         self.app = await compose(configuration, given)
         self.composed(self.app)
         stop = anyio.Event()
+
+        async def work() -> None:
+            await self.app.supervisor.run(stop, drain_seconds=10.0)
+            group.cancel_scope.cancel()
+
         try:
             async with anyio.create_task_group() as group:
-                group.start_soon(lambda: self.app.supervisor.run(stop, drain_seconds=10.0))
+                if configuration.settings.webhooks is not None:
+                    inbox = Inbox(signal_note(given))
+                    receiver = Receiver(inbox, doors(self.app), clock=self.clock, log=log)
+                    group.start_soon(inbox.run)
+                    await group.start(serve, receiver.app(), configuration.settings.webhooks.listen, log)
+                group.start_soon(work)
                 try:
                     yield self.app
                 finally:
@@ -263,6 +287,18 @@ class World:
                 self.app.close()
                 await session.close()
                 await self.ledger.close()
+
+    async def asked(self, store: Store, since: int = 0) -> list[str]:
+        """The requests that a shop has seen, as "GET /path?query", but for the first `since`."""
+        seen = await store.call("GET", "/requests")
+        return [f"{row['method']} {row['path']}" for row in seen][since:]
+
+    async def signals(self) -> list[tuple[str, str]]:
+        """The orders that stores have spoken of and that haven't been read yet: store and order."""
+        rows = await self.ledger.read(
+            lambda connection: connection.execute(select(signal.c.store, signal.c.order)).all()
+        )
+        return [(str(store), str(order)) for store, order in rows]
 
     def events(self) -> list[dict[str, Any]]:
         """What the daemon logged."""
@@ -310,6 +346,13 @@ class World:
             return f"ERP (has, should): {wrong}" if wrong else await self.disagreement()
 
         await self.until(complaint, "not settled:")
+
+
+def free_port() -> int:
+    """A port of this machine on which nobody listens."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 @asynccontextmanager
