@@ -38,9 +38,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reconcile": OUTSIDE | {"ledger", "transport"},  # stores and ERPs by their ports alone
     "engine": OUTSIDE | {"ledger", "transport", "reconcile"},
     "control": OUTSIDE | {"ledger", "transport", "reconcile", "engine", "config"},
+    "private": OUTSIDE | {"ledger", "engine", "control", "config", "inbox"},
 }
-TOP = {"app", "daemon", "cli", "demo", "__main__"}  # where concrete classes meet: may import all ...
-MAY_IMPORT_APP = {"daemon", "cli", "demo", "__main__"}  # ... but nobody below imports app
+TOP = {"app", "reload", "daemon", "cli", "demo", "__main__"}  # where concrete classes meet: may import all ...
+MAY_IMPORT_APP = {"reload", "daemon", "cli", "demo", "__main__"}  # ... but nobody below imports app
 MAY_IMPORT_SIMULATOR = {"cli", "demo", "__main__"}  # and the daemon itself knows no simulator
 
 CORE_BANS = {"asyncio", "anyio", "aiohttp", "sqlite3", "sqlalchemy", "time", "random", "logging"}

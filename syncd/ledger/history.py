@@ -33,6 +33,18 @@ class MoveCounts(msgspec.Struct, frozen=True):
     intended: int
     sent: int
     in_doubt: int
+    doubted: Instant  # when the first of those in doubt was sent
+
+
+class DriftCounts(msgspec.Struct, frozen=True):
+    """Drifts of a store: open ones, those found lately, and the units of the open ones, up or down."""
+
+    open: int
+    late: int
+    units: Quantity
+
+
+NO_DRIFT = DriftCounts(0, 0, Quantity(0))
 
 
 class ItemCounts(msgspec.Struct, frozen=True):
@@ -135,6 +147,7 @@ def count_moves(connection: Connection, tenant: str) -> MoveCounts:
         func.coalesce(func.sum(case((move.c.state == INTENDED, 1), else_=0)), 0),
         func.coalesce(func.sum(case((and_(move.c.state == SENT, move.c.doubt == 0), 1), else_=0)), 0),
         func.coalesce(func.sum(case((and_(move.c.state == SENT, move.c.doubt == 1), 1), else_=0)), 0),
+        func.coalesce(func.min(case((and_(move.c.state == SENT, move.c.doubt == 1), move.c.sent_at))), 0),
     ).where(move.c.tenant == tenant, IS_WAITING)
     return MoveCounts(*connection.execute(query).one())
 
@@ -155,18 +168,19 @@ def count_held(connection: Connection, tenant: str) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(query.group_by(quarantine.c.store))}
 
 
-def count_drift(connection: Connection, tenant: str, since: Instant) -> dict[str, tuple[int, int]]:
-    """By store: open drifts, and all that were found since an instant."""
+def count_drift(connection: Connection, tenant: str, since: Instant) -> dict[str, DriftCounts]:
+    """By store."""
     query = (
         select(
             drift.c.store,
             func.sum(case((drift.c.state == "open", 1), else_=0)),
             func.sum(case((drift.c.since >= since, 1), else_=0)),
+            func.sum(case((drift.c.state == "open", func.abs(drift.c.units)), else_=0)),
         )
         .where(drift.c.tenant == tenant)
         .group_by(drift.c.store)
     )
-    return {row[0]: (row[1], row[2]) for row in connection.execute(query)}
+    return {row[0]: DriftCounts(*row[1:]) for row in connection.execute(query)}
 
 
 def item_names(connection: Connection, tenant: str, name: str) -> dict[str, str]:
