@@ -28,7 +28,7 @@ from syncd.erps.embedded.book import StockBook
 from syncd.erps.embedded.desk import StockDesk
 from syncd.erps.embedded.erp import EmbeddedErp as EmbeddedErpAdapter
 from syncd.erps.http.erp import HttpErp as HttpErpAdapter
-from syncd.errors import MisconfiguredError, StoreFault
+from syncd.errors import MisconfiguredError, StoreFault, SyncdError
 from syncd.inbox.inbox import Place
 from syncd.inbox.receiver import Door
 from syncd.ledger import signals
@@ -88,12 +88,32 @@ class Surroundings:
 
 @dataclass(slots=True)
 class App:
-    """A composed daemon."""
+    """A composed daemon: its tenants, what each was made from, what was opened for it; by name. A reload changes them."""
 
     supervisor: Supervisor
-    tenants: dict[str, TenantWork]
-    books: list[StockBook] = field(default_factory=list)
+    tenants: dict[str, TenantWork] = field(default_factory=dict)
+    models: dict[str, Tenant] = field(default_factory=dict)
+    opened: dict[str, StockBook] = field(default_factory=dict)
     desks: dict[str, StockDesk] = field(default_factory=dict)
+
+    @property
+    def books(self) -> list[StockBook]:
+        """The embedded ERPs' books."""
+        return list(self.opened.values())
+
+    def take(self, tenant: Tenant, work: TenantWork, book: StockBook | None) -> None:
+        """Put a tenant in its place."""
+        self.tenants[tenant.name], self.models[tenant.name] = work, tenant
+        if book is not None:
+            self.opened[tenant.name], self.desks[tenant.name] = book, StockDesk(book, tenant.erp.location)
+
+    def drop(self, name: str) -> None:
+        """Take a tenant that has ended out, and close what was opened for it."""
+        del self.tenants[name], self.models[name]
+        self.desks.pop(name, None)
+        book = self.opened.pop(name, None)
+        if book is not None:
+            book.close()
 
     def close(self) -> None:
         """Close what `compose` opened."""
@@ -113,30 +133,53 @@ async def compose(configuration: Configuration, given: Surroundings) -> App:
 
     Raises what kept the last one from running, if none can and it may pass: a new start is worth trying.
     """
-    works: dict[str, TenantWork] = {}
-    books: list[StockBook] = []
-    desks: dict[str, StockDesk] = {}
+    app = App(Supervisor([], clock=given.clock, chance=given.chance))
     passing: StoreFault | OSError | None = None
-    webhooks = configuration.settings.webhooks if configuration.settings else None
-    public_url = webhooks.public_url if webhooks else ""
     for tenant in configuration.tenants:
-        opened = len(books)
+        book: StockBook | None = None
         try:
-            works[tenant.name] = await _tenant(tenant, given, books, public_url)
-            for book in books[opened:]:
-                desks[tenant.name] = StockDesk(book, tenant.erp.location)
-        except MisconfiguredError as error:
-            given.log.emit(events.TENANT_FAILED, tenant=tenant.name, reason=str(error), hint=error.hint)
-        except (StoreFault, OSError) as error:  # its stock book: a folder that can't be used, a disk that fails
-            hint = "look at the permissions and the disk of erp.file, then restart syncd"
-            given.log.emit(events.TENANT_FAILED, tenant=tenant.name, reason=str(error), hint=hint)
-            passing = error
-    if passing is not None and not works:
+            work, book = build(tenant, given, public_url_of(configuration))
+            await adopt(work.context, given.holder)
+        except (MisconfiguredError, StoreFault, OSError) as error:
+            if book is not None:
+                book.close()
+            tell_failed(given.log, tenant.name, error)
+            passing = passing if isinstance(error, MisconfiguredError) else error
+            continue
+        app.take(tenant, work, book)
+        app.supervisor.start(work)
+    if passing is not None and not app.tenants:
         raise passing
-    return App(Supervisor(list(works.values()), clock=given.clock, chance=given.chance), works, books, desks)
+    return app
 
 
-async def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook], public_url: str) -> TenantWork:
+def tell_failed(log: Log, tenant: str, error: SyncdError | OSError) -> str:
+    """Log that a tenant can't run. Returns what to do."""
+    hint = getattr(error, "hint", "")
+    if not isinstance(error, MisconfiguredError):  # its stock book: a folder that can't be used, a disk that fails
+        hint = "look at the permissions and the disk of erp.file, then run `syncd reload`"
+    log.emit(events.TENANT_FAILED, tenant=tenant, reason=str(error), hint=hint)
+    return str(hint)
+
+
+def public_url_of(configuration: Configuration) -> str:
+    """Where stores reach the webhook listener; "" without one."""
+    webhooks = configuration.settings.webhooks if configuration.settings else None
+    return webhooks.public_url if webhooks else ""
+
+
+def build(tenant: Tenant, given: Surroundings, public_url: str) -> tuple[TenantWork, StockBook | None]:
+    """A tenant that isn't adopted yet, and the book that was opened for it. Raises MisconfiguredError, StoreFault, OSError."""
+    books: list[StockBook] = []
+    try:
+        return _tenant(tenant, given, books, public_url), next(iter(books), None)
+    except BaseException:
+        for book in books:
+            book.close()
+        raise
+
+
+def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook], public_url: str) -> TenantWork:
     log = given.log.bind(tenant=tenant.name)
     erp, client, poll_seconds = _erp(tenant, given, log, books)
     if tenant.erp.posting not in erp.traits.postings:
@@ -162,8 +205,7 @@ async def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook], p
         meters=given.meters,
         client=client,
     )
-    await adopt(context, given.holder)
-    reconcilers = [Reconciler(_store(name, tenant, context, given, public_url)) for name in tenant.stores]
+    reconcilers = [Reconciler(build_store(name, tenant, context, given, public_url)) for name in tenant.stores]
     return TenantWork(context, reconcilers)
 
 
@@ -221,7 +263,8 @@ def _erp_client(model: HttpErp, given: Means, log: Log, meter: Meter | None = No
     )
 
 
-def _store(name: str, tenant: Tenant, context: TenantContext, given: Surroundings, public_url: str) -> StoreContext:
+def build_store(name: str, tenant: Tenant, context: TenantContext, given: Surroundings, url: str) -> StoreContext:
+    """One store of a tenant."""
     model = tenant.stores[name]
     log = context.log.bind(store=name)
     client = _client(model, given, log, given.meters.of(tenant.name, name))
@@ -229,8 +272,8 @@ def _store(name: str, tenant: Tenant, context: TenantContext, given: Surrounding
         tenant=context,
         store=name,
         port=_adapter(model, client),
-        hooks=_hooks(model, client) if public_url and model.webhooks else None,
-        hooks_address=f"{public_url}/{tenant.name}/{name}",
+        hooks=_hooks(model, client) if url and model.webhooks else None,
+        hooks_address=f"{url}/{tenant.name}/{name}",
         policy=policy_of(tenant, name),
         options=_options(tenant, name, model),
         log=log,
@@ -243,14 +286,9 @@ def policy_of(tenant: Tenant, store: str) -> Policy:
     kits: dict[str, Recipe] = {kit: tuple(parts.items()) for kit, parts in tenant.kits.items()}
     model = tenant.stores[store]
     return Policy(
-        returns=Returns(tenant.returns),
-        baseline=Baseline(model.baseline),
-        count_on=CountOn(tenant.count_on),
-        on_cancel=OnCancel(tenant.on_cancel),
-        location=tenant.erp.location,
-        skus=dict(model.skus),
-        kits=kits,
-    )
+        returns=Returns(tenant.returns), baseline=Baseline(model.baseline), count_on=CountOn(tenant.count_on),
+        on_cancel=OnCancel(tenant.on_cancel), location=tenant.erp.location, skus=dict(model.skus), kits=kits,
+    )  # fmt: skip
 
 
 def _options(tenant: Tenant, name: str, model: AnyStoreModel) -> StoreOptions:

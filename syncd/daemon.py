@@ -10,7 +10,10 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -18,10 +21,11 @@ from syncd import __version__
 from syncd.app import App, Surroundings, compose, doors, open_session, signal_note
 from syncd.clock import SystemChance, SystemClock
 from syncd.config.load import Configuration
-from syncd.config.settings import Settings
+from syncd.config.settings import PrivateSettings, Settings
 from syncd.control.commands import Commands
 from syncd.control.server import serve_control
 from syncd.core.quantity import SECOND, seconds
+from syncd.engine.pulse import pulse
 from syncd.errors import MisconfiguredError, TransientError
 from syncd.inbox.inbox import Inbox
 from syncd.inbox.listener import serve
@@ -32,20 +36,25 @@ from syncd.observability import events
 from syncd.observability.library import LibraryHandler
 from syncd.observability.log import Log, make_log
 from syncd.observability.notify import Notify, from_environment
+from syncd.observability.redact import Redaction
+from syncd.reload import Answer, Reloader, Reloads
+
+if TYPE_CHECKING:
+    from syncd.private.desk import Desk
 
 EXIT_OK, EXIT_FAILED, EXIT_CONFIG = 0, 1, 78
 WATCHDOG_PARTS = 3  # petted three times within the service manager's bound
 CLOCK_LOOK_SECONDS = 60.0
 CLOCK_TOLERANCE_US = 2 * SECOND  # what NTP does by itself, by and by
-STUCK_SECONDS = 120.0  # a loop that neither turns nor works for this long is stuck: the watchdog isn't petted any more
 
 
-def run(configuration: Configuration) -> int:
-    """Run until SIGTERM or SIGINT. Returns the exit code."""
+def run(configuration: Configuration, reread: Callable[[], Configuration] | None = None) -> int:
+    """Run until SIGTERM or SIGINT. `reread` reads the same folder again, for a reload. Returns the exit code."""
     settings = configuration.settings
     clock = SystemClock()
     level, form = (settings.log.level, settings.log.format) if settings else ("info", "auto")
-    log = make_log(sys.stdout, form=form, level=level, clock=clock, secrets=configuration.secrets)
+    redaction = Redaction()
+    log = make_log(sys.stdout, form=form, level=level, clock=clock, secrets=configuration.secrets, redaction=redaction)
     logging.getLogger().addHandler(LibraryHandler(log))
     for problem in configuration.problems:
         log.emit(
@@ -71,15 +80,18 @@ def run(configuration: Configuration) -> int:
         behind_us = clock.not_before(ledger.seen)
         if behind_us > CLOCK_TOLERANCE_US:
             log.emit(events.CLOCK_BEHIND, behind_seconds=round(seconds(behind_us), 1))
-        return anyio.run(_run, configuration, settings, ledger, clock, log, notify)
+        return anyio.run(
+            _run, configuration, settings, ledger, clock, log, notify, redaction, reread or (lambda: configuration)
+        )
     except KeyboardInterrupt:  # before the signals were watched: nothing had begun, and all is closed
         log.emit(events.DAEMON_STOPPED)
         return EXIT_OK
 
 
 async def _run(
-    configuration: Configuration, settings: Settings, ledger: Ledger, clock: SystemClock, log: Log, notify: Notify
-) -> int:
+    configuration: Configuration, settings: Settings, ledger: Ledger, clock: SystemClock, log: Log, notify: Notify,
+    redaction: Redaction, reread: Callable[[], Configuration],
+) -> int:  # fmt: skip
     chance = SystemChance()
     stop = anyio.Event()
     session = open_session()
@@ -90,17 +102,26 @@ async def _run(
         if not app.tenants:
             return EXIT_CONFIG
         log.emit(events.DAEMON_STARTED, version=__version__, tenants=len(app.tenants), pid=os.getpid())
+        open_doors = doors(app)
         commands = Commands.for_daemon(configuration, given, app)
+        reloader = Reloader(app, given, configuration, reread, redaction, open_doors, commands.follow)
+        reloads = Reloads(lambda: _reload(reloader, clock, notify), log)
+        commands.allow_reload(reloads.ask)
         async with anyio.create_task_group() as group:
-            await group.start(_watch_signals, stop, log, notify, name="signals")
+            await group.start(_watch_signals, stop, reloads, log, notify, name="signals")
             await group.start(serve_control, settings.state_dir, commands, log, name="control socket")
             group.start_soon(_pet, app, ledger, notify, name="watchdog")
+            inbox: Inbox | None = None
             if settings.webhooks is not None:
                 inbox = Inbox(signal_note(given))
-                receiver = Receiver(inbox, doors(app), clock=clock, log=log)
+                receiver = Receiver(inbox, open_doors, clock=clock, log=log, meters=given.meters)
                 group.start_soon(inbox.run, name="inbox")
                 await group.start(serve, receiver.app(), settings.webhooks.listen, log, name="webhook listener")
+            if settings.private is not None:
+                desk = private_desk(settings.private, commands, app, given, inbox)
+                await group.start(partial(serve, unavailable=events.PRIVATE_UNAVAILABLE), desk.app(), settings.private.listen, log, name="private listener")
             group.start_soon(_watch_clock, clock, log, name="clock")
+            group.start_soon(reloads.run, name="reload")
             notify.ready(f"{len(app.tenants)} tenant(s) running")
             await app.supervisor.run(stop, drain_seconds=settings.shutdown.drain_seconds)
             group.cancel_scope.cancel()
@@ -115,17 +136,49 @@ async def _run(
     return EXIT_OK
 
 
+def private_desk(
+    settings: PrivateSettings, commands: Commands, app: App, given: Surroundings, inbox: Inbox | None
+) -> Desk:
+    """Who answers on the private listener."""
+    from syncd.private.desk import Desk  # noqa: PLC0415 - what it is made of takes memory, and is off by default
+
+    token = None if settings.token is None else settings.token.get_secret_value()
+    return Desk(lambda: commands.scene, app.supervisor, given.meters, token=token, inbox=inbox)
+
+
 async def _watch_signals(
-    stop: anyio.Event, log: Log, notify: Notify, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
-) -> None:
-    """SIGTERM and SIGINT ask for a stop; a second one is left to the service manager."""
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
+    stop: anyio.Event, reloads: Reloads, log: Log, notify: Notify, *,
+    task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
+) -> None:  # fmt: skip
+    """SIGTERM and SIGINT ask for a stop; a second one is left to the service manager. SIGHUP asks for a reload."""
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as received:
         task_status.started()
         async for number in received:
+            if number == signal.SIGHUP:
+                reloads.hint()
+                continue
             if not stop.is_set():
                 log.emit(events.DAEMON_STOPPING, reason=signal.Signals(number).name)
                 notify.stopping("finishing the steps that run")
             stop.set()
+
+
+async def _reload(reloader: Reloader, clock: SystemClock, notify: Notify) -> Answer:
+    """One reload, with what the service manager wants to hear of it. A mistake shows in its status line."""
+    notify.reloading(clock.monotonic())
+    try:
+        answer = await reloader.reload()
+    except BaseException:
+        notify.ready("the reload failed: look at the log")
+        raise
+    running = f"{len(reloader.app.tenants)} tenant(s) running"
+    wrong = [each["tenant"] for each in [*answer["kept"], *answer["failed"]]]
+    if answer["problems"]:
+        running += "; the configuration can't be used, all go on as before"
+    elif wrong:
+        running += f"; not as configured: {', '.join(wrong)}"
+    notify.ready(running)
+    return answer
 
 
 async def _pet(app: App, ledger: Ledger, notify: Notify) -> None:
@@ -133,8 +186,7 @@ async def _pet(app: App, ledger: Ledger, notify: Notify) -> None:
     has its own time-outs and never starves this."""
     clock = app.supervisor.clock
     while notify.is_heard:
-        await ledger.ping()
-        if not app.supervisor.stuck(STUCK_SECONDS):
+        if not await pulse(app.supervisor, ledger):
             notify.watchdog()
         await clock.sleep((notify.watchdog_seconds or 60.0) / WATCHDOG_PARTS)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from syncd.cli import audit, backfill, backup, check, doctor, erp, explain, levels, quarantine
+from syncd.cli import audit, backfill, backup, change, check, doctor, erp, explain, levels, quarantine
 from syncd.cli.options import DEFAULT_FOLDER, Folder
 from syncd.control.failure import EXIT_AGAIN, EXIT_FAILED, EXIT_USAGE, exit_code_of
 from syncd.errors import SyncdError
@@ -60,12 +60,15 @@ def run(config: Folder = DEFAULT_FOLDER) -> None:
 
 
 application.command("check", rich_help_panel=SERVE, epilog=check.EPILOG)(check.check)
+application.command("reload", rich_help_panel=SERVE, epilog=change.RELOAD_EPILOG)(change.reload)
 application.command("config-schema", rich_help_panel=SERVE, epilog=check.SCHEMA_EPILOG)(check.config_schema)
 application.command("status", rich_help_panel=LOOK, epilog="Example: syncd status --json")(levels.status)
 application.command("plan", rich_help_panel=LOOK, epilog=levels.PLAN_EPILOG)(levels.plan)
 application.add_typer(explain.explain_commands, name="explain", rich_help_panel=LOOK)
 application.command("audit", rich_help_panel=LOOK, epilog=audit.EPILOG)(audit.audit)
 application.command("approve", rich_help_panel=DECIDE, epilog=levels.APPROVE_EPILOG)(levels.approve)
+application.command("pause", rich_help_panel=DECIDE, epilog=change.PAUSE_EPILOG)(change.pause)
+application.command("resume", rich_help_panel=DECIDE, epilog=change.RESUME_EPILOG)(change.resume)
 application.add_typer(quarantine.quarantine_commands, name="quarantine", rich_help_panel=DECIDE)
 application.command("backfill", rich_help_panel=DECIDE, epilog=backfill.EPILOG)(backfill.backfill)
 application.add_typer(erp.erp_commands, name="erp", rich_help_panel=DECIDE)

@@ -24,12 +24,26 @@ def status(tenant: TenantWord = None, config: Folder = DEFAULT_FOLDER, json: Jso
         print_json(told)
         return
     print_line(f"daemon: {'running' if told['running'] else 'not running'}   state: {told['state_dir']}")
+    _print_configuration(told.get("configuration") or {})
     for each in told["tenants"]:
         _print_tenant(each)
     for each in told["broken"]:
         print_line(f"\ntenant {each['tenant']} does not run:", style="bold red")
         for problem in each["problems"]:
             print_line(f"  {problem}")
+
+
+def _print_configuration(told: Mapping[str, Any]) -> None:
+    for problem in told.get("problems", ()):
+        print_line(f"the configuration can't be used, all goes on as before: {problem}", style="bold red")
+    for key in told.get("needs_restart", ()):
+        print_line(f"{key} has changed: that needs a restart", style="yellow")
+
+
+def _print_paused(name: str, paused: Mapping[str, Any]) -> None:
+    what = "nothing is written to its stores" if paused["scope"] == "writes" else "nothing is read or written"
+    why = f" ({paused['reason']})" if paused["reason"] else ""
+    print_line(f"  {name} is paused since {paused['since']}{why}: {what}", style="yellow")
 
 
 def _print_tenant(each: Mapping[str, Any]) -> None:
@@ -42,6 +56,13 @@ def _print_tenant(each: Mapping[str, Any]) -> None:
     )
     if each["trouble"]:
         print_line(f"  trouble: {each['trouble']}", style="red")
+    for problem in each.get("kept", ()):
+        print_line(f"  runs as before, because its file can't be used: {problem}", style="red")
+    if each.get("paused"):
+        _print_paused("the tenant", each["paused"])
+    for store in each["stores"]:
+        if (store.get("paused") or {}).get("by") == "store":
+            _print_paused(f"store {store['store']}", store["paused"])
     print_table(
         "",
         ["store", "state", "writes", ">behind s", ">items", ">unread", ">due", ">quarantine", ">drift", "trouble"],

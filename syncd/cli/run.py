@@ -25,4 +25,4 @@ def run_daemon(arguments: Sequence[str]) -> int:
     if configuration.settings is None or not configuration.tenants:
         for problem in configuration.errors:
             print(f"syncd: {problem}", file=sys.stderr)
-    return daemon.run(configuration)
+    return daemon.run(configuration, lambda: load_folder(options.config))

@@ -50,7 +50,7 @@ def _one_shop_twice(files: Sequence[TenantTable]) -> Iterator[tuple[str, Mistake
     seen: dict[tuple[str, ...], str] = {}
     for tenant, table in files:
         for store, settings in _tables(table.get("stores")):
-            shop = _shop(settings)
+            shop = shop_key(settings)
             if shop is None:
                 continue
             this = f"{tenant}/{store}"
@@ -66,7 +66,7 @@ def _one_shop_twice(files: Sequence[TenantTable]) -> Iterator[tuple[str, Mistake
                 )
 
 
-def _shop(settings: Mapping[str, Any]) -> tuple[str, ...] | None:
+def shop_key(settings: Mapping[str, Any]) -> tuple[str, ...] | None:
     """What makes it this shop, or None when that isn't known."""
     is_bigcommerce = settings.get("kind") == "bigcommerce"
     default = BigCommerceStore.model_fields["base_url"].default if is_bigcommerce else None

@@ -17,6 +17,7 @@ from syncd.engine.reconciler import Reconciler
 from syncd.errors import SyncdError
 from syncd.ledger import items, stores
 from syncd.ledger.items import ItemRow
+from syncd.ledger.pauses import pause_of
 from syncd.reconcile.evaluate import Evaluation, evaluate
 from syncd.reconcile.publish_step import PublishStep
 
@@ -80,7 +81,7 @@ def standing_reason(scene: Scene, reconciler: Reconciler, row: stores.StoreRow |
         return f"the brake has stopped its writes: {row.brake}"
     if not row.approved:
         return "its plan isn't approved yet: nothing is written to it"
-    if row.paused:
+    if row.paused or pause_of(reconciler.context.tenant.pauses, reconciler.context.store) is not None:
         return "its writes are paused"
     if not scene.running:
         return "no daemon runs: nothing is written meanwhile"

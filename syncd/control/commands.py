@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol, Self
 
@@ -15,7 +16,7 @@ import anyio
 import msgspec
 
 from syncd.config.load import Configuration
-from syncd.control import audit, backfill, explain_order, explain_sku, plan, quarantine, status, stock
+from syncd.control import audit, backfill, explain_order, explain_sku, pause, plan, quarantine, reload, status, stock
 from syncd.control.failure import EXIT_AGAIN, EXIT_USAGE, CommandFailed
 from syncd.control.scene import Desk, Scene, Tell
 from syncd.engine.supervisor import TenantWork
@@ -27,6 +28,8 @@ from syncd.ports.clock import Clock
 
 COMMAND_SECONDS_MAX: Final = 120.0  # for what only looks into the ledger, and for writing a line into it
 AUDIT_SECONDS_MAX: Final = 3_600.0  # every counter of every store is read, under the stores' quotas
+PAUSE_SECONDS_MAX: Final = 180.0  # steps that run are waited for
+RELOAD_SECONDS_MAX: Final = 900.0  # steps that run are waited for (`drain_seconds`, up to 600)
 BACKFILL_SECONDS_MAX: Final = 7 * 86_400.0  # years of orders of a slow shop
 
 
@@ -88,6 +91,9 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "erp.receive": Command(stock.ChangeRequest, stock.receive),
     "erp.levels": Command(stock.LevelsRequest, stock.erp_levels),
     "erp.journal": Command(stock.JournalRequest, stock.journal),
+    "pause": Command(pause.PauseRequest, pause.pause, PAUSE_SECONDS_MAX),
+    "resume": Command(pause.ResumeRequest, pause.resume),
+    "reload": Command(reload.ReloadRequest, reload.reload, RELOAD_SECONDS_MAX),
     "backfill": Command(backfill.BackfillRequest, backfill.backfill, BACKFILL_SECONDS_MAX),
 }
 
@@ -132,6 +138,14 @@ class Commands:
         finally:
             with anyio.CancelScope(shield=True):
                 await ledger.close()
+
+    def allow_reload(self, reload: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        """How `reload` is done."""
+        self.scene = replace(self.scene, reload=reload)
+
+    def follow(self, configuration: Configuration, answer: Mapping[str, Any]) -> None:
+        """After a reload: this configuration is in force."""
+        self.scene = replace(self.scene, configuration=configuration, reloaded=answer)
 
     async def call(self, name: str, arguments: Mapping[str, Any], tell: Tell) -> Any:
         """Run a command. Raises SyncdError: CommandFailed for the operator's mistakes."""

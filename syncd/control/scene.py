@@ -51,6 +51,8 @@ class Scene:
     works: Mapping[str, TenantWork]
     desks: Mapping[str, Desk]
     running: bool
+    reload: Callable[[], Awaitable[dict[str, Any]]] | None = None  # of a running daemon
+    reloaded: Mapping[str, Any] | None = None  # the last reload's answer
 
     def tenant(self, name: str | None) -> TenantWork:
         """The tenant of this name; without a name the only one there is. Raises CommandFailed."""

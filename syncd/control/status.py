@@ -9,12 +9,14 @@ from sqlalchemy import Connection
 
 from syncd.config.load import Configuration
 from syncd.control.failure import EXIT_FAILED, CommandFailed
+from syncd.control.pause import shown, shown_of
 from syncd.control.plain import iso
 from syncd.control.scene import Scene, Tell, broken_tenant, unknown_tenant
-from syncd.core.quantity import LONG_AGO, Instant, microseconds, seconds
+from syncd.core.quantity import LONG_AGO, Instant, microseconds, seconds, show
 from syncd.engine.reconciler import Reconciler
 from syncd.engine.supervisor import TenantWork
-from syncd.ledger import history, levels, stores
+from syncd.ledger import history, levels, pauses, stores
+from syncd.transport.client import HttpClient
 
 DRIFT_SECONDS: Final = 86_400.0  # drift found since then is counted as "lately"
 
@@ -30,25 +32,55 @@ async def status(scene: Scene, request: StatusRequest, tell: Tell) -> dict[str, 
     chosen = list(scene.works.values()) if request.tenant is None else [scene.tenant(request.tenant)]
     now = scene.clock.now()
     tenants = [await scene.ledger.read(lambda c, work=work: _tenant(c, scene, work, now)) for work in chosen]  # type: ignore[misc]
-    failed = [] if request.tenant is not None else broken(scene.configuration)
-    idle = (
-        [tenant.name for tenant in scene.configuration.tenants if tenant.name not in scene.works]
-        if request.tenant is None
-        else []
-    )
+    return _told(scene, tenants, [] if request.tenant is not None else not_running(scene), now)
+
+
+async def glance(scene: Scene, limit_seconds: float) -> dict[str, Any]:
+    """The same of all tenants, by one look into the ledger that ends within a bound: for probes, which come again and again.
+
+    Raises TransientError where it takes longer.
+    """
+    now, works = scene.clock.now(), list(scene.works.values())
+
+    def look(connection: Connection) -> list[dict[str, Any]]:
+        return [_tenant(connection, scene, work, now) for work in works]
+
+    return _told(scene, await scene.ledger.read(look, limit_seconds=limit_seconds), not_running(scene), now)
+
+
+def not_running(scene: Scene) -> list[dict[str, Any]]:
+    """The tenants that don't run, with what is wrong."""
+    failed = [each for each in broken(scene.configuration) if each["tenant"] not in scene.works]  # else it is kept
+    known = {*scene.works, *(each["tenant"] for each in failed)}
+    idle = [tenant.name for tenant in scene.configuration.tenants if tenant.name not in known]
+    return failed + [{"tenant": name, "problems": ["it can't run: see tenant.failed in the log"]} for name in idle]
+
+
+def _configuration(scene: Scene) -> dict[str, Any]:
+    """What the last reload has left undone."""
+    told = scene.reloaded or {}
+    return {
+        "reloaded_at": told.get("at"),
+        "problems": [str(problem) for problem in scene.configuration.errors if not problem.tenant],
+        "needs_restart": list(told.get("needs_restart", [])),
+    }
+
+
+def _told(scene: Scene, tenants: list[dict[str, Any]], down: list[dict[str, Any]], now: Instant) -> dict[str, Any]:
     state = scene.ledger.state()
     return {
         "running": scene.running,
         "at": iso(now),
         "state_dir": str(scene.state_dir),
         "tenants": tenants,
-        "broken": failed
-        + [{"tenant": name, "problems": ["it can't run: see tenant.failed in the log"]} for name in idle],
+        "broken": down,
+        "configuration": _configuration(scene),
         "ledger": {
             "live_waiting": state.live_waiting,
             "backfill_waiting": state.backfill_waiting,
             "wal_bytes": state.wal_bytes,
             "last_commit_at": iso(state.last_commit_at or LONG_AGO),
+            "last_commit_seconds": round(state.last_commit_seconds, 4),
         },
     }
 
@@ -105,12 +137,16 @@ def _tenant(connection: Connection, scene: Scene, work: TenantWork, now: Instant
         "tenant": name,
         "mode": context.mode,
         "trouble": work.trouble or None,
+        "paused": shown(pauses.read_pauses(connection, name).get(pauses.WHOLE), "tenant"),
+        "kept": [str(problem) for problem in scene.configuration.errors if problem.tenant == name],
         "erp": {
             "known": erp is not None,
             "read_at": iso(watched),
-            "behind_seconds": round(seconds(now - watched), 1) if watched else None,
+            "behind_seconds": round(max(0.0, seconds(now - watched)), 1) if watched else None,
+            **_guest(context.client),
         },
         "moves": {"waiting": moves.intended, "sent": moves.sent, "in_doubt": moves.in_doubt},
+        "doubt_seconds": round(max(0.0, seconds(now - moves.doubted)), 1) if moves.in_doubt else None,
         "quarantine": sum(held.values()),
         "stores": [_store(connection, scene, reconciler, now, held, drifts) for reconciler in work.reconcilers],
         "stores_not_configured": sorted(set(stores.store_names(connection, name)) - configured),
@@ -123,24 +159,25 @@ def _store(
     reconciler: Reconciler,
     now: Instant,
     held: dict[str, int],
-    drifts: dict[str, tuple[int, int]],
+    drifts: dict[str, history.DriftCounts],
 ) -> dict[str, Any]:
     context = reconciler.context
     tenant, name = context.tenant.tenant, context.store
     row = stores.read_store(connection, tenant, name)
     if row is None:
-        return {"store": name, "state": stores.NEW, "trouble": reconciler.trouble or None}
+        return {"store": name, "state": stores.NEW, "trouble": reconciler.trouble or None, **_guest(context.client)}
+    paused = shown_of(pauses.read_pauses(connection, tenant), name)
     drained = max(context.drained, row.drained)
     items = history.count_items(connection, tenant, name, now)
-    open_drifts, late_drifts = drifts.get(name, (0, 0))
+    drift = drifts.get(name, history.NO_DRIFT)
     return {
         "store": name,
         "state": row.state,
         "shadow": not context.tenant.is_live,
         "approved_at": iso(row.approved),
         "brake": row.brake or None,
-        "paused": row.paused,
-        "writes": _writes(context.tenant.is_live, row),
+        "paused": paused,
+        "writes": _writes(context.tenant.is_live, row, paused),
         "orders_read_to": iso(drained),
         "behind_seconds": round(max(0.0, seconds(now - drained)), 1) if drained else None,
         "fresh": bool(drained) and now - drained <= context.options.fresh_us + context.port.orders.traits.settle_us,
@@ -149,12 +186,22 @@ def _store(
         "restarts": reconciler.restarts if scene.running else None,
         "items": {"active": items.active, "unread": items.unread, "due": items.due},
         "quarantine": held.get(name, 0),
-        "drift": {"open": open_drifts, "last_day": late_drifts},
+        "drift": {"open": drift.open, "last_day": drift.late, "open_units": show(drift.units)},
+        "webhooks": None if context.hooks is None else {"alive": context.hooks_alive},
+        **_guest(context.client),
         "swept_at": iso(row.swept),
     }
 
 
-def _writes(is_live: bool, row: stores.StoreRow) -> str:
+def _guest(client: HttpClient | None) -> dict[str, Any]:
+    """What the other side lets itself be asked, as it said last: of what is asked over HTTP."""
+    if client is None:
+        return {}
+    seen = client.quota().seen
+    return {"quota": {"limit": seen.limit, "left": seen.left}, "breaker": client.breaker().phase.value}
+
+
+def _writes(is_live: bool, row: stores.StoreRow, paused: dict[str, Any] | None) -> str:
     """Whether levels are written to the shop, in one word; else what they wait for."""
     if not is_live:
         return "shadow"
@@ -162,6 +209,6 @@ def _writes(is_live: bool, row: stores.StoreRow) -> str:
         return "waiting for the baseline"
     if row.brake:
         return "stopped by the brake"
-    if row.paused:
+    if paused:
         return "paused"
     return "on" if row.approved else "waiting for approval"

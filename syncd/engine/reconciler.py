@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from syncd.core.quantity import seconds
-from syncd.engine.steps import Loop, Timer
+from syncd.engine.steps import HELD_LOOK_SECONDS, Loop, Timer
 from syncd.errors import MisconfiguredError, TransientError
 from syncd.observability import events
 from syncd.reconcile.context import StoreContext
@@ -69,6 +69,8 @@ class Reconciler:
     async def _work(self) -> None:
         """One life: the first contact, then the steps. What an earlier life remembered is forgotten."""
         context = self.context
+        while context.is_paused:
+            await context.bell.wait(context.tenant.clock, HELD_LOOK_SECONDS)
         await start_store(context)
         self.trouble = ""
         self.orders = OrderStep(context)
@@ -92,6 +94,7 @@ class Reconciler:
             clock=clock,
             chance=context.tenant.chance,
             failed=self._failed,
+            held=lambda: context.is_paused,
         )
         try:
             await self.loop.run()

@@ -19,6 +19,8 @@ from syncd.ports.clock import Chance, Clock
 from syncd.reconcile.context import Bell
 
 Step = Callable[[], Awaitable[float]]
+HELD_LOOK_SECONDS = 30.0  # a loop that is held turns so often, for the watchdog; the bell wakes it at once
+DRAIN_LOOK_SECONDS = 0.05
 RETRIES = backoff.Backoff(microseconds(1.0), microseconds(60.0))
 
 
@@ -53,29 +55,38 @@ class Loop:
         clock: Clock,
         chance: Chance,
         failed: Callable[[str, TransientError], None],
+        held: Callable[[], bool] = lambda: False,
     ) -> None:
         self.timers = list(timers)  # a command may add one for a while
         self.bell = bell
         self.clock = clock
         self.chance = chance
         self.failed = failed
+        self.held = held
         self.progress = Progress()
         self.stopping = False
 
     async def run(self) -> None:
-        """Until cancelled, or, between two steps, until `stopping`."""
+        """Until cancelled, or, between two steps, until `stopping`. While `held`, no step begins."""
         while not self.stopping:
             now = self.clock.monotonic()
             self.progress.turned = now
+            if self.held():
+                if await self.bell.wait(self.clock, HELD_LOOK_SECONDS):
+                    self._ring()
+                continue
             timer = min(self.timers, key=lambda each: each.due)
             if timer.due > now:
                 if await self.bell.wait(self.clock, timer.due - now):
-                    for each in self.timers:
-                        if each.rings:
-                            each.due = 0.0
+                    self._ring()
                 continue
             await self._turn(timer)
         await anyio.sleep_forever()
+
+    def _ring(self) -> None:
+        for each in self.timers:
+            if each.rings:
+                each.due = 0.0
 
     async def _turn(self, timer: Timer) -> None:
         self.progress.busy = timer.name
@@ -101,3 +112,13 @@ class Loop:
             timer.failures = 0
             self.progress.trouble = ""
         return wait
+
+
+async def until_idle(loops: Callable[[], Sequence[Loop]], clock: Clock, wait_seconds: float) -> bool:
+    """Wait until none of them is in a step, but not for long. Returns whether none is."""
+    deadline = clock.monotonic() + wait_seconds
+    while any(loop.progress.busy for loop in loops()):
+        if clock.monotonic() >= deadline:
+            return False
+        await clock.sleep(DRAIN_LOOK_SECONDS)
+    return True

@@ -6,7 +6,7 @@ they make progress.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import anyio
@@ -14,16 +14,18 @@ from sqlalchemy import Connection
 
 from syncd.core.quantity import Instant
 from syncd.engine.care import CareStep
+from syncd.engine.lives import Lives
 from syncd.engine.reconciler import RESTART_SECONDS, STEADY_SECONDS, Reconciler
-from syncd.engine.steps import Loop, Step, Timer
+from syncd.engine.steps import Loop, Step, Timer, until_idle
 from syncd.errors import MisconfiguredError, TransientError
-from syncd.ledger import moves, switch, tenants
+from syncd.ledger import moves, pauses, switch, tenants
 from syncd.observability import events
 from syncd.ports.clock import Chance, Clock
 from syncd.reconcile.context import SHADOW, Bell, TenantContext
 from syncd.reconcile.post_step import PostStep
 from syncd.reconcile.watch_step import WatchStep
 
+POST = "post"
 DRAIN_SECONDS = 10.0  # a step that runs when the daemon is asked to stop has this long
 
 
@@ -35,19 +37,60 @@ class TenantWork:
     reconcilers: list[Reconciler] = field(default_factory=list)
     trouble: str = ""
     loops: list[Loop] = field(default_factory=list)
+    lives: Lives | None = None  # of its stores, while it runs
 
     async def run(self) -> None:
         """Until cancelled."""
         context = self.context
         context.publish = self._ring
         context.log.emit(events.TENANT_STARTED, mode=context.mode, stores=len(self.reconcilers))
+        for name, pause in context.pauses.items():  # it was paused before this start, and may be forgotten
+            tell_paused(context, name, pause)
         async with anyio.create_task_group() as group:
+            self.lives = Lives(group)
             watch, post, care = WatchStep(context), PostStep(context), CareStep(context)
             group.start_soon(self._keep, "watch", watch.run, context.watcher_bell, name=f"{context.tenant}: watcher")
-            group.start_soon(self._keep, "post", post.run, context.poster_bell, name=f"{context.tenant}: poster")
+            group.start_soon(self._keep, POST, post.run, context.poster_bell, name=f"{context.tenant}: poster")
             group.start_soon(self._keep, "care", care.run, Bell(), name=f"{context.tenant}: care")
             for reconciler in self.reconcilers:
-                group.start_soon(reconciler.run, name=f"{context.tenant}/{reconciler.context.store}")
+                self._start(reconciler)
+            try:
+                await anyio.sleep_forever()
+            finally:
+                self.lives = None
+
+    def _start(self, reconciler: Reconciler) -> None:
+        if self.lives is not None:
+            store = reconciler.context.store
+            self.lives.start(store, reconciler.run, task_name=f"{self.context.tenant}/{store}")
+
+    async def change_stores(self, gone: Collection[str], new: Sequence[Reconciler], *, drain_seconds: float) -> None:
+        """Let the stores `gone` end (within a bound, and for sure), and begin the `new` ones, in the order of the names that
+        are left; the tenant's others are not touched. What an old one may still have sent, the new one's start asks for."""
+        names = {*gone, *(each.context.store for each in new)}
+        old = [each for each in self.reconcilers if each.context.store in names]
+        loops = [each.loop for each in old if each.loop is not None]
+        await drain(loops, self.context.clock, drain_seconds)
+        for reconciler in old:
+            if self.lives is not None:
+                await self.lives.end(reconciler.context.store)
+        self.reconcilers[:] = [each for each in self.reconcilers if each not in old] + list(new)
+        for reconciler in new:
+            self._start(reconciler)
+
+    async def hold(self, chosen: Sequence[Reconciler], *, post: bool, wait_seconds: float) -> None:
+        """These stores (with `post` the ERP's poster, too) were paused just now: return when nothing of them is under way. A
+        step that takes longer (a baseline) is ended, and goes on at its cursor when the store is resumed."""
+
+        def loops() -> list[Loop]:
+            mine = [each.loop for each in chosen if each.loop is not None]
+            return mine + [loop for loop in self.loops if post and loop.timers[0].name == POST]
+
+        await until_idle(loops, self.context.clock, wait_seconds)
+        for reconciler in chosen:
+            if self.lives is not None and reconciler.loop is not None and reconciler.loop.progress.busy:
+                await self.lives.end(reconciler.context.store)
+                self._start(reconciler)
 
     def _ring(self) -> None:
         for reconciler in self.reconcilers:
@@ -87,14 +130,14 @@ async def adopt(context: TenantContext, holder: str) -> None:
     """Begin this process's epoch for a tenant: what an earlier one left as sent is in doubt, and asked for first; what it
     computed in shadow mode stays here."""
 
-    def unit(connection: Connection) -> int:
+    def unit(connection: Connection) -> tuple[int, dict[str, pauses.Pause]]:
         epoch = tenants.take_lease(connection, context.tenant, holder, context.clock.now())
         moves.doubt_sent(connection, context.tenant, Instant(context.clock.now() + context.erp.traits.late_us))
         if context.is_live:
             switch.hold_back(connection, context.tenant, SHADOW)
-        return epoch
+        return epoch, pauses.read_pauses(connection, context.tenant)
 
-    context.epoch = await context.ledger.run(unit)
+    context.epoch, context.pauses = await context.ledger.run(unit)
 
 
 class Supervisor:
@@ -104,24 +147,48 @@ class Supervisor:
         self.works = list(works)
         self.clock = clock
         self.chance = chance
+        self.drain_seconds = DRAIN_SECONDS
+        self.begun = anyio.Event()
+        self._lives: Lives | None = None  # while it runs
 
-    async def run(self, stop: anyio.Event, *, drain_seconds: float = DRAIN_SECONDS) -> None:
+    async def run(self, stop: anyio.Event, *, drain_seconds: float | None = None) -> None:
         """Run until `stop`; then let the steps that write finish, within a bound."""
+        if drain_seconds is not None:
+            self.drain_seconds = drain_seconds
         async with anyio.create_task_group() as group:
+            self._lives = Lives(group)
             for work in self.works:
-                group.start_soon(work.run, name=f"tenant {work.context.tenant}")
+                self._begin(work)
+            self.begun.set()
             await stop.wait()
-            await self._drain(drain_seconds)
+            self._lives = None  # whoever wants to start another tenant now comes too late
+            await drain(self._all_loops(), self.clock, self.drain_seconds)
             group.cancel_scope.cancel()
 
-    async def _drain(self, drain_seconds: float) -> None:
-        """Wait until no step is in the middle of something, but not for long: a crash here loses nothing either."""
-        for work in self.works:
-            for loop in _loops(work):
-                loop.stopping = True
-        deadline = self.clock.monotonic() + drain_seconds
-        while self.busy() and self.clock.monotonic() < deadline:
-            await self.clock.sleep(0.05)
+    def start(self, work: TenantWork) -> None:
+        """Take in a tenant. Nothing begins once the stop was asked for."""
+        self.works.append(work)
+        self._begin(work)
+
+    async def end(self, works: Sequence[TenantWork]) -> bool:
+        """Let these tenants finish the steps that run, within a bound, and end them; the others go on. Returns False when the
+        stop was asked for meanwhile: then `run` ends them."""
+        await self.begun.wait()
+        await drain([loop for work in works for loop in _loops(work)], self.clock, self.drain_seconds)
+        for work in works:
+            if self._lives is None:
+                return False
+            await self._lives.end(work.context.tenant)
+            self.works = [each for each in self.works if each is not work]
+            work.context.log.emit(events.TENANT_STOPPED)
+        return self._lives is not None
+
+    def _begin(self, work: TenantWork) -> None:
+        if self._lives is not None:
+            self._lives.start(work.context.tenant, work.run, task_name=f"tenant {work.context.tenant}")
+
+    def _all_loops(self) -> list[Loop]:
+        return [loop for work in self.works for loop in _loops(work)]
 
     def busy(self) -> list[str]:
         """The steps that run at this moment."""
@@ -147,3 +214,21 @@ class Supervisor:
 
 def _loops(work: TenantWork) -> list[Loop]:
     return [*work.loops, *(each.loop for each in work.reconcilers if each.loop is not None)]
+
+
+async def drain(loops: Iterable[Loop], clock: Clock, drain_seconds: float) -> None:
+    """Begin no more steps, and wait until none is in the middle of something, but not for long: a crash here loses nothing
+    either."""
+    chosen = list(loops)
+    for loop in chosen:
+        loop.stopping = True
+    await until_idle(lambda: chosen, clock, drain_seconds)
+
+
+def tell_paused(context: TenantContext, store: str, pause: pauses.Pause) -> None:
+    """Log a pause of a store, or (`pauses.WHOLE`) of the tenant."""
+    fields = {"scope": pause.shown, "reason": pause.reason, "since_us": pause.since}
+    if store == pauses.WHOLE:
+        context.log.emit(events.TENANT_PAUSED, **fields)
+    else:
+        context.log.emit(events.STORE_PAUSED, store=store, **fields)

@@ -47,6 +47,10 @@ def _flag(name: str, default: int = 0) -> Column[int]:
     return Column(name, Integer, nullable=False, server_default=text(str(default)))
 
 
+def _pause() -> tuple[Column[Any], ...]:
+    return _number("paused_at", 0), _text("paused_reason", "")  # beside `paused`: `pauses.py`
+
+
 def _partial(name: str, *columns: Column[Any], where: str) -> None:
     Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
@@ -54,16 +58,9 @@ def _partial(name: str, *columns: Column[Any], where: str) -> None:
 # One row per tenant: who may write for it (epoch), and the numbers given out: `reading` orders readings of orders,
 # `sequence` orders moves and writes.
 lease = Table(
-    "lease",
-    metadata,
-    _text("tenant"),
-    _number("epoch"),
-    _text("holder"),
-    _number("expires"),
-    _number("reading", 0),
-    _number("sequence", 0),
-    PrimaryKeyConstraint("tenant"),
-)
+    "lease", metadata, _text("tenant"), _number("epoch"), _text("holder"), _number("expires"), _number("reading", 0),
+    _number("sequence", 0), _flag("paused"), *_pause(), PrimaryKeyConstraint("tenant"),
+)  # fmt: skip
 
 # One row per store. `identity` is pinned at the first contact. `state`: new, baseline, ready. `approved` is the instant
 # of the approval of its plan (0: none), `brake` why its writes are stopped ("" if they aren't).
@@ -85,6 +82,7 @@ store = Table(
     _flag("paused"),
     _number("swept", 0),
     _number("catalogued", 0),
+    *_pause(),
     PrimaryKeyConstraint("tenant", "store"),
 )
 
@@ -94,16 +92,9 @@ clock = Table("clock", metadata, _flag("id"), _number("seen"), _number("restored
 
 # Orders that a store has spoken of (webhooks), until they have been read.
 signal = Table(
-    "signal",
-    metadata,
-    _text("tenant"),
-    _text("store"),
-    _text("order"),
-    _number("first_at"),
-    _number("last_at"),
-    PrimaryKeyConstraint("tenant", "store", "order"),
-    sqlite_with_rowid=False,
-)
+    "signal", metadata, _text("tenant"), _text("store"), _text("order"), _number("first_at"), _number("last_at"),
+    PrimaryKeyConstraint("tenant", "store", "order"), sqlite_with_rowid=False,
+)  # fmt: skip
 
 # The ERP of a tenant: identity and epoch pinned, where its level feed continues.
 erp = Table(

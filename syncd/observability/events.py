@@ -34,6 +34,10 @@ DAEMON_STOPPED = Event("daemon.stopped", "info", "The daemon has stopped; everyt
 TENANT_STARTED = Event("tenant.started", "info", "A tenant's ERP and stores are being kept in agreement from now on.")
 TENANT_FAILED = Event("tenant.failed", "error", "A tenant cannot run; the others go on.")
 TENANT_STOPPED = Event("tenant.stopped", "info", "A tenant's work has ended.")
+TENANT_PAUSED = Event(
+    "tenant.paused", "warning", "A tenant is paused by an operator, with all of its stores, until somebody resumes it."
+)
+TENANT_RESUMED = Event("tenant.resumed", "info", "A tenant's pause has ended; its stores go on where they were.")
 
 STORE_UNREACHABLE = Event("store.unreachable", "warning", "A store no longer answers as it should; it is tried again.")
 STORE_RECOVERED = Event("store.recovered", "info", "A store that was unreachable answers again.")
@@ -57,6 +61,10 @@ STORE_PLAN_READY = Event(
 )
 STORE_APPROVED = Event("store.approved", "info", "A store's plan was approved; its levels are written.")
 STORE_FAILED = Event("store.failed", "error", "A store's reconciler failed; it is started again after a pause.")
+STORE_PAUSED = Event(
+    "store.paused", "warning", "A store is paused by an operator until somebody resumes it; the others go on."
+)
+STORE_RESUMED = Event("store.resumed", "info", "A store's pause has ended; it goes on where it was.")
 STORE_FILTER_IGNORED = Event(
     "store.filter_ignored",
     "error",
@@ -83,6 +91,10 @@ WEBHOOK_UNAVAILABLE = Event(
 WEBHOOK_REPAIRED = Event("webhook.repaired", "warning", "A store's webhooks were missing or broken, and are mended.")
 WEBHOOK_DISABLED = Event(
     "webhook.disabled", "error", "A store doesn't call any more, and syncd can't mend that; it is polled as before."
+)
+
+PRIVATE_UNAVAILABLE = Event(
+    "private.unavailable", "error", "The private listener can't be opened: health and metrics can't be asked."
 )
 
 MOVE_SENT = Event("move.sent", "debug", "A stock move is being posted to the ERP.")
@@ -122,8 +134,17 @@ LEDGER_GROUP_FAILED = Event(
     "ledger.group_failed", "warning", "A group of ledger units failed together; each was run again by itself."
 )
 
-CONFIG_INVALID = Event("config.invalid", "error", "The configuration holds a mistake; what it concerns doesn't run.")
+CONFIG_INVALID = Event(
+    "config.invalid", "error", "The configuration holds a mistake; what it concerns doesn't run, or goes on as before."
+)
 CONFIG_WARNED = Event("config.warned", "warning", "The configuration holds something that may be a mistake.")
+CONFIG_RELOADED = Event("config.reloaded", "info", "The configuration was read again; what has changed is in force.")
+CONFIG_KEPT = Event(
+    "config.kept", "error", "What was read again can't be used; what it concerns goes on as it was before."
+)
+CONFIG_NEEDS_RESTART = Event(
+    "config.needs_restart", "warning", "A changed setting has no effect before syncd is restarted."
+)
 CONTROL_COMMAND = Event("control.command", "info", "An operator's command reached the daemon by the control socket.")
 CONTROL_UNAVAILABLE = Event(
     "control.unavailable", "error", "The control socket can't be made; the daemon works, but takes no commands."

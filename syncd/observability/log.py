@@ -90,13 +90,15 @@ def make_log(
     clock: Clock,
     secrets: Iterable[str] = (),
     colours: bool | None = None,
+    redaction: Redaction | None = None,
 ) -> Log:
     """A log that writes to `stream`: readable lines when `form` is "console", or "auto" on a terminal; else JSON lines.
 
-    `secrets` are blotted out wherever they turn up. `colours` is by default whether the stream is a terminal.
+    `secrets` are blotted out wherever they turn up, and what `redaction` learns meanwhile. `colours` is by default whether the stream is a terminal.
     """
     terminal = _is_terminal(stream)
-    redaction = Redaction(secrets)
+    redaction = Redaction() if redaction is None else redaction
+    redaction.learn(secrets)
 
     def stamp(_logger: Any, _method: str, entry: Entry) -> Entry:
         entry["time"] = _iso(clock.wall())

@@ -46,6 +46,10 @@ class Notify:
         """The way down has begun."""
         self._send("STOPPING=1", _status(status))
 
+    def reloading(self, monotonic_seconds: float) -> None:
+        """The configuration is being read again, as asked for before now (the machine's monotonic clock). `ready` ends it."""
+        self._send("RELOADING=1", f"MONOTONIC_USEC={microseconds(monotonic_seconds)}")
+
     def watchdog(self) -> None:
         """A sign of life: sent only when the whole house has shown progress."""
         self._send("WATCHDOG=1")

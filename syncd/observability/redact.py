@@ -12,6 +12,7 @@ from urllib.parse import quote, quote_plus
 
 REDACTED = "[redacted]"
 SECRET_LENGTH_MIN = 5  # shorter ones would blot out ordinary text ("main", "1"); no platform issues such keys
+SPELLINGS_MAX = 50_000  # of known secrets: 1,000 tenants with some stores each, and several rotations of their keys
 NAMES_MAX = 500  # decisions about names that are remembered: our own fields are far fewer, a shop's keys may be endless
 
 SECRET_NAMES = re.compile(
@@ -33,11 +34,21 @@ class Redaction:
     """Blots out known secrets, in the spellings in which they travel, and what looks like one."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        spellings = {spelling for secret in secrets for spelling in _spellings(secret)}
-        # the longest first, so that no rest of a secret stays behind one that it begins with
-        ordered = sorted(spellings, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        self._spellings: dict[str, None] = {}
+        self._known: re.Pattern[str] | None = None
+        self.learn(secrets)
         self._names: dict[str, bool] = {}  # what was decided about names; see NAMES_MAX
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Blot these out, too, from now on. Older ones stay known: what a shop quotes may be late."""
+        for spelling in [spelling for secret in secrets for spelling in _spellings(secret)]:
+            self._spellings.pop(spelling, None)
+            self._spellings[spelling] = None
+        while len(self._spellings) > SPELLINGS_MAX:
+            del self._spellings[next(iter(self._spellings))]
+        # the longest first, so that no rest of a secret stays behind one that it begins with
+        ordered = sorted(self._spellings, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
     def is_secret_name(self, name: str) -> bool:
         """Whether a field of this name should never show its value."""

@@ -10,7 +10,9 @@ import anyio
 from syncd.core.policy import Policy
 from syncd.core.quantity import LONG_AGO, SECOND, ZERO, Instant, Quantity, microseconds
 from syncd.core.taking import TakingRule
+from syncd.ledger import pauses
 from syncd.ledger.ledger import Ledger
+from syncd.ledger.pauses import Pause
 from syncd.observability.log import Log
 from syncd.observability.meters import Meters
 from syncd.ports.clock import Chance, Clock
@@ -81,14 +83,22 @@ class TenantContext:
     watcher_bell: Bell = field(default_factory=Bell)
     erp_watched: Instant = LONG_AGO  # soft: when the last reading of the ERP's levels began
     publish: Callable[[], None] = lambda: None  # rings every store's publisher
-    stores: dict[str, StoreContext] = field(default_factory=dict)
+    pauses: dict[str, Pause] = field(default_factory=dict)  # by store, as the ledger has them; "": the whole tenant
     meters: Meters = field(default_factory=Meters)
-    client: HttpClient | None = None  # what the ERP is asked by, for whoever shows its breaker; None: it is in this process
+    client: HttpClient | None = (
+        None  # what the ERP is asked by, for whoever shows its breaker; None: it is in this process
+    )
 
     @property
     def is_live(self) -> bool:
         """Whether anything outside may be written (SHADOW)."""
         return self.mode == LIVE
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether an operator has paused the whole tenant: then the ERP gets nothing either."""
+        pause = self.pauses.get(pauses.WHOLE)
+        return pause is not None and pause.scope == pauses.ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +150,17 @@ class StoreContext:
     def slack_us(self) -> int:
         """By how much an instant of the store's clock may be wrong in ours: clock error and grain."""
         return self.clock_error_us + self.port.orders.traits.grain_us
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether an operator has paused this store, or its tenant: nothing is read there, and nothing written."""
+        pause = pauses.pause_of(self.tenant.pauses, self.store)
+        return pause is not None and pause.scope == pauses.ALL
+
+    @property
+    def may_write(self) -> bool:
+        """Whether the tenant is live and no operator's pause is in the way of writing (SHADOW)."""
+        return self.tenant.is_live and pauses.pause_of(self.tenant.pauses, self.store) is None
 
     def settled(self, began: Instant) -> Instant:
         """Up to which stamp (the store's clock) a state read by a request that began then is whole. Stamps are cut to the

@@ -26,7 +26,7 @@ class HooksStep:
     async def run(self) -> float:
         """Look, and mend. Returns the seconds until it is due again. Raises TransientError."""
         context = self.context
-        if context.hooks is None or not context.tenant.is_live:
+        if context.hooks is None or not context.may_write:
             return LOOK_REFUSED_SECONDS
         try:
             kept = await context.hooks.keep(context.hooks_address)

@@ -41,16 +41,18 @@ class PostStep:
         if not context.is_live:
             return IDLE_SECONDS
         try:
-            while await self._ask() or await self._post():
+            while not context.is_paused and (await self._ask() or await self._post()):
                 self.failures = 0
         except TransientError as error:
             self.failures += 1
             if self.failures == 1:
                 context.log.emit(events.ERP_UNREACHABLE, reason=str(error))
             return RETRY_SECONDS[min(self.failures, len(RETRY_SECONDS)) - 1]
-        if self.failures:
+        if self.failures and not context.is_paused:
             context.log.emit(events.ERP_RECOVERED)
             self.failures = 0
+        if context.is_paused:
+            return IDLE_SECONDS  # whoever resumes rings the bell
         due = await context.ledger.read(lambda connection: moves.next_move_due(connection, context.tenant))
         return IDLE_SECONDS if due is None else max(0.2, seconds(due - context.clock.now()))
 

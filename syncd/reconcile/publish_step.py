@@ -100,7 +100,7 @@ class PublishStep:
     def _may_write(self, row: StoreRow) -> bool:
         """SHADOW, the first plan's approval, the brake and an operator's pause."""
         context = self.context
-        if not context.tenant.is_live or row.paused:
+        if not context.may_write:
             return False
         if row.brake:
             if not self.brake_told:

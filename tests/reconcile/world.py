@@ -130,6 +130,7 @@ class World:
         self.log = io.StringIO()
         self.ledger: Ledger
         self.app: App
+        self.given: Surroundings
         self.erp: SimulatedErp | None = None
         self.erp_url = ""
         self.hop: Hop = InlineHop()
@@ -259,7 +260,9 @@ class World:
         self.ledger = open_ledger(configuration.settings.state_dir, clock=SystemClock(), hop=self.hop)
         session = open_session()
         chance = SeededChance(Random(self.random.random()))
-        given = Surroundings(self.ledger, self.clock, chance, log, session, configuration.settings.state_dir)
+        self.given = given = Surroundings(
+            self.ledger, self.clock, chance, log, session, configuration.settings.state_dir
+        )
         self.app = await compose(configuration, given)
         self.composed(self.app)
         stop = anyio.Event()

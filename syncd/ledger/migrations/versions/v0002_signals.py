@@ -1,4 +1,4 @@
-"""Webhooks: the orders that a store has spoken of. And when the ledger was put back from a backup.
+"""Webhooks: the orders that a store has spoken of. When the ledger was put back from a backup. What is paused, since when and why.
 
 Revision: 0002.
 """
@@ -15,7 +15,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create the table, add the column."""
+    """Create the table, add the columns."""
     op.create_table(
         "signal",
         sa.Column("tenant", sa.Text, nullable=False),
@@ -27,3 +27,7 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.add_column("clock", sa.Column("restored", sa.BigInteger, nullable=False, server_default=sa.text("0")))
+    op.add_column("lease", sa.Column("paused", sa.Integer, nullable=False, server_default=sa.text("0")))
+    for table in ("lease", "store"):
+        op.add_column(table, sa.Column("paused_at", sa.BigInteger, nullable=False, server_default=sa.text("0")))
+        op.add_column(table, sa.Column("paused_reason", sa.Text, nullable=False, server_default=sa.text("''")))

@@ -1,0 +1,253 @@
+"""Reload: what has changed is started, stopped and restarted; what hasn't is not touched; what can't be used stays as it was."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from syncd.app import App, doors
+from syncd.config.load import load
+from syncd.observability.redact import Redaction
+from syncd.reload import Reloader, Reloads, needs_restart
+from tests.reconcile.world import World, open_world
+
+
+def tenants_folder(world: World) -> Path:
+    return world.folder / "config" / "tenants"
+
+
+@asynccontextmanager
+async def reloading(world: World) -> AsyncIterator[tuple[App, Callable[[], Any]]]:
+    """The daemon, and how it is reloaded."""
+    folder = world.folder / "config"
+    async with world.daemon() as app:
+        configuration = load(folder, {})
+        reloader = Reloader(
+            app, world.given, configuration, lambda: load(folder, {}), Redaction(), doors(app), lambda *_: None
+        )
+        yield app, reloader.reload
+
+
+def task_names() -> dict[str, set[int]]:
+    """The tasks that run, by name, with their identities."""
+    found: dict[str, set[int]] = {}
+    for task in anyio.get_running_tasks():
+        found.setdefault(task.name or "", set()).add(task.id)
+    return found
+
+
+async def two_tenants(world: World) -> None:
+    """acme with the shop woo, beta with the shop beta; both have 10 of A."""
+    await world.serve("woo", "woocommerce", stock={"A": 10})
+    world.open_stock({"A": 10})
+    world.configure()
+
+
+def add_tenant(world: World, name: str, shop: str) -> Path:
+    text = (tenants_folder(world) / "acme.toml").read_text()
+    path = tenants_folder(world) / f"{name}.toml"
+    path.write_text(text.replace(world.stores["woo"].url, world.stores[shop].url))
+    return path
+
+
+async def serve_outside(world: World, name: str) -> None:
+    """A shop of another tenant: `world.started` and `settled` don't wait for it."""
+    await world.serve(name, "woocommerce", stock={"A": 10})
+
+
+async def test_a_reload_without_changes_touches_nothing(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        await two_tenants(world)
+        async with reloading(world) as (app, reload):
+            await world.started()
+            before, work = task_names(), app.tenants["acme"]
+            epoch = work.context.epoch
+            answer = await reload()
+            assert answer["unchanged"] == 1
+            assert app.tenants["acme"] is work
+            assert work.context.epoch == epoch
+            named = {name for name in before if name.startswith(("acme", "tenant acme"))}
+            assert len(named) >= 5
+            after = task_names()
+            assert all(after[name] == before[name] for name in named)
+
+
+async def test_a_new_tenant_starts_and_a_removed_one_stops_while_the_others_are_not_disturbed(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        await two_tenants(world)
+        for name in ("b", "c", "d"):
+            await serve_outside(world, name)
+        paths = {name: add_tenant(world, name, name) for name in ("b", "c")}
+        async with reloading(world) as (app, reload):
+            await world.until(lambda: len([e for e in world.events() if e["event"] == "store.baseline_done"]) < 3)
+            await world.clock.sleep(5)
+            seen = {name: len(await world.asked(world.stores[name])) for name in ("woo", "b")}
+            tasks = task_names()
+            add_tenant(world, "d", "d")
+            paths["c"].unlink()
+            answer = await reload()
+            assert (answer["started"], answer["stopped"], answer["restarted"]) == (["d"], ["c"], [])
+            assert answer["unchanged"] == 2
+            assert set(app.tenants) == {"acme", "b", "d"} == set(app.opened)
+            now = task_names()
+            mine = [name for name in tasks if name.startswith(("acme", "b:", "b/", "tenant acme", "tenant b"))]
+            assert len(mine) >= 10
+            assert all(now[name] == tasks[name] for name in mine)
+            assert not [name for name in now if name.startswith(("c:", "c/", "tenant c"))]
+            await world.until(lambda: len([e for e in world.events() if e["event"] == "store.baseline_done"]) < 4)
+            for name in seen:  # polls of changed orders, and no catalogue, no settings
+                new = await world.asked(world.stores[name], seen[name])
+                assert [line for line in new if "/orders" not in line and "/products/" not in line] == []
+            stopped = len(await world.asked(world.stores["c"]))
+            await world.clock.sleep(30)
+            assert len(await world.asked(world.stores["c"])) == stopped
+
+
+async def test_an_invalid_file_keeps_the_old_tenant_running_and_the_mended_one_takes_its_place(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        await two_tenants(world)
+        path = tenants_folder(world) / "acme.toml"
+        async with reloading(world) as (app, reload):
+            await world.started()
+            work, good = app.tenants["acme"], path.read_text()
+            path.write_text(good.replace('returns = "store"', 'returns = "shop"'))
+            answer = await reload()
+            assert [(each["tenant"], each["running"]) for each in answer["kept"]] == [("acme", True)]
+            assert "returns" in answer["kept"][0]["problems"][0]
+            assert app.tenants["acme"] is work
+            assert any(event["event"] == "config.kept" and event["tenant"] == "acme" for event in world.events())
+            assert await world.stores["woo"].buy({"A": 2})
+            await world.settled({"A": 8})
+            path.write_text("buffer = 1\n" + good)
+            answer = await reload()
+            assert answer["restarted"] == ["acme"]
+            assert app.tenants["acme"].context.epoch == work.context.epoch + 1
+
+            async def complaint() -> str:
+                return "" if await world.stores["woo"].levels() == {"A": 7} else "the shop shows no buffer"
+
+            await world.until(complaint)
+
+
+async def test_a_folder_that_cant_be_read_stops_nobody(tmp_path: Path) -> None:
+    """An unmounted folder looks like one without tenants."""
+    async with open_world(tmp_path) as world:
+        await two_tenants(world)
+        async with reloading(world) as (app, reload):
+            await world.started()
+            work = app.tenants["acme"]
+            tenants_folder(world).rename(tmp_path / "elsewhere")
+            answer = await reload()
+            assert answer["problems"]
+            assert app.tenants["acme"] is work
+            assert work in app.supervisor.works
+
+
+async def test_a_changed_store_restarts_alone_and_its_tenant_keeps_its_tasks(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        await world.serve("us", "bigcommerce", stock={"A": 10})
+        await world.serve("woo", "woocommerce", stock={"A": 10})
+        world.open_stock({"A": 10})
+        world.configure()
+        async with reloading(world) as (app, reload):
+            await world.started()
+            tasks, work = task_names(), app.tenants["acme"]
+            world.configure(per_store={"woo": "settle_seconds = 2"})
+            answer = await reload()
+            assert answer["stores"] == {"started": [], "stopped": [], "restarted": ["acme/woo"]}
+            assert app.tenants["acme"] is work
+            now = task_names()
+            assert now["acme/woo"] != tasks["acme/woo"]
+            same = ["acme/us", "acme: watcher", "acme: poster", "acme: care", "tenant acme"]
+            assert all(now[name] == tasks[name] for name in same)
+            assert await world.stores["woo"].buy({"A": 3})
+            await world.settled({"A": 7})
+
+
+async def test_a_tenant_that_could_not_start_gets_another_try(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        await two_tenants(world)
+        await serve_outside(world, "b")
+        add_tenant(world, "b", "b")
+        broken = tmp_path / "state" / "erp" / "b.sqlite3"
+        broken.mkdir(parents=True)
+        async with reloading(world) as (app, reload):
+            await world.until(lambda: "woo" not in {e.get("store") for e in world.events()})
+            assert set(app.tenants) == {"acme"}
+            answer = await reload()
+            assert [each["tenant"] for each in answer["failed"]] == ["b"]
+            broken.rmdir()
+            answer = await reload()
+            assert answer["started"] == ["b"]
+            assert answer["unchanged"] == 1
+
+
+async def test_a_shop_that_a_kept_tenant_still_has_is_given_to_no_other(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        await two_tenants(world)
+        async with reloading(world) as (app, reload):
+            await world.started()
+            add_tenant(world, "b", "woo")
+            (tenants_folder(world) / "acme.toml").write_text("this is no TOML")
+            answer = await reload()
+            assert {each["tenant"]: each["running"] for each in answer["kept"]} == {"acme": True, "b": False}
+            assert set(app.tenants) == {"acme"}
+
+
+async def test_two_hints_during_a_reload_become_one_more(tmp_path: Path) -> None:
+    del tmp_path
+    began: list[int] = []
+    go_on = anyio.Event()
+
+    async def work() -> dict[str, Any]:
+        began.append(len(began))
+        await go_on.wait()
+        return {"number": began[-1]}
+
+    reloads = Reloads(work, None)  # type: ignore[arg-type]
+    answers: list[Any] = []
+
+    async def ask() -> None:
+        answers.append(await reloads.ask())
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(reloads.run)
+        group.start_soon(ask)
+        await anyio.sleep(0.01)
+        for _ in range(3):
+            reloads.hint()
+        group.start_soon(ask)
+        await anyio.sleep(0.01)
+        go_on.set()
+        await anyio.sleep(0.01)
+        group.cancel_scope.cancel()
+    assert began == [0, 1]
+    assert answers == [{"number": 0}, {"number": 1}]
+
+
+def test_settings_that_need_a_restart_are_named(tmp_path: Path) -> None:
+    (tmp_path / "tenants").mkdir()
+    texts = [
+        'state_dir = "a"\n[log]\nformat = "json"\n[webhooks]\nlisten = "127.0.0.1:1"\npublic_url = "https://x.example"\n',
+        'state_dir = "b"\n[log]\nformat = "console"\n[webhooks]\nlisten = "127.0.0.1:2"\npublic_url = "https://x.example"\n'
+        "[shutdown]\ndrain_seconds = 5\n",
+    ]
+    settings = []
+    for text in texts:
+        (tmp_path / "syncd.toml").write_text(text)
+        settings.append(load(tmp_path, {}).settings)
+    assert needs_restart(settings[0], settings[1]) == ["state_dir", "log.format", "webhooks.listen"]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_the_log_knows_new_secrets_and_the_old_ones_still(late: bool) -> None:
+    redaction = Redaction(["old-secret"])
+    if late:
+        redaction.learn(["new-secret"])
+    assert ("new-secret" in redaction.text("new-secret old-secret")) is not late
+    assert "old-secret" not in redaction.text("new-secret old-secret")
