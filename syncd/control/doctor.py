@@ -136,7 +136,7 @@ def _sqlite() -> dict[str, Any]:
     if sqlite3.sqlite_version_info < RESET_BUG_BEFORE:
         return finding(
             NOTE, "sqlite", f"SQLite {sqlite3.sqlite_version}", "3.51.3 or later has no bug in resetting the WAL",
-            "nothing needs to be done: only one connection of syncd checkpoints. Open no other program on the ledger",
+            "none needed: a single connection checkpoints the ledger. Open no other program on it",
         )  # fmt: skip
     return finding(OK, "sqlite", f"SQLite {sqlite3.sqlite_version}")
 
