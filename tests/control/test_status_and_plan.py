@@ -24,7 +24,9 @@ async def test_the_status_tells_each_store_and_what_waits(bench):
     assert (us["store"], us["state"], us["writes"], us["quarantine"]) == ("us", "ready", "on", 1)
     assert us["items"]["active"] == 1
     assert us["items"]["unread"] == 0
-    assert web == {"store": "web", "state": "new", "trouble": None}
+    assert web == {
+        "store": "web", "state": "new", "trouble": None, "breaker": "closed", "quota": {"limit": None, "left": None},
+    }  # fmt: skip
     msgspec.json.encode(told)
 
 

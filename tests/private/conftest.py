@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.control.bench import open_bench
+
+
+@pytest.fixture
+async def bench(tmp_path):
+    async with open_bench(tmp_path) as opened:
+        yield opened
