@@ -13,6 +13,7 @@ import pytest
 from syncd.config.settings import Settings
 
 UNIT = Path(__file__).resolve().parents[2] / "systemd" / "syncd.service"
+DROP_IN = UNIT.with_name("notify-reload.conf")
 EXPOSURE_MAX = 1.5
 SYSTEMD_LEAST = 252  # Debian 12's
 
@@ -54,7 +55,13 @@ def test_the_units_exposure_is_low():
 def test_the_unit_agrees_with_the_daemon():
     assert setting("Type") == ["notify"]
     assert setting("ExecStart") == ["/opt/syncd/.venv/bin/syncd run --config /etc/syncd"]
+    assert setting("ExecReload") == ["/bin/kill -HUP $MAINPID"]
     assert setting("RestartPreventExitStatus") == ["78"]
     assert Settings.model_fields["state_dir"].default == Path("/var/lib") / setting("StateDirectory")[0]
     drain_seconds = Settings.model_fields["shutdown"].default.drain_seconds
     assert float(setting("TimeoutStopSec")[0]) >= 2 * drain_seconds
+
+
+def test_the_drop_in_for_newer_systemds_replaces_the_way_to_reload():
+    lines = [line for line in DROP_IN.read_text("utf-8").splitlines() if line and not line.startswith("#")]
+    assert lines == ["[Service]", "Type=notify-reload", "ExecReload="]
