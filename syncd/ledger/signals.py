@@ -15,6 +15,7 @@ _NOTE = Rows(signal, ("tenant", "store", "order", "first_at", "last_at"), update
 _MINE = (signal.c.tenant == bindparam("of"), signal.c.store == bindparam("at"))
 _WAITING = select(signal.c.order).where(*_MINE).order_by(signal.c.first_at).limit(bindparam("most"))
 _DONE = delete(signal).where(*_MINE, signal.c.order == bindparam("named"), signal.c.last_at < bindparam("before"))
+_LATE = select(signal.c.order).where(*_MINE, signal.c.last_at >= bindparam("since"))
 _COUNT = select(func.count()).select_from(signal)
 
 
@@ -27,6 +28,12 @@ def note(connection: Connection, places: Iterable[tuple[str, str, str]], now: In
 def waiting(connection: Connection, tenant: str, store: str, limit: int) -> list[str]:
     """Orders to be read, the longest ago first."""
     return list(connection.execute(_WAITING, {"of": tenant, "at": store, "most": limit}).scalars())
+
+
+def noted_since(connection: Connection, tenant: str, store: str, names: Sequence[str], since: Instant) -> set[str]:
+    """Those of these orders that were spoken of since then."""
+    rows = connection.execute(_LATE, {"of": tenant, "at": store, "since": since}).scalars()
+    return set(names) & set(rows)
 
 
 def done(connection: Connection, tenant: str, store: str, names: Sequence[str], before: Instant) -> None:

@@ -11,12 +11,15 @@ from typing import Any
 import anyio
 import pytest
 
+from syncd.app import App
+from syncd.errors import MisconfiguredError, RefusedError
 from syncd.reconcile.hooks_step import LOOK_SECONDS
 from tests.reconcile.shoppers import Shoppers, committed, is_bigcommerce, pay_all
 from tests.reconcile.world import Store, World, open_world
 
 OPENING = {"A": 50, "B": 50, "C": 50}
 POLL_SECONDS = 60.0  # and twice that while the shops call: much longer than it takes to agree
+QUIET_SECONDS = 5.0  # what happens within seconds of an own write is unclear, and clear after the next poll
 NAMES = ("us", "woo")
 
 
@@ -92,8 +95,10 @@ async def test_what_happens_to_an_order_is_heard_of_too(tmp_path: Path) -> None:
             order = await shop.buy({"A": 4})
             assert order is not None
             await world.settled({"A": 46})
+            await anyio.sleep(QUIET_SECONDS)
             await shop.act(order["order"], "edit", {"lines": [{"line": order["lines"][0]["line"], "quantity": 1}]})
             await world.settled({"A": 49})
+            await anyio.sleep(QUIET_SECONDS)
             await shop.act(order["order"], "cancel")
             await world.settled({"A": 50})
         trashed = await woo.buy({"B": 2})
@@ -165,6 +170,43 @@ async def test_an_order_spoken_of_while_it_is_half_written_is_read_again(tmp_pat
         assert await world.signals() == []
         assert len(named(await world.asked(shop))) >= 2
         assert await polls(world, shop) == before
+
+
+async def test_an_order_spoken_of_before_it_can_be_seen_is_read_when_it_appears(tmp_path: Path) -> None:
+    async with two_shops(tmp_path) as world, world.daemon():
+        await calling(world)
+        us = world.stores["us"]
+        await faults(us, late_orders_seconds=[8.0, 8.0], webhook_seconds=[0.0, 0.0])
+        before = await polls(world, us)
+        assert await us.buy({"A": 2})
+        await world.settled({"A": 48})
+        assert await polls(world, us) == before
+        gone = await us.buy({"B": 2})
+        assert gone is not None
+        await us.act(gone["order"], "delete")
+        await anyio.sleep(30.0)
+        assert await world.signals() == [], "an order that never appears is forgotten"
+
+
+@pytest.mark.parametrize("error", [RefusedError("400"), MisconfiguredError("403")], ids=["refused", "forbidden"])
+async def test_an_order_that_the_store_does_not_show_by_its_id_ends_nothing(tmp_path: Path, error: Exception) -> None:
+    async with two_shops(tmp_path, poll_seconds=20.0) as world:
+
+        def spoil(app: App) -> None:
+            async def refuse(_orders: Any) -> Any:
+                raise error
+
+            for reconciler in app.tenants["acme"].reconcilers:
+                reconciler.context.port.orders.by_ids = refuse  # type: ignore[method-assign]
+
+        world.composed = spoil
+        async with world.daemon():
+            await calling(world)
+            for shop in world.stores.values():
+                assert await shop.buy({"A": 1})
+            await world.settled({"A": 48})
+            assert await world.signals() == []
+            assert not logged(world, "store.failed")
 
 
 @pytest.mark.parametrize("name", NAMES)
