@@ -197,7 +197,8 @@ async def test_an_order_that_the_store_does_not_show_by_its_id_ends_nothing(tmp_
                 raise error
 
             for reconciler in app.tenants["acme"].reconcilers:
-                reconciler.context.port.orders.by_ids = refuse  # type: ignore[method-assign]
+                orders: Any = reconciler.context.port.orders
+                orders.by_ids = refuse
 
         world.composed = spoil
         async with world.daemon():
