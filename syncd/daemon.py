@@ -50,6 +50,7 @@ CLOCK_TOLERANCE_US = 2 * SECOND  # what NTP does by itself, by and by
 
 def run(configuration: Configuration, reread: Callable[[], Configuration] | None = None) -> int:
     """Run until SIGTERM or SIGINT. `reread` reads the same folder again, for a reload. Returns the exit code."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # until it is watched it would end the process
     settings = configuration.settings
     clock = SystemClock()
     level, form = (settings.log.level, settings.log.format) if settings else ("info", "auto")
@@ -119,7 +120,13 @@ async def _run(
                 await group.start(serve, receiver.app(), settings.webhooks.listen, log, name="webhook listener")
             if settings.private is not None:
                 desk = private_desk(settings.private, commands, app, given, inbox)
-                await group.start(partial(serve, unavailable=events.PRIVATE_UNAVAILABLE), desk.app(), settings.private.listen, log, name="private listener")
+                await group.start(
+                    partial(serve, unavailable=events.PRIVATE_UNAVAILABLE),
+                    desk.app(),
+                    settings.private.listen,
+                    log,
+                    name="private listener",
+                )
             group.start_soon(_watch_clock, clock, log, name="clock")
             group.start_soon(reloads.run, name="reload")
             notify.ready(f"{len(app.tenants)} tenant(s) running")
@@ -152,6 +159,7 @@ async def _watch_signals(
 ) -> None:  # fmt: skip
     """SIGTERM and SIGINT ask for a stop; a second one is left to the service manager. SIGHUP asks for a reload."""
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as received:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # one that came before is delivered now
         task_status.started()
         async for number in received:
             if number == signal.SIGHUP:
@@ -168,7 +176,7 @@ async def _reload(reloader: Reloader, clock: SystemClock, notify: Notify) -> Ans
     notify.reloading(clock.monotonic())
     try:
         answer = await reloader.reload()
-    except BaseException:
+    except Exception:
         notify.ready("the reload failed: look at the log")
         raise
     running = f"{len(reloader.app.tenants)} tenant(s) running"

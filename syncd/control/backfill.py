@@ -47,6 +47,8 @@ async def backfill(scene: Scene, request: BackfillRequest, tell: Tell) -> dict[s
             hint="wait until `syncd status` shows it as ready",
             exit_code=EXIT_AGAIN,
         )
+    if context.is_paused:
+        raise CommandFailed(f"store {context.store} is paused", hint="run `syncd resume` first", exit_code=EXIT_AGAIN)
     step = BackfillStep(context, await order_step(scene, reconciler), since)
     if scene.running:
         await _within(scene, reconciler, step, now, tell)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ def tenants_folder(world: World) -> Path:
 
 
 @asynccontextmanager
-async def reloading(world: World) -> AsyncIterator[tuple[App, Callable[[], Any]]]:
+async def reloading(world: World) -> AsyncIterator[tuple[App, Reloader]]:
     """The daemon, and how it is reloaded."""
     folder = world.folder / "config"
     async with world.daemon() as app:
@@ -30,7 +30,7 @@ async def reloading(world: World) -> AsyncIterator[tuple[App, Callable[[], Any]]
         reloader = Reloader(
             app, world.given, configuration, lambda: load(folder, {}), Redaction(), doors(app), lambda *_: None
         )
-        yield app, reloader.reload
+        yield app, reloader
 
 
 def task_names() -> dict[str, set[int]]:
@@ -63,11 +63,11 @@ async def serve_outside(world: World, name: str) -> None:
 async def test_a_reload_without_changes_touches_nothing(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         await two_tenants(world)
-        async with reloading(world) as (app, reload):
+        async with reloading(world) as (app, reloader):
             await world.started()
             before, work = task_names(), app.tenants["acme"]
             epoch = work.context.epoch
-            answer = await reload()
+            answer = await reloader.reload()
             assert answer["unchanged"] == 1
             assert app.tenants["acme"] is work
             assert work.context.epoch == epoch
@@ -83,14 +83,14 @@ async def test_a_new_tenant_starts_and_a_removed_one_stops_while_the_others_are_
         for name in ("b", "c", "d"):
             await serve_outside(world, name)
         paths = {name: add_tenant(world, name, name) for name in ("b", "c")}
-        async with reloading(world) as (app, reload):
+        async with reloading(world) as (app, reloader):
             await world.until(lambda: len([e for e in world.events() if e["event"] == "store.baseline_done"]) < 3)
             await world.clock.sleep(5)
             seen = {name: len(await world.asked(world.stores[name])) for name in ("woo", "b")}
             tasks = task_names()
             add_tenant(world, "d", "d")
             paths["c"].unlink()
-            answer = await reload()
+            answer = await reloader.reload()
             assert (answer["started"], answer["stopped"], answer["restarted"]) == (["d"], ["c"], [])
             assert answer["unchanged"] == 2
             assert set(app.tenants) == {"acme", "b", "d"} == set(app.opened)
@@ -112,11 +112,11 @@ async def test_an_invalid_file_keeps_the_old_tenant_running_and_the_mended_one_t
     async with open_world(tmp_path) as world:
         await two_tenants(world)
         path = tenants_folder(world) / "acme.toml"
-        async with reloading(world) as (app, reload):
+        async with reloading(world) as (app, reloader):
             await world.started()
             work, good = app.tenants["acme"], path.read_text()
             path.write_text(good.replace('returns = "store"', 'returns = "shop"'))
-            answer = await reload()
+            answer = await reloader.reload()
             assert [(each["tenant"], each["running"]) for each in answer["kept"]] == [("acme", True)]
             assert "returns" in answer["kept"][0]["problems"][0]
             assert app.tenants["acme"] is work
@@ -124,7 +124,7 @@ async def test_an_invalid_file_keeps_the_old_tenant_running_and_the_mended_one_t
             assert await world.stores["woo"].buy({"A": 2})
             await world.settled({"A": 8})
             path.write_text("buffer = 1\n" + good)
-            answer = await reload()
+            answer = await reloader.reload()
             assert answer["restarted"] == ["acme"]
             assert app.tenants["acme"].context.epoch == work.context.epoch + 1
 
@@ -138,11 +138,11 @@ async def test_a_folder_that_cant_be_read_stops_nobody(tmp_path: Path) -> None:
     """An unmounted folder looks like one without tenants."""
     async with open_world(tmp_path) as world:
         await two_tenants(world)
-        async with reloading(world) as (app, reload):
+        async with reloading(world) as (app, reloader):
             await world.started()
             work = app.tenants["acme"]
             tenants_folder(world).rename(tmp_path / "elsewhere")
-            answer = await reload()
+            answer = await reloader.reload()
             assert answer["problems"]
             assert app.tenants["acme"] is work
             assert work in app.supervisor.works
@@ -154,11 +154,11 @@ async def test_a_changed_store_restarts_alone_and_its_tenant_keeps_its_tasks(tmp
         await world.serve("woo", "woocommerce", stock={"A": 10})
         world.open_stock({"A": 10})
         world.configure()
-        async with reloading(world) as (app, reload):
+        async with reloading(world) as (app, reloader):
             await world.started()
             tasks, work = task_names(), app.tenants["acme"]
             world.configure(per_store={"woo": "settle_seconds = 2"})
-            answer = await reload()
+            answer = await reloader.reload()
             assert answer["stores"] == {"started": [], "stopped": [], "restarted": ["acme/woo"]}
             assert app.tenants["acme"] is work
             now = task_names()
@@ -176,13 +176,13 @@ async def test_a_tenant_that_could_not_start_gets_another_try(tmp_path: Path) ->
         add_tenant(world, "b", "b")
         broken = tmp_path / "state" / "erp" / "b.sqlite3"
         broken.mkdir(parents=True)
-        async with reloading(world) as (app, reload):
+        async with reloading(world) as (app, reloader):
             await world.until(lambda: "woo" not in {e.get("store") for e in world.events()})
             assert set(app.tenants) == {"acme"}
-            answer = await reload()
+            answer = await reloader.reload()
             assert [each["tenant"] for each in answer["failed"]] == ["b"]
             broken.rmdir()
-            answer = await reload()
+            answer = await reloader.reload()
             assert answer["started"] == ["b"]
             assert answer["unchanged"] == 1
 
@@ -190,13 +190,64 @@ async def test_a_tenant_that_could_not_start_gets_another_try(tmp_path: Path) ->
 async def test_a_shop_that_a_kept_tenant_still_has_is_given_to_no_other(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         await two_tenants(world)
-        async with reloading(world) as (app, reload):
+        async with reloading(world) as (app, reloader):
             await world.started()
             add_tenant(world, "b", "woo")
             (tenants_folder(world) / "acme.toml").write_text("this is no TOML")
-            answer = await reload()
+            answer = await reloader.reload()
             assert {each["tenant"]: each["running"] for each in answer["kept"]} == {"acme": True, "b": False}
             assert set(app.tenants) == {"acme"}
+
+
+async def test_the_doors_for_webhooks_follow(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        await two_tenants(world)
+        world.configure(webhooks=True)
+        await serve_outside(world, "b")
+        path = add_tenant(world, "b", "b")
+        async with reloading(world) as (app, reloader):
+            before = dict(reloader.doors)
+            path.unlink()
+            add_tenant(world, "c", "b")
+            acme = tenants_folder(world) / "acme.toml"
+            acme.write_text(acme.read_text() + "settle_seconds = 2\n")
+            await reloader.reload()
+            assert set(reloader.doors) == {("acme", "woo"), ("c", "woo")}
+            (reconciler,) = app.tenants["acme"].reconcilers
+            door = reloader.doors["acme", "woo"]
+            assert door.hooks is reconciler.context.hooks
+            assert door.hooks is not before["acme", "woo"].hooks
+
+
+async def test_a_reload_of_many_tenants_disturbs_none_of_them(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        await two_tenants(world)
+        for number in range(8):
+            await serve_outside(world, f"s{number}")
+            add_tenant(world, f"t{number}", f"s{number}")
+        async with reloading(world) as (_app, reloader):
+            await world.until(lambda: len([e for e in world.events() if e["event"] == "store.baseline_done"]) < 9)
+            await world.clock.sleep(5)
+            tasks = task_names()
+            seen = {name: len(await world.asked(store)) for name, store in world.stores.items()}
+            began = world.clock.monotonic()
+            path = tenants_folder(world) / "t5.toml"
+            path.write_text("buffer = 1\n" + path.read_text())
+            answer = await reloader.reload()
+            assert (answer["restarted"], answer["unchanged"]) == (["t5"], 8)
+            await world.clock.sleep(20)
+            passed = world.clock.monotonic() - began
+            now = task_names()
+            others = [name for name in tasks if name.startswith(("acme", "t", "tenant")) and "t5" not in name]
+            assert len(others) >= 40
+            assert all(now[name] == tasks[name] for name in others)
+            for name in set(seen) - {"s5"}:
+                new = await world.asked(world.stores[name], seen[name])
+                polls = [line for line in new if "/orders" in line]
+                assert len(polls) <= passed / 3.0 + 2, name
+                levels = [line for line in new if "/products/" in line or "include=" in line]
+                assert len(levels) <= passed / 10.0 + 2, name
+                assert [line for line in new if line not in polls + levels] == []
 
 
 async def test_two_hints_during_a_reload_become_one_more(tmp_path: Path) -> None:
@@ -232,10 +283,10 @@ async def test_two_hints_during_a_reload_become_one_more(tmp_path: Path) -> None
 
 def test_settings_that_need_a_restart_are_named(tmp_path: Path) -> None:
     (tmp_path / "tenants").mkdir()
+    hooks = '[webhooks]\nlisten = "127.0.0.1:{}"\npublic_url = "https://x.example"\n'
     texts = [
-        'state_dir = "a"\n[log]\nformat = "json"\n[webhooks]\nlisten = "127.0.0.1:1"\npublic_url = "https://x.example"\n',
-        'state_dir = "b"\n[log]\nformat = "console"\n[webhooks]\nlisten = "127.0.0.1:2"\npublic_url = "https://x.example"\n'
-        "[shutdown]\ndrain_seconds = 5\n",
+        'state_dir = "a"\n[log]\nformat = "json"\n' + hooks.format(1),
+        'state_dir = "b"\n[log]\nformat = "console"\n[shutdown]\ndrain_seconds = 5\n' + hooks.format(2),
     ]
     settings = []
     for text in texts:
