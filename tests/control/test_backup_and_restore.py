@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
 import sqlite3
 import stat
+from pathlib import Path
 
 import anyio
 import pytest
 
 from syncd.clock import SystemClock
-from syncd.control import backup as backing
 from syncd.control import restore as putting
 from syncd.control.backup import make_backup, prune, read_manifest
 from syncd.control.failure import CommandFailed
 from syncd.errors import MisconfiguredError, TransientError
+from syncd.ledger import migrate
 from syncd.ledger.connection import ledger_path
 from syncd.ledger.ledger import RESTORING, open_ledger
 from syncd.ledger.lock import ProcessLock
@@ -67,7 +70,7 @@ def test_a_backup_is_complete_private_and_says_what_it_is(house):
     manifest = read_manifest(made)
     assert [file.name for file in manifest.files] == ["ledger.sqlite3", "book-acme.sqlite3"]
     assert manifest.files[0].at <= manifest.files[1].at, "the ledger is the older of the two"
-    assert (manifest.schema, manifest.tenants) == (putting.migrate.HEAD, ("acme",))
+    assert (manifest.schema, manifest.tenants) == (migrate.HEAD, ("acme",))
     assert stat.S_IMODE(made.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in made.iterdir()} == {0o600}
     assert [path.name for path in house[2].iterdir()] == [made.name]
@@ -104,10 +107,10 @@ def test_what_a_killed_backup_left_goes_at_the_next_but_not_that_of_one_at_work(
     for path in (dead, alive):
         path.mkdir(parents=True)
         (path / "ledger.sqlite3.partial").write_text("half")
-    descriptor = backing.os.open(alive, backing.os.O_RDONLY)
-    backing.fcntl.flock(descriptor, backing.fcntl.LOCK_EX)
+    descriptor = os.open(alive, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
     backed_up(house)
-    backing.os.close(descriptor)
+    os.close(descriptor)
     assert not dead.exists()
     assert alive.exists()
 
@@ -133,7 +136,7 @@ def test_a_check_finds_a_changed_byte_a_missing_file_and_a_newer_ledger(house, m
     state, books, _, clock = house
     made = backed_up(house)
     assert putting.inspect(made, state, books, "", clock)["ok"]
-    monkeypatch.setattr(putting.migrate, "HEAD", "0001")
+    monkeypatch.setattr(migrate, "HEAD", "0001")
     assert "install the newer one" in putting.inspect(made, state, books, "", clock)["problems"][0]
     monkeypatch.undo()
     with (made / "ledger.sqlite3").open("r+b") as stream:
@@ -154,7 +157,7 @@ def test_a_restore_marks_the_ledger_renews_the_book_and_keeps_what_was_there(hou
     state, books, _, clock = house
     made = backed_up(house)
     (state / "ledger.sqlite3-wal").write_bytes(b"")
-    renewed = []
+    renewed: list[Path] = []
     told = putting.restore(made, state, books, "", clock, renewed.append)
     assert told["restores"] == ["ledger", "acme"]
     assert [path.name for path in renewed] == ["acme.sqlite3.restoring"]
@@ -180,7 +183,7 @@ def test_an_interrupted_restore_lets_no_daemon_start_and_is_finished_by_the_same
     def struck(*_arguments):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(putting.shutil, "move", struck)
+    monkeypatch.setattr(shutil, "move", struck)
     with pytest.raises(TransientError):
         putting.restore(made, state, books, "", clock, lambda _: None)
     monkeypatch.undo()

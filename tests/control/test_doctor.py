@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def test_a_damaged_ledger_is_an_error_with_exit_code_1(folder, state):
 
 
 def test_a_full_disk_and_an_old_move_and_a_quarantine_are_told(folder, state, monkeypatch):
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1_000_000}))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1_000_000}))
     connection = sqlite3.connect(ledger_path(state))
     connection.execute(
         'INSERT INTO move (tenant, store, "order", line, n, part, sku, location, change, key, state, seq, reading, rule, planned_at)'

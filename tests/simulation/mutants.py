@@ -78,7 +78,7 @@ def _always(value: Any) -> Callable[..., Any]:
 
 def _dead_at_once() -> Patch:
     plain = post_step._asked
-    return [(post_step, "_asked", lambda entry, found, now: plain(entry, found, now) if found else Instant(0))]
+    return [(post_step, "_asked", lambda entry, found, *more: plain(entry, found, *more) if found else Instant(0))]
 
 
 def _key_by_quantity() -> Patch:
