@@ -119,6 +119,27 @@ async def test_a_paused_tenant_posts_nothing_to_its_erp(tmp_path: Path) -> None:
             assert world.erp_levels() == {"A": 8}
 
 
+async def test_moves_that_wait_stay_back_while_their_tenant_is_paused(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        erp = await world.serve_erp()
+        shop = await world.serve("woo", "woocommerce", stock={"A": 10})
+        world.open_stock({"A": 10})
+        world.configure()
+        async with world.daemon() as app:
+            await world.started()
+            port = int(world.erp_url.rpartition(":")[2])
+            await world.runners.pop("erp").cleanup()
+            assert await shop.buy({"A": 2})
+            await world.until(lambda: "" if any(e["event"] == "order.applied" for e in world.events()) else "not read")
+            await call(world, app, "pause", tenant="acme")
+            await world.listen("erp", erp.app(), world.clock.now, port)
+            app.tenants["acme"].context.poster_bell.ring()
+            await world.clock.sleep(90.0)
+            assert world.erp_levels() == {"A": 10}
+            await call(world, app, "resume", tenant="acme")
+            await world.settled({"A": 8})
+
+
 @pytest.mark.parametrize("crash", [False, True])
 async def test_a_pause_survives_a_restart(tmp_path: Path, crash: bool) -> None:
     async with open_world(tmp_path) as world:
