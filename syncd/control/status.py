@@ -187,7 +187,7 @@ def _store(
         "items": {"active": items.active, "unread": items.unread, "due": items.due},
         "quarantine": held.get(name, 0),
         "drift": {"open": drift.open, "last_day": drift.late, "open_units": show(drift.units)},
-        "webhooks": None if context.hooks is None else {"alive": context.hooks_alive},
+        "webhooks": {"alive": context.hooks_alive} if context.hooks is not None and context.tenant.is_live else None,
         **_guest(context.client),
         "swept_at": iso(row.swept),
     }

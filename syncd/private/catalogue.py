@@ -44,6 +44,9 @@ STORE_FRESH = Metric(
 )
 STORE_TROUBLE = Metric("syncd_store_trouble", "gauge", "1 if a step of the store failed last.", STORE)
 STORE_WRITES = Metric("syncd_store_writes", "gauge", "1 if levels are written to the store.", STORE)
+STORE_PAUSED = Metric(
+    "syncd_store_paused", "gauge", "1 if an operator has paused the store; not if its writes alone.", STORE
+)
 STORE_BRAKE = Metric("syncd_store_brake", "gauge", "1 if the brake has stopped the store's writes.", STORE)
 ITEMS = Metric("syncd_items", "gauge", "Stock items of the store.", STORE)
 ITEMS_UNREAD = Metric("syncd_items_unread", "gauge", "Stock items whose level has to be read.", STORE)

@@ -19,6 +19,7 @@ from yarl import URL
 from syncd.config.values import is_loopback
 from syncd.control.scene import Scene
 from syncd.control.status import glance
+from syncd.core.quantity import seconds
 from syncd.engine.pulse import STUCK_SECONDS, pulse
 from syncd.engine.supervisor import Supervisor
 from syncd.errors import TransientError
@@ -52,7 +53,7 @@ class Desk:
         self._meters = meters
         self._token = None if token is None else f"Bearer {token}".encode()
         self._inbox = inbox
-        self._exposition = Exposition()
+        self._exposition = Exposition(lambda: seconds(scene().clock.wall()))
         self._asked = 0
 
     def app(self) -> web.Application:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from time import CLOCK_BOOTTIME, clock_gettime
 from typing import Any
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
@@ -51,14 +52,29 @@ class Samples:
         return self._families[metric.name]
 
 
+class _Process(ProcessCollector):
+    """CPU, memory, files. The unit's ProcSubset=pid hides /proc/stat; without its boot time the library tells nothing at all."""
+
+    def __init__(self, wall_seconds: Callable[[], float], registry: CollectorRegistry) -> None:
+        self._wall_seconds = wall_seconds
+        super().__init__(registry=registry)
+
+    def _boot_time(self) -> float | None:
+        try:
+            boot_time: float | None = super()._boot_time()  # type: ignore[no-untyped-call]
+        except OSError:
+            return self._wall_seconds() - clock_gettime(CLOCK_BOOTTIME)
+        return boot_time
+
+
 class Exposition(Collector):
     """The registry and what is in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, wall_seconds: Callable[[], float]) -> None:
         self._samples = Samples()
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
-        ProcessCollector(registry=self._registry)
+        _Process(wall_seconds, self._registry)
         PlatformCollector(registry=self._registry)
 
     def collect(self) -> Iterator[Family]:

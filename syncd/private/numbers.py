@@ -81,6 +81,7 @@ def _store(samples: Samples, told: Mapping[str, Any], *place: str) -> None:
     samples.add(of.STORE_BEHIND, told["behind_seconds"], *place)
     samples.add(of.STORE_FRESH, told["fresh"], *place)
     samples.add(of.STORE_WRITES, told["writes"] == "on", *place)
+    samples.add(of.STORE_PAUSED, bool(told["paused"]) and told["paused"]["scope"] == "all", *place)
     samples.add(of.STORE_BRAKE, bool(told["brake"]), *place)
     samples.add(of.ITEMS, told["items"]["active"], *place)
     samples.add(of.ITEMS_UNREAD, told["items"]["unread"], *place)

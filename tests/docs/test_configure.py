@@ -15,7 +15,7 @@ from syncd.config.tenant import BigCommerceStore, EmbeddedErp, HttpErp, Tenant, 
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = PROJECT / "docs" / "configure.md"
-TABLES = {"erp", "stores", "log", "shutdown", "webhooks"}  # they hold keys, and are told by those
+TABLES = {"erp", "stores", "log", "shutdown", "webhooks", "private"}  # they hold keys, and are told by those
 
 
 def inner(annotation: Any) -> Any:
@@ -33,7 +33,8 @@ def keys():
     models += [("stores.NAME.", BigCommerceStore), ("stores.NAME.", WooCommerceStore)]
     for prefix, model in models:
         for name, field in model.model_fields.items():
-            if name != "name" and (prefix or name not in TABLES):
+            left_out = type(None) in getattr(field.annotation, "__args__", ())  # a table that may be: it is a key, too
+            if name != "name" and (prefix or left_out or name not in TABLES):
                 found.setdefault(prefix + name, []).append(field)
     return found
 

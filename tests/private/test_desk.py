@@ -12,10 +12,11 @@ import anyio
 import pytest
 
 from syncd import __version__
+from syncd.clock import SystemClock
 from syncd.core.quota import Observation
 from syncd.inbox.inbox import Inbox
 from syncd.ledger import moves, stores
-from syncd.private import catalogue
+from syncd.private import catalogue, exposition
 from syncd.private import desk as desk_module
 from syncd.private.desk import ASKED_MAX, Desk
 from tests.control.bench import open_bench, order
@@ -285,6 +286,23 @@ async def test_every_metric_of_the_catalogue_is_shown_with_its_kind_and_none_els
 
 def _seen(quota: Any) -> Any:
     return replace(quota, seen=Observation(limit=150, left=7))
+
+
+def test_the_process_shows_where_the_machine_is_hidden(tmp_path, monkeypatch):
+    """As under the systemd unit: ProcSubset=pid."""
+    own = tmp_path / "self"
+    own.symlink_to("/proc/self")
+
+    class Hidden(exposition._Process):
+        def _boot_time(self):
+            self._proc = str(tmp_path)
+            return super()._boot_time()
+
+    monkeypatch.setattr(exposition, "_Process", Hidden)
+    clock = SystemClock()
+    numbers = parse(exposition.Exposition(lambda: clock.wall() / 1e6).show(exposition.Samples()).decode())
+    assert 0 <= clock.wall() / 1e6 - numbers["process_start_time_seconds", ()] < 86_400
+    assert numbers["process_open_fds", ()] > 0
 
 
 async def test_two_daemons_in_one_process_share_no_number(tmp_path):
