@@ -12,6 +12,8 @@ import pytest
 
 from syncd.app import App, doors
 from syncd.config.load import load
+from syncd.control.failure import CommandFailed
+from syncd.errors import TransientError
 from syncd.observability.redact import Redaction
 from syncd.reload import Reloader, Reloads, needs_restart
 from tests.reconcile.world import World, open_world
@@ -186,6 +188,66 @@ async def test_a_tenant_that_could_not_start_gets_another_try(tmp_path: Path) ->
             answer = await reloader.reload()
             assert answer["started"] == ["b"]
             assert answer["unchanged"] == 1
+
+
+async def test_a_tenant_whose_new_epoch_cant_be_written_comes_back_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_arguments: Any) -> None:
+        raise TransientError("the disk is full")
+
+    async with open_world(tmp_path) as world:
+        await two_tenants(world)
+        path = tenants_folder(world) / "acme.toml"
+        async with reloading(world) as (app, reloader):
+            await world.started()
+            work = app.tenants["acme"]
+            path.write_text("buffer = 1\n" + path.read_text())
+            with monkeypatch.context() as disk:
+                disk.setattr("syncd.reload.adopt", full)
+                answer = await reloader.reload()
+            assert [(each["tenant"], each["running"]) for each in answer["kept"]] == [("acme", True)]
+            assert answer["restarted"] == []
+            assert app.tenants["acme"] is work
+            assert await world.stores["woo"].buy({"A": 2})
+            await world.settled({"A": 8})
+            assert (await reloader.reload())["restarted"] == ["acme"]
+
+
+async def test_a_stop_during_a_reload_ends_all_and_starts_nothing(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        await two_tenants(world)
+        path = tenants_folder(world) / "acme.toml"
+        async with reloading(world) as (app, reloader):
+            await world.started()
+            work = app.tenants["acme"]
+            (reconciler,) = work.reconcilers
+            assert reconciler.loop is not None
+            timer = next(each for each in reconciler.loop.timers if each.name == "sweep")
+
+            async def endless() -> float:
+                await world.clock.sleep(100_000.0)
+                return 1.0
+
+            timer.step, timer.due = endless, 0.0
+            reconciler.context.bell.ring()
+            await world.until(lambda: "" if app.supervisor.busy() else "no sweep")
+            path.write_text("buffer = 1\n" + path.read_text())
+            refused: list[str] = []
+
+            async def ask() -> None:
+                try:
+                    await reloader.reload()
+                except CommandFailed as error:
+                    refused.append(str(error))
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(ask)
+                await world.clock.sleep(1.0)
+                world.stop.set()
+            assert refused == ["the daemon is stopping"]
+            assert app.tenants["acme"] is work
+        assert sum(event["event"] == "tenant.started" for event in world.events()) == 1
 
 
 async def test_a_shop_that_a_kept_tenant_still_has_is_given_to_no_other(tmp_path: Path) -> None:

@@ -131,6 +131,7 @@ class World:
         self.ledger: Ledger
         self.app: App
         self.given: Surroundings
+        self.stop: anyio.Event  # asks the daemon to stop
         self.erp: SimulatedErp | None = None
         self.erp_url = ""
         self.hop: Hop = InlineHop()
@@ -265,7 +266,7 @@ class World:
         )
         self.app = await compose(configuration, given)
         self.composed(self.app)
-        stop = anyio.Event()
+        self.stop = stop = anyio.Event()
 
         async def work() -> None:
             await self.app.supervisor.run(stop, drain_seconds=10.0)
