@@ -59,8 +59,9 @@ class Tally:
 
 def report(outcome: Outcome) -> str:
     """A failing seed: the command that replays it, what happened last, what broke."""
+    world = f" --world {outcome.world}" if outcome.world else ""
     last = "\n".join(f"    {line}" for line in outcome.last[-25:])
     return (
         f"seed {outcome.seed}: {outcome.invariant}: {outcome.numbers}\n{last}\n"
-        f"  again: .venv/bin/python -m tests.simulation replay {outcome.seed}"
+        f"  again: .venv/bin/python -m tests.simulation replay {outcome.seed}{world}"
     )

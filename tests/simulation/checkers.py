@@ -20,7 +20,6 @@ from tests.simulation.health import Health
 from tests.simulation.script import FIRST_SECONDS, KITS, SKUS, STORES
 from tests.simulation.shops import Shop
 
-PROPAGATION_SECONDS = 200.0  # poll, settling, a torn order's wait, a retry, the write and its application
 TOLD_SECONDS = (
     900.0  # of all being well, after which the ERP has been told: a sweep, and the wait for orders that are gone
 )
@@ -40,6 +39,7 @@ class Judges:
     shops: dict[str, Shop]
     health: Health
     mode: str
+    propagation_seconds: float
     first: Broken | None = None
     oversold: Counter[str] = field(default_factory=Counter)
     hands: dict[tuple[str, str], float] = field(default_factory=dict)  # when the merchant last typed a level
@@ -65,24 +65,25 @@ class Judges:
                     short[item] = max(short.get(item, 0), missing)
         for item, missing in short.items():
             kind, why = self._judge_oversell(at, store, item, shown[item])
-            self.oversold[kind] += missing
+            self.oversold[f"{kind} {store}"] += missing
             if kind == "avoidable":
                 self.blame("OVERSOLD", f"{missing} of {item} in {store} at {at:.0f} s: {why}")
 
     def _judge_oversell(self, at: float, store: str, item: str, shown: int) -> tuple[str, str]:
         hosts = [*STORES, "syncd"]
         parts = KITS.get(item, {item: 1})
-        since = self.health.last_well(hosts, at, PROPAGATION_SECONDS)
-        with_erp = self.health.last_well([*hosts, "erp"], at, PROPAGATION_SECONDS)
+        since = self.health.last_well(hosts, at, self.propagation_seconds)
+        with_erp = self.health.last_well([*hosts, "erp"], at, self.propagation_seconds)
         if any(self.erp_sales.get(sku, -1.0) >= with_erp for sku in parts):
             since = min(since, with_erp)
-        could = self.accounts.capacity(item, since) + self._given_back(self.shops[store], item, at - since)
+        could = self._above_floor(store, self.accounts.capacity(item, since))
+        could += self._given_back(self.shops[store], item, at - since)
         if shown <= could:
             return "unavoidable", ""
         if self.hands.get((store, item), -1e9) >= since - HAND_SECONDS:
             return "unavoidable", ""
         shop = self.shops[store]
-        if self._may_be_overwritten(shop, item, at - since):
+        if shown <= could + self._overwritten(shop, item, at - since):
             return "overwritten", ""
         return "avoidable", f"it showed {shown}; since {since:.0f} s there never were more than {could}"
 
@@ -126,7 +127,7 @@ class Judges:
         window = self._window(at)
         if window <= FIRST_SECONDS:
             return
-        ever = self.health.last_well([*STORES, "syncd", "erp"], at, PROPAGATION_SECONDS)
+        ever = self.health.last_well([*STORES, "syncd", "erp"], at, self.propagation_seconds)
         for store, shop in self.shops.items():
             for item in (*SKUS, *KITS):
                 shown = shop.shown(item)
@@ -137,16 +138,22 @@ class Judges:
                     self.blame("OVERSOLD", f"{store} shows {shown} of {item} at {at:.0f} s: {why}")
                 since = min(window, ever)
                 known = min(self.erp.most_since(sku, since) // n for sku, n in KITS.get(item, {item: 1}).items())
+                known = self._above_floor(store, known)
                 back = self._given_back(shop, item, at - since)
-                if shown > known + back and not self._may_be_overwritten(shop, item, at - since):
+                if shown > known + back + self._overwritten(shop, item, at - since):
                     self.blame(
                         "EARLY",
                         f"{store} shows {shown} of {item} at {at:.0f} s; since {since:.0f} s the ERP never had more than {known}, "
                         f"and {back} came back to this shop",
                     )
 
+    def _above_floor(self, store: str, level: int) -> int:
+        """What is shown of it: where a counter stops at 0, what comes back to it counts from there."""
+        floor = self.shops[store].floor
+        return level if floor is None else max(floor, level)
+
     def _window(self, at: float) -> float:
-        return self.health.last_well([*STORES, "syncd"], at, PROPAGATION_SECONDS)
+        return self.health.last_well([*STORES, "syncd"], at, self.propagation_seconds)
 
     def _given_back(self, shop: Shop, item: str, seconds: float) -> int:
         """Units that orders gave back to this counter lately."""
@@ -155,14 +162,14 @@ class Judges:
             change for when, change, cause in shop.writes(item) if when >= since and change > 0 and _by_order(cause)
         )
 
-    def _may_be_overwritten(self, shop: Shop, item: str, seconds: float) -> bool:
-        """A level that was put over a sale between its reading and its writing, less than OVERWRITE_SECONDS apart."""
+    def _overwritten(self, shop: Shop, item: str, seconds: float) -> int:
+        """Units of the sales over which a level was put, that had been read before them: less than OVERWRITE_SECONDS ago."""
         if shop.relative:
-            return False
+            return 0
         since, changes = shop.now() - seconds * 1e6, shop.writes(item)
         puts = [when for when, _, cause in changes if cause == "api" and when >= since]
-        sales = [when for when, change, cause in changes if change < 0 and _by_order(cause)]
-        return any(0 <= put - sale <= OVERWRITE_SECONDS * 1e6 for put in puts for sale in sales)
+        sales = [(when, -change) for when, change, cause in changes if change < 0 and _by_order(cause)]
+        return sum(units for sale, units in sales if any(0 <= put - sale <= OVERWRITE_SECONDS * 1e6 for put in puts))
 
     def crashed(self, folder: Path) -> None:
         """DURABLE: what reached the outside was on disk before it left. `folder` is a copy of what the crash left."""

@@ -13,7 +13,7 @@ from tests.simulation import precautions
 from tests.simulation.broken import Broken
 from tests.simulation.house import _scratch
 from tests.simulation.loop import Livelock
-from tests.simulation.script import Script, draw
+from tests.simulation.script import WORLDS, Script
 from tests.simulation.world import World
 
 
@@ -32,6 +32,7 @@ class Outcome(msgspec.Struct, frozen=True):
     done: dict[str, int] = {}
     oversold: dict[str, int] = {}
     settled_after: float = 0.0
+    world: str = ""
 
 
 def play(
@@ -73,12 +74,13 @@ def play(
         done=dict(world.done),
         oversold=dict(world.judges.oversold),
         settled_after=world.settled_after,
+        world=script.world,
     )
 
 
-def play_seed(seed: int) -> Outcome:
+def play_seed(seed: int, world: str = "") -> Outcome:
     """Draw and play."""
-    return play(draw(seed))
+    return play(WORLDS[world](seed))
 
 
 def _ledger_rows(world: World) -> str:

@@ -6,6 +6,7 @@ Steps name things loosely ("pick" 7 of the orders that there are), so a script s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -25,6 +26,11 @@ ACTIONS = (26, 40)
 FAULTS = (3, 8)
 AT_ONCE_MAX = 2  # faults at the same time: together they must stay within what the design can bear
 KILLS_MAX = 4
+PROPAGATION_SECONDS = 200.0  # poll, settling, a torn order's wait, a retry, the write and its application
+
+HOT_SECONDS = 9_000.0  # a long story about few units
+HOT_PROPAGATION_SECONDS = 620.0  # lost answers are no excuse there; they cost a request's time and the breaker's probe
+HOT_EVERY_SECONDS = 130.0  # between two orders of one shop, on average
 
 _CHANGES = {
     "edit": 5,
@@ -37,6 +43,8 @@ _CHANGES = {
     "ship": 1,
     "refunded": 1,
 }
+LOST_BY = ("504", "500", "reset", "hang")
+HOT_KILLS = ("kill", "kill_machine", "kill_at_commit", "kill_at_write")
 _MERCHANT = {"receipt": 3, "erp_sale": 2, "hand": 1}
 
 
@@ -50,7 +58,8 @@ class Step(msgspec.Struct, frozen=True):
 
 class Script(msgspec.Struct, frozen=True):
     """A whole seed. `knobs` tune the daemon (count_on, page_max, overlaps).
-    `counting_erp`: an ERP that can be asked for keys and yet books whatever is posted, twice if it comes twice."""
+    `counting_erp`: an ERP that can be asked for keys and yet books whatever is posted, twice if it comes twice.
+    `propagation_seconds` of everybody's health, after which a level is right for what had happened before."""
 
     seed: int
     steps: tuple[Step, ...]
@@ -61,6 +70,8 @@ class Script(msgspec.Struct, frozen=True):
     slow_ledger: float = 0.05
     story_seconds: float = STORY_SECONDS
     knobs: dict[str, Any] = {}
+    world: str = ""
+    propagation_seconds: float = PROPAGATION_SECONDS
 
     @property
     def dials(self) -> list[str]:
@@ -84,6 +95,48 @@ def draw(seed: int) -> Script:
         counting_erp=seed % 2 == 0,
         slow_ledger=random.choice([0.0, 0.05, 0.2]),
     )
+
+
+def draw_hot(seed: int) -> Script:
+    """One SKU in all shops, few units, many orders, some goods now and then; for hours, of which the ERP is down for more than
+    one, while the shops lose the answers of writes all the time (a step `lossy`, not a fault: it excuses nothing)."""
+    random = Random(f"hot {seed}")
+    plain = draw(seed)
+    steps: list[Step] = []
+
+    def moments(every: float) -> list[float]:
+        at, out = FIRST_SECONDS, []
+        while (at := at + random.expovariate(1 / every)) < HOT_SECONDS:
+            out.append(round(at, 3))
+        return out
+
+    for store in STORES:
+        steps += [Step(at, "buy", {"store": store, **_basket(random, ["hot"])}) for at in moments(HOT_EVERY_SECONDS)]
+        steps += [
+            Step(at, what, {"store": store, **_change(random, what)})
+            for at in moments(1_500.0)
+            for what in random.choices(list(_CHANGES), list(_CHANGES.values()))
+        ]
+        steps += [
+            Step(at, "lossy", {"store": store, "share": random.uniform(0.1, 0.7), "by": random.choice(LOST_BY)})
+            for at in (FIRST_SECONDS, *moments(1_800.0))
+        ]
+    steps += [Step(at, "receipt", {"sku": "hot", "units": random.randint(3, 12)}) for at in moments(300.0)]
+    steps += [Step(at, "erp_sale", {"sku": "hot", "units": random.randint(1, 4)}) for at in moments(3_000.0)]
+    down = random.uniform(600.0, 2_500.0)
+    faults = [("erp_down", "erp", down, random.uniform(3_600.0, 5_400.0))]
+    faults += [(random.choice(HOT_KILLS), "syncd", at, random.uniform(1.0, 60.0)) for at in moments(2_500.0)]
+    steps += [
+        Step(at, "fault", {"dial": dial, "host": host, "seconds": round(seconds, 3), "draw": random.random()})
+        for dial, host, at, seconds in faults
+    ]
+    return msgspec.structs.replace(
+        plain, steps=tuple(sorted(steps, key=lambda step: step.at)), opening={**plain.opening, "hot": 15}, mode="live",
+        story_seconds=HOT_SECONDS, world="hot", propagation_seconds=HOT_PROPAGATION_SECONDS,
+    )  # fmt: skip
+
+
+WORLDS = {"": draw, "hot": draw_hot}
 
 
 def _people(random: Random) -> list[Step]:
@@ -111,17 +164,22 @@ def _people(random: Random) -> list[Step]:
     return steps
 
 
-def _basket(random: Random) -> dict[str, Any]:
-    skus = random.sample(SKUS, random.choice([1, 1, 1, 2, 3]))
-    if random.random() < 0.15:
-        skus[0] = KIT
-    if random.random() < 0.3:
-        skus[0] = "hot"
+def _basket(random: Random, skus: Sequence[str] = ()) -> dict[str, Any]:
+    skus = list(skus) or _skus(random)
     return {
         "lines": [[sku, random.choice([1, 1, 1, 2, 3])] for sku in dict.fromkeys(skus)],
         "paid": random.random() < 0.75,
         "method": random.choice(["", "bacs"]),
     }
+
+
+def _skus(random: Random) -> list[str]:
+    skus = random.sample(SKUS, random.choice([1, 1, 1, 2, 3]))
+    if random.random() < 0.15:
+        skus[0] = KIT
+    if random.random() < 0.3:
+        skus[0] = "hot"
+    return skus
 
 
 def _change(random: Random, what: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class World:
         self.loop.net.set_defaults(latency=LATENCY)
         self.journal = Journal(lambda: self.loop._now)
         self.random = Random(f"world {script.seed}")
-        clocks = {name: HostClock(self.loop, script.skews.get(name, 0.0)) for name in (*STORES, "erp")}
+        clocks = self.clocks = {name: HostClock(self.loop, script.skews.get(name, 0.0)) for name in (*STORES, "erp")}
         levels = {sku: script.opening[sku] for sku in SKUS}
         levels |= {kit: min(levels[sku] // count for sku, count in parts.items()) for kit, parts in KITS.items()}
         self.shops: dict[str, Shop] = {
@@ -55,7 +55,7 @@ class World:
             clocks["erp"], Random(f"erp {script.seed}"), counting=script.counting_erp, judge=self.accounts.judge
         )
         self.health = Health()
-        self.judges = Judges(self.accounts, self.erp, self.shops, self.health, script.mode)
+        self.judges = Judges(self.accounts, self.erp, self.shops, self.health, script.mode, script.propagation_seconds)
         self.house = House(self.loop, script, folder, self._committed)
         self.fate = Fate(self)
         self.orders: dict[str, list[str]] = {name: [] for name in STORES}
@@ -76,13 +76,7 @@ class World:
             self.requests += 1
             self.journal.note("request", f"{name} {request.method} {request.path_qs} {body.decode(errors='replace')}")
             self.judges.requested(name, request.method, request.path)
-            response: web.StreamResponse = await handler(request)
-            if request.method != "GET":
-                if self.fate.duplicates(name):
-                    await handler(request)
-                self.fate.written(name)
-            else:
-                self.fate.asked(request.path)
+            response = await self.fate.wire.pass_on(name, request, handler)
             self.journal.note("answer", f"{name} {response.status}")
             return response
 
@@ -123,6 +117,8 @@ class World:
             await self._play(step)
         await self._until(self.script.story_seconds)
         await self.fate.over()
+        for shop in self.shops.values():
+            shop.shop.faults.clear()
         await self._settle()
 
     @property
@@ -175,6 +171,9 @@ class World:
                 self.judges.erp_sales[sku] = self.now
             return what
         shop = self.shops[args["store"]]
+        if what == "lossy":
+            shop.shop.faults.change({"lost_answer": args["share"], "lost_answer_by": args["by"]})
+            return what
         if what == "hand":
             shop.set_stock(sku, shop.shown(sku) + args["units"])
             self.judges.hands[shop.name, sku] = self.now
