@@ -171,17 +171,19 @@ class House:
         await self.app.supervisor.run(anyio.Event())
 
     def _tune(self, app: App) -> None:
-        """A script's knobs: how far the scan overlaps, how many rows a page has."""
+        """A script's knobs: how often a store is read, how far the scan overlaps, how many rows a page has."""
         knobs = self.script.knobs
         options = {
-            name: knobs[name] for name in ("overlap_seconds", "overlap_long_seconds", "sweep_seconds") if name in knobs
+            name: value for name, value in knobs.items() if name.endswith("_seconds") and name != "settle_seconds"
         }
         for reconciler in app.tenants["acme"].reconcilers:
             context = reconciler.context
             context.options = dataclasses.replace(context.options, **options)
+            orders: Any = context.port.orders
             if "page_max" in knobs:
-                orders: Any = context.port.orders
                 orders._traits = msgspec.structs.replace(orders._traits, page_max=knobs["page_max"])
+            if "settle_seconds" in knobs:
+                orders._traits = msgspec.structs.replace(orders._traits, settle_us=int(knobs["settle_seconds"] * 1e6))
 
     def release_all(self) -> None:
         """The operator decides about everything in quarantine: it counts."""
