@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, func, select, update
 
 from syncd.core.account import Account, Product
 from syncd.core.order import Order, Phase
 from syncd.core.policy import RULES_VERSION
 from syncd.core.quantity import Instant, Quantity
-from syncd.ledger.rows import Among, Rows
+from syncd.ledger.rows import Among, OneRow, Rows, Statement
 from syncd.ledger.schema import line, orders
 
 MAPPER_VERSION = 1  # raised when an adapter maps the same raw bytes differently
-
-_LIVING = ("draft", "pending", "placed", "paid")
 
 
 class OrderRow(msgspec.Struct, frozen=True, gc=False):
@@ -59,6 +57,16 @@ _READ_ACCOUNTS = Among(
     + ' FROM line WHERE tenant = :tenant AND store = :store AND "order" IN :among'
 )
 _WRITE_LINES = Rows(line, ["tenant", "store", "order", *_ACCOUNT, "open"])
+_ROW = OneRow(line)
+_CONFIRM = Statement(
+    "UPDATE line SET confirmed = confirmed + :units, open = 1 "
+    'WHERE tenant = :tenant AND store = :store AND "order" = :order AND line = :line AND part = :part'
+)
+_LIVING = Statement(
+    'SELECT "order" FROM orders WHERE tenant = :tenant AND store = :store AND "order" > :after '
+    "AND (phase IN ('draft', 'pending', 'placed', 'paid') OR read_at >= :since) AND phase <> 'gone' "
+    'ORDER BY "order" LIMIT :count'
+)
 
 
 def read_orders(connection: Connection, tenant: str, store: str, ids: Iterable[str]) -> dict[str, OrderRow]:
@@ -121,19 +129,7 @@ def known_skus(connection: Connection, tenant: str, location: str, skus: Iterabl
 
 def living_orders(connection: Connection, tenant: str, store: str, after: str, limit: int, since: Instant) -> list[str]:
     """Ids of orders that may still change, or were read since `since`; ascending from `after`: what a sweep reads again."""
-    query = (
-        select(orders.c.order)
-        .where(
-            orders.c.tenant == tenant,
-            orders.c.store == store,
-            orders.c.order > after,
-            or_(orders.c.phase.in_(_LIVING), orders.c.read_at >= since),
-            orders.c.phase != "gone",
-        )
-        .order_by(orders.c.order)
-        .limit(limit)
-    )
-    return list(connection.execute(query).scalars())
+    return _LIVING.scalars(connection, tenant=tenant, store=store, after=after, since=since, count=limit)
 
 
 def forget_content(connection: Connection, tenant: str, store: str, order: str) -> None:
@@ -152,22 +148,16 @@ def count_missing(connection: Connection, tenant: str, store: str, order: str) -
 def confirm_units(
     connection: Connection, tenant: str, store: str, order: str, line_id: str, part: int, units: Quantity
 ) -> None:
-    """The ERP has counted `units` more for this account (negative: it has given them back)."""
-    _change_account(connection, (tenant, store, order, line_id, part), confirmed=line.c.confirmed + units)
+    """The ERP has counted `units` more for this account (negative: it has given them back), which may matter to a target
+    from now on."""
+    _CONFIRM.change(connection, units=units, tenant=tenant, store=store, order=order, line=line_id, part=part)
 
 
 def set_account_state(
     connection: Connection, tenant: str, store: str, order: str, line_id: str, part: int, *, state: str
 ) -> None:
-    """Counted, quarantined or ignored: whether moves are planned for the account."""
-    _change_account(connection, (tenant, store, order, line_id, part), state=state)
-
-
-def _change_account(connection: Connection, place: tuple[str, str, str, str, int], **values: object) -> None:
-    """Change one account, which may matter to a target from now on."""
-    keys = (line.c.tenant, line.c.store, line.c.order, line.c.line, line.c.part)
-    same = (column == value for column, value in zip(keys, place, strict=True))
-    connection.execute(update(line).where(*same).values(**values, open=1))
+    """Counted, quarantined or ignored: whether moves are planned for the account, which may matter to a target from now on."""
+    _ROW.change(connection, (tenant, store, order, line_id, part), {"state": state, "open": 1})
 
 
 def count_orders(connection: Connection, tenant: str, store: str) -> int:

@@ -248,7 +248,7 @@ def _decide(connection: Connection, context: StoreContext, shop: Shop, moment: M
         rows = [row for row in rows if row.item in seen or row.needs_absolute]
     results = evaluate(connection, shop, rows, moment)
     falling = sum(1 for e in results if e.falls_to_zero and e.row.item not in context.may_fall)
-    total = len(items.all_items(connection, shop.tenant, shop.store)) if falling else 0
+    total = items.count_items(connection, shop.tenant, shop.store) if falling else 0
     if falling and brake(falling, total, context.options.brake_share):
         done.brake = f"{falling} of {total} items would fall to 0 at once"
         stores.change_store(connection, shop.tenant, shop.store, brake=done.brake)
