@@ -6,10 +6,12 @@ manager doesn't restart it).
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -22,7 +24,9 @@ from syncd.config.settings import Settings
 from syncd.control.commands import Commands
 from syncd.control.server import serve_control
 from syncd.core.quantity import SECOND, seconds
+from syncd.engine.ledger_watch import LedgerWatch
 from syncd.errors import MisconfiguredError, TransientError
+from syncd.ledger.faults import ROOM_BYTES_MIN
 from syncd.ledger.ledger import Ledger, open_ledger
 from syncd.ledger.lock import ProcessLock
 from syncd.observability import events
@@ -59,8 +63,7 @@ def run(configuration: Configuration) -> int:
         notify.extend_timeout(120.0)
         ledger = open_ledger(settings.state_dir, clock=clock, lock=lock)
     except (MisconfiguredError, TransientError, OSError) as error:
-        hint = getattr(error, "hint", "") or "look at the permissions and the disk of state_dir"
-        log.emit(events.DAEMON_REFUSED, reason=str(error), hint=hint)
+        log.emit(events.DAEMON_REFUSED, **_refusal(error, settings.state_dir))
         if lock is not None:
             lock.release()
         return EXIT_CONFIG if isinstance(error, (MisconfiguredError, PermissionError)) else EXIT_FAILED
@@ -69,9 +72,26 @@ def run(configuration: Configuration) -> int:
         if behind_us > CLOCK_TOLERANCE_US:
             log.emit(events.CLOCK_BEHIND, behind_seconds=round(seconds(behind_us), 1))
         return anyio.run(_run, configuration, settings, ledger, clock, log, notify)
+    except (TransientError, OSError) as error:  # while composing: later ones stay in their tasks
+        log.emit(events.DAEMON_REFUSED, **_refusal(error, settings.state_dir))
+        return EXIT_FAILED
     except KeyboardInterrupt:  # before the signals were watched: nothing had begun, and all is closed
         log.emit(events.DAEMON_STOPPED)
         return EXIT_OK
+
+
+def _refusal(error: Exception, state_dir: Path) -> dict[str, str]:
+    """Reason and hint of a start that failed: which folder, what is wrong with it, what to do."""
+    if isinstance(error, MisconfiguredError):
+        return {"reason": str(error), "hint": error.hint}
+    hint = getattr(error, "hint", "")
+    if not hint:
+        hint = {
+            errno.ENOSPC: f"free space there: {ROOM_BYTES_MIN // 2**20} MB should be free",
+            errno.EROFS: "its disk is mounted read-only, or has become so by an error: look at the kernel's log, then mount "
+            "it writable",
+        }.get(getattr(error, "errno", None) or 0, "look at its permissions and its disk")
+    return {"reason": f"the state directory {state_dir} can't be used: {error}", "hint": hint}
 
 
 async def _run(
@@ -93,6 +113,7 @@ async def _run(
             await group.start(serve_control, settings.state_dir, commands, log, name="control socket")
             group.start_soon(_pet, app, ledger, notify, name="watchdog")
             group.start_soon(_watch_clock, clock, log, name="clock")
+            group.start_soon(LedgerWatch(ledger, settings.state_dir, clock, log).run, name="ledger watch")
             notify.ready(f"{len(app.tenants)} tenant(s) running")
             await app.supervisor.run(stop, drain_seconds=settings.shutdown.drain_seconds)
             group.cancel_scope.cancel()
@@ -125,7 +146,8 @@ async def _pet(app: App, ledger: Ledger, notify: Notify) -> None:
     has its own time-outs and never starves this."""
     clock = app.supervisor.clock
     while notify.is_heard:
-        await ledger.ping()
+        with suppress(TransientError):  # a disk that fails is an answer too; `ledger.unwritable` tells of it
+            await ledger.ping()
         if not app.supervisor.stuck(STUCK_SECONDS):
             notify.watchdog()
         await clock.sleep((notify.watchdog_seconds or 60.0) / WATCHDOG_PARTS)
