@@ -283,8 +283,10 @@ def item_books(connection: Connection, tenant: str, store: str, names: Sequence[
     writes: dict[str, list[Write]] = {name: [] for name in names}
     for row in _READINGS.read(connection, names, tenant=tenant, store=store):
         readings[row[0]].append(Reading(*row[1:]))
-    for row in _TAKINGS.read(connection, names, tenant=tenant, store=store):
-        changes[row[0]].append(Change(*row[1:8], plain=bool(row[8])))
+    for name, began, ended, was, low, high, least, most, plain in _TAKINGS.read(
+        connection, names, tenant=tenant, store=store
+    ):
+        changes[name].append(Change(began, ended, was, low, high, least, most, bool(plain)))
     for row in _WRITES.read(connection, names, tenant=tenant, store=store):
         writes[row[0]].append(Write(*row[1:]))
     return {name: ItemBook(tuple(readings[name]), tuple(changes[name]), tuple(writes[name])) for name in names}
