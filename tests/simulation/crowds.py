@@ -68,6 +68,18 @@ def _crowd(random: Random, until: float) -> list[Step]:
     ]
 
 
+def _buyers(random: Random, until: float) -> list[Step]:
+    """Sales everywhere, and no goods come in."""
+    del until
+    return [_buy(random.uniform(FIRST_SECONDS, 380.0), random.choice(STORES), ("hot", 1)) for _ in range(9)]
+
+
+def _few(random: Random, until: float) -> list[Step]:
+    """A few orders in one shop, and then none."""
+    del random, until
+    return [_buy(125.0 + 9.0 * n, "alpha", ("cup", 1)) for n in range(6)]
+
+
 def _trickle(random: Random, until: float) -> list[Step]:
     """An order every few seconds, in one BigCommerce shop."""
     return [
@@ -85,6 +97,12 @@ def _deliveries(random: Random, until: float) -> list[Step]:
     return [
         Step(float(at), "receipt", {"sku": random.choice(SKUS), "units": 3}) for at in range(130, int(until) - 30, 31)
     ]
+
+
+def _lossy(random: Random, until: float) -> list[Step]:
+    """Goods come in all the time, and the shops lose the answers of most writes: no fault, it excuses nothing."""
+    lossy = [Step(121.0, "lossy", {"store": s, "share": 0.6, "by": random.choice(["500", "504"])}) for s in STORES]
+    return lossy + _deliveries(random, until)
 
 
 def _regret(random: Random, until: float) -> list[Step]:
@@ -132,10 +150,13 @@ def _renamed(random: Random, until: float) -> list[Step]:
 
 
 def _growing(random: Random, until: float) -> list[Step]:
-    """One order gets another unit, again and again."""
+    """One order in each shop gets another unit, again and again."""
     del random
-    return [_buy(130.0, "alpha", ("mug", 1))] + [
-        _change(135.0 + 2.5 * n, "edit", "alpha", 0, units=2 + n) for n in range(24) if 135.0 + 2.5 * n < until
+    return [_buy(130.0, store, ("mug", 1)) for store in STORES] + [
+        _change(135.0 + 2.5 * n, "edit", store, 0, units=2 + n)
+        for n in range(40)
+        for store in STORES
+        if 135.0 + 2.5 * n < until
     ]
 
 
@@ -148,7 +169,7 @@ def _looked_at(random: Random, until: float) -> list[Step]:
 
 Crowd = Callable[[Random, float], list[Step]]
 PEOPLE: dict[str, Crowd] = {
-    "town": _town, "seesaw": _seesaw, "early birds": _early_birds, "burst": _burst, "crowd": _crowd, "regret": _regret,
+    "town": _town, "seesaw": _seesaw, "early birds": _early_birds, "burst": _burst, "crowd": _crowd, "buyers": _buyers, "few": _few, "regret": _regret,
     "trickle": _trickle, "stream": _stream, "deliveries": _deliveries, "refunds": _refunds, "payers": _payers,
-    "no payers": _no_payers, "delivered": _delivered, "renamed": _renamed, "growing": _growing, "looked at": _looked_at,
+    "lossy": _lossy, "no payers": _no_payers, "delivered": _delivered, "renamed": _renamed, "growing": _growing, "looked at": _looked_at,
 }  # fmt: skip

@@ -90,8 +90,10 @@ _LIST = (
     Dial("clock_jump", SYNCD, (1, 100), weight=0.7, is_kill=True),  # the machine comes back with another time
     Dial("clock_step", SYNCD, (1, 100)),  # its wall clock is put right, or wrong, while the daemon lives
     # -- aimed only: what the mutants need
+    Dial("late_orders_settle", BIG, (100, 600), {"late_orders_seconds": (6.0, 18.0)}),
     Dial("late_orders_long", BIG, (100, 600), {"late_orders_seconds": (85.0, 95.0)}),
     Dial("erp_very_late", ERP, (60, 400), {"late_rate": 1.0, "late_seconds": 110.0}),
+    Dial("erp_too_late", ERP, (60, 400), {"late_rate": 1.0, "late_seconds": 200.0}),  # later than it may be
     Dial("kill_at_orders", SYNCD, (1, 60), is_kill=True),
     Dial("kill_at_level", SYNCD, (1, 60), is_kill=True),
     Dial("freeze_at_level", SYNCD, (60, 300)),
@@ -101,5 +103,5 @@ _LIST = (
     Dial("bad_units", SYNCD, (60, 300)),
 )
 DIALS: dict[str, Dial] = {dial.name: dial for dial in _LIST}
-CALM = frozenset(dial.name for dial in _LIST[[dial.name for dial in _LIST].index("late_orders_long") :])
+CALM = frozenset(dial.name for dial in _LIST[[dial.name for dial in _LIST].index("late_orders_settle") :])
 """Dials that no seed draws by itself: the mutants' scripts aim them."""

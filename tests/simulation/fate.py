@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.simulation.dials import DIALS
 from tests.simulation.house import HOST
+from tests.simulation.script import STORES
 from tests.simulation.wire import DIALS as WIRE
 from tests.simulation.wire import Wire
 
@@ -169,9 +170,9 @@ class Fate:
         if host != "erp":
             self._strike_armed("kill_at_level")
 
-    def asked(self, path: str) -> None:
-        """A list of orders is on its way to the daemon: the next commit may be theirs."""
-        if "orders" in path:
+    def asked(self, host: str, path: str) -> None:
+        """A list of orders is on its way to the daemon: the next commit may be theirs. (The first shop's: it has a crowd.)"""
+        if "orders" in path and host == STORES[0]:
             self._armed = [("kill_at_commit" if name == "kill_at_orders" else name, at) for name, at in self._armed]
 
     def sending(self) -> None:

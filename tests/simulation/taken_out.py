@@ -333,30 +333,6 @@ def claims_for_ever() -> Patch:
     return [(account._Counting, "at", at)]
 
 
-def drained_at_once() -> Patch:
-    plain = order_step.OrderStep._scan
-
-    async def read(self: Any, *given: Any, **named: Any) -> Any:
-        began = await plain(self, *given, **named)
-        self.context.drained = began
-        return began
-
-    return [(order_step.OrderStep, "_scan", read)]
-
-
-def lands_at_once() -> Patch:
-    plain = publish_step.PublishStep.shop
-
-    def shop(self: Any) -> Any:
-        told = plain(self)
-        return SimpleNamespace(
-            **{name: getattr(told, name) for name in told.__slots__ if name != "traits"},
-            traits=msgspec.structs.replace(told.traits, apply_us=0, late_us=0, stale_us=0),
-        )
-
-    return [(publish_step.PublishStep, "shop", shop)]
-
-
 def one_clock_for_all() -> Patch:
     plain = start_store.describe_store
 

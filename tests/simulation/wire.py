@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DIALS = ("duplicate_reads", "duplicate_levels", "duplicate_requests", "hidden_orders", "renamed", "operator_reads")
 HELD_BACK_SECONDS = 15.0  # the answer to an operator's reading
-BAD_UNIT_EVERY_SECONDS = 0.2
+BAD_UNIT_EVERY_SECONDS = 2.0
 _ONE_ORDER = re.compile(r".*/v2/orders/\d+")
 _LEVELS = re.compile(r".*(/adjustments/absolute|/(products|variations)/batch)")
 
@@ -52,7 +52,7 @@ class Wire:
         if self._is_doubled(host, request):
             response = await handler(request)
         if request.method == "GET":
-            fate.asked(path)
+            fate.asked(host, path)
         else:
             fate.written(host)
             judge_level(self.world, host)
