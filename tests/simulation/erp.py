@@ -57,6 +57,14 @@ class WatchedErp:
         """The ERP's own business: a receipt (units above 0) or a sale (below)."""
         self.book.record(kind, sku, LOCATION, Decimal(units))
 
+    def renumber(self, old: str, new: str) -> int:
+        """An article gets another number: all stock is booked over to it, the old number stays known. Returns the units."""
+        units = self.level(old)
+        self.book.add_product(new, Decimal(0), LOCATION)
+        self.happen("sale", old, -units)
+        self.happen("receipt", new, units)
+        return units
+
     def most_since(self, sku: str, at: float) -> int:
         """The most that it had at some moment since that second of the story."""
         level = most = self.level(sku)

@@ -19,6 +19,7 @@ BIGCOMMERCE = ("alpha", "beta")
 SKUS = ("hot", "mug", "pen", "cup")
 KIT = "set"
 KITS = {KIT: {"mug": 1, "pen": 2}}
+RENAMED = ("cup", "cap")  # a SKU, and the name that it gets in some seeds
 
 STORY_SECONDS = 1_080.0  # shoppers and faults; then both stop
 FIRST_SECONDS = 120.0  # the first contact and the baseline are left in peace
@@ -43,9 +44,11 @@ _CHANGES = {
     "ship": 1,
     "refunded": 1,
 }
+_CHANGES_BIGCOMMERCE = {"decline": 1, "archive": 1, "ship_some": 2, "status": 2}
+_CHANGES_WOOCOMMERCE = {"trash": 2, "untrash": 2, "fail": 1}
 LOST_BY = ("504", "500", "reset", "hang")
 HOT_KILLS = ("kill", "kill_machine", "kill_at_commit", "kill_at_write")
-_MERCHANT = {"receipt": 3, "erp_sale": 2, "hand": 1}
+_MERCHANT = {"receipt": 3, "erp_sale": 2, "hand": 1, "count": 1}
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -85,6 +88,8 @@ def draw(seed: int) -> Script:
     opening = {sku: random.choice([12, 25, 60]) for sku in SKUS}
     opening["hot"] = random.choice([3, 5, 8, 15])
     steps = [*_people(random), *_fate(random)]
+    if seed % 4 == 1:
+        steps += _articles(random)
     mode = "shadow" if seed % 16 == 15 else "live"
     return Script(
         seed=seed,
@@ -112,11 +117,7 @@ def draw_hot(seed: int) -> Script:
 
     for store in STORES:
         steps += [Step(at, "buy", {"store": store, **_basket(random, ["hot"])}) for at in moments(HOT_EVERY_SECONDS)]
-        steps += [
-            Step(at, what, {"store": store, **_change(random, what)})
-            for at in moments(1_500.0)
-            for what in random.choices(list(_CHANGES), list(_CHANGES.values()))
-        ]
+        steps += [_change_of_order(random, at, store) for at in moments(1_500.0)]
         steps += [
             Step(at, "lossy", {"store": store, "share": random.uniform(0.1, 0.7), "by": random.choice(LOST_BY)})
             for at in (FIRST_SECONDS, *moments(1_800.0))
@@ -153,11 +154,12 @@ def _people(random: Random) -> list[Step]:
                 Step(at + random.uniform(0, 0.4), "buy_all", {"store": name, "sku": "hot"}) for name in (first, second)
             ]
         elif drawn < 0.9:
-            what = random.choices(list(_CHANGES), list(_CHANGES.values()))[0]
-            steps.append(Step(at, what, {"store": store, **_change(random, what)}))
+            steps.append(_change_of_order(random, at, store))
         else:
             what = random.choices(list(_MERCHANT), list(_MERCHANT.values()))[0]
             args: dict[str, Any] = {"sku": random.choice(SKUS), "units": random.randint(1, 6)}
+            if what == "count":
+                args["units"] = random.choice([-3, -1, 1, 4])
             if what == "hand":
                 args |= {"store": store, "units": random.choice([-2, -1, 1, 2, 5])}
             steps.append(Step(at, what, args))
@@ -182,15 +184,35 @@ def _skus(random: Random) -> list[str]:
     return skus
 
 
-def _change(random: Random, what: str) -> dict[str, Any]:
+def _change_of_order(random: Random, at: float, store: str) -> Step:
+    changes = _CHANGES | (_CHANGES_BIGCOMMERCE if store in BIGCOMMERCE else _CHANGES_WOOCOMMERCE)
+    what = random.choices(list(changes), list(changes.values()))[0]
     args: dict[str, Any] = {"pick": random.randrange(1_000), "line": random.randrange(1_000)}
     if what == "edit":
         args["units"] = random.choice([1, 1, 2, 3, 4])
         if random.random() < 0.3:
             args["add"] = random.choice(SKUS)
     if what == "refund":
-        args["restock"] = random.random() < 0.6
-    return args
+        args["restock"] = random.random() < (0.2 if store in BIGCOMMERCE else 0.6)
+    if what == "status":
+        args["to"] = random.choice([1, 7, 8, 9, 11, 11, 12, 13])
+    return Step(at, what, {"store": store, **args})
+
+
+def _articles(random: Random) -> list[Step]:
+    """One SKU gets another name, in the ERP at one time and in the shops at others; products are made anew under their SKU."""
+    old, new = RENAMED
+    stores = random.sample(STORES, random.choice([1, 2, 3]))
+    span = (FIRST_SECONDS, STORY_SECONDS * 0.7)
+    steps = [Step(random.uniform(*span), "renumber", {"sku": old, "to": new})]
+    steps += [Step(random.uniform(*span), "rename", {"store": store, "sku": old, "to": new}) for store in stores]
+    for store in stores:
+        for step in steps[:2]:  # orders around it
+            at = step.at + random.uniform(-90.0, 90.0)
+            steps.append(Step(at, "buy", {"store": store, **_basket(random, [old, "pen"])}))
+    anew = {"store": random.choice(STORES), "sku": random.choice([*SKUS, KIT]), "units": random.choice([0, 2, 9])}
+    steps.append(Step(random.uniform(*span), "recreate", anew))
+    return [msgspec.structs.replace(step, at=round(step.at, 3)) for step in steps]
 
 
 def _fate(random: Random) -> list[Step]:

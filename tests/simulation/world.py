@@ -22,7 +22,7 @@ from tests.simulation.health import Health
 from tests.simulation.house import HOST, House
 from tests.simulation.journal import Journal
 from tests.simulation.loop import Loop
-from tests.simulation.script import BIGCOMMERCE, KITS, SKUS, STORES, Script, Step
+from tests.simulation.script import BIGCOMMERCE, KITS, RENAMED, SKUS, STORES, Script, Step
 from tests.simulation.shops import REFUSALS, BigCommerce, Shop, WooCommerce, unpaid
 
 START_AT = 30.0  # the daemon is installed; what was bought before is its baseline
@@ -163,17 +163,16 @@ class World:
 
     def _act(self, what: str, args: dict[str, Any]) -> str:
         sku = args.get("sku", "")
-        if what in {"receipt", "erp_sale"}:
-            units = args["units"] if what == "receipt" else -args["units"]
-            self.erp.happen("receipt" if what == "receipt" else "sale", sku, units)
-            self.accounts.stock[sku] += units
-            if what == "erp_sale":
-                self.judges.erp_sales[sku] = self.now
+        if what in {"receipt", "erp_sale", "count", "renumber"}:
+            self._in_erp(what, sku, args)
             return what
         shop = self.shops[args["store"]]
+        sku = shop.named(sku)
         if what == "lossy":
             shop.shop.faults.change({"lost_answer": args["share"], "lost_answer_by": args["by"]})
             return what
+        if what in {"rename", "recreate"}:
+            return self._article(shop, what, sku, args)
         if what == "hand":
             shop.set_stock(sku, shop.shown(sku) + args["units"])
             self.judges.hands[shop.name, sku] = self.now
@@ -187,15 +186,60 @@ class World:
         order = waiting[args["pick"] % len(waiting)]
         self.journal.note("change", f"{shop.name} {order} {what}")
         shop.act(order, what, args)
+        if what == "refund" and shop.relative and args["restock"]:  # units put back by hand
+            for where in self.accounts.now:
+                if where[:2] == (shop.name, order):
+                    self.judges.hands[shop.name, where[3]] = self.now
         if what in {"complete", "ship", "refund", "refunded"}:
             self.over.add((shop.name, order))
         if what == "delete":
             self.orders[shop.name].remove(order)
         return what
 
+    def _in_erp(self, what: str, sku: str, args: dict[str, Any]) -> None:
+        """The ERP's own business: goods in, goods out, what a stock count finds, another number for an article."""
+        old, new = RENAMED
+        if what == "renumber":
+            units = self.erp.renumber(sku, args["to"])
+            self.accounts.stock[sku] -= units
+            self.accounts.stock[args["to"]] += units
+            self.judges.erp_sales[sku] = self.now
+            return
+        sku = new if sku == old and new in self.accounts.stock else sku
+        units = -args["units"] if what == "erp_sale" else args["units"]
+        self.erp.happen("receipt" if units > 0 else "sale", sku, units)
+        self.accounts.stock[sku] += units
+        if units < 0:
+            self.judges.erp_sales[sku] = self.now
+
+    def _article(self, shop: Shop, what: str, sku: str, args: dict[str, Any]) -> str:
+        """A product gets another SKU, or is deleted and made anew under its SKU: not before the daemon can have read its orders,
+        as nothing tells any more what they were of."""
+        if what == "rename":
+            if shop.lines_follow_names:
+                self.accounts.rename(shop.name, sku, args["to"], self.erp.told)
+            shop.rename(sku, args["to"])
+            sku = args["to"]
+        else:
+            mine = [
+                where for where in self.accounts.now if where[0] == shop.name and where[3] in KITS.get(sku, {sku: 1})
+            ]
+            for where in mine:
+                if (
+                    self.accounts.owed(where) != self.erp.told[where]
+                    or self.now - self.accounts.changed[where[:2]] < 300.0
+                ):
+                    return "no recreate"
+            shop.recreate(sku, args["units"])
+        self.judges.hands[shop.name, sku] = self.now
+        return what
+
     def _buy(self, shop: Shop, what: str, args: dict[str, Any]) -> None:
         everything = what == "buy_all"
-        wanted = {args["sku"]: min(3, max(1, shop.shown(args["sku"])))} if everything else dict(args["lines"])
+        wanted = (
+            {args["sku"]: min(3, max(1, shop.shown(shop.named(args["sku"]))))} if everything else dict(args["lines"])
+        )
+        wanted = {shop.named(sku): units for sku, units in wanted.items()}
         shown = {sku: shop.shown(sku) for sku in wanted}
         order = shop.buy(list(wanted.items()), paid=args.get("paid", True), method=args.get("method", ""))
         self.journal.note("sale", f"{shop.name} {order} {wanted} of {shown}")
