@@ -32,6 +32,7 @@ class Reconciler:
     stale: bool = False
     trouble: str = ""
     orders: OrderStep | None = field(default=None)
+    publisher: PublishStep | None = field(default=None)
 
     async def run(self) -> None:
         """Until cancelled. Whatever goes wrong stays here."""
@@ -70,7 +71,7 @@ class Reconciler:
         await start_store(context)
         self.trouble = ""
         self.orders = OrderStep(context)
-        publisher = PublishStep(context)
+        publisher = self.publisher = PublishStep(context)
         inventory = InventoryStep(context, publisher)
         sweep = SweepStep(context, self.orders)
         clock = context.tenant.clock
@@ -96,7 +97,10 @@ class Reconciler:
 
     async def _read_orders(self) -> float:
         assert self.orders is not None
+        assert self.publisher is not None
         wait = await self.orders.run()
+        if self.publisher.is_ripe:
+            self.context.bell.ring()
         self._judge_freshness()
         return wait
 
