@@ -26,7 +26,7 @@ from syncd.control.server import serve_control
 from syncd.core.quantity import SECOND, seconds
 from syncd.engine.ledger_watch import LedgerWatch
 from syncd.errors import MisconfiguredError, TransientError
-from syncd.ledger.faults import ROOM_BYTES_MIN
+from syncd.ledger.faults import ROOM_BYTES_MIN, Fatal, code_of, end_process
 from syncd.ledger.ledger import Ledger, open_ledger
 from syncd.ledger.lock import ProcessLock
 from syncd.observability import events
@@ -61,7 +61,7 @@ def run(configuration: Configuration) -> int:
         settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = ProcessLock.acquire(settings.state_dir)
         notify.extend_timeout(120.0)
-        ledger = open_ledger(settings.state_dir, clock=clock, lock=lock)
+        ledger = open_ledger(settings.state_dir, clock=clock, lock=lock, fatal=_ending(log, settings.state_dir))
     except (MisconfiguredError, TransientError, OSError) as error:
         log.emit(events.DAEMON_REFUSED, **_refusal(error, settings.state_dir))
         if lock is not None:
@@ -78,6 +78,24 @@ def run(configuration: Configuration) -> int:
     except KeyboardInterrupt:  # before the signals were watched: nothing had begun, and all is closed
         log.emit(events.DAEMON_STOPPED)
         return EXIT_OK
+
+
+def _ending(log: Log, state_dir: Path) -> Fatal:
+    """What ends the process when nobody knows any more what is on disk: it says so first."""
+
+    def end(error: BaseException) -> None:
+        if code_of(error) is None:
+            log.bug(error)
+        else:
+            log.emit(
+                events.LEDGER_UNWRITABLE,
+                path=str(state_dir),
+                reason=f"its disk failed: {error}; syncd ends here, the next start reads what is on disk",
+                hint="look at the kernel's log and the mount of the state directory",
+            )
+        end_process(error)
+
+    return end
 
 
 def _refusal(error: Exception, state_dir: Path) -> dict[str, str]:

@@ -41,8 +41,8 @@ poll_seconds = 0.5
 quota_share = 1.0
 apply_seconds = 1
 stale_seconds = 1
-late_seconds = 5
-read_items_every_seconds = 5
+late_seconds = 2
+read_items_every_seconds = 2
 [stores.woo]
 kind = "woocommerce"
 base_url = "http://127.0.0.1:{woo}"
@@ -51,8 +51,8 @@ consumer_secret_file = "secret"
 baseline = "counted"
 poll_seconds = 0.5
 settle_seconds = 1
-late_seconds = 5
-read_items_every_seconds = 5
+late_seconds = 2
+read_items_every_seconds = 2
 """
 
 
@@ -200,9 +200,11 @@ class House:
         seen = call(self.ports[name], "/requests")
         return sum(each["method"] != "GET" for each in seen)
 
-    def run_until_baseline(self, *, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def run_until_baseline(
+        self, *, environment: Mapping[str, str] | None = None, module: str = "syncd"
+    ) -> subprocess.Popen[bytes]:
         """The daemon's first life, when all its stores are at work."""
-        daemon = self.daemon(environment=environment)
+        daemon = self.daemon(environment=environment, module=module)
 
         def all_done() -> bool:
             assert daemon.poll() is None, (self.folder / "log").read_text()
@@ -211,9 +213,9 @@ class House:
         wait_for(all_done, "the baselines")
         return daemon
 
-    def daemon(self, *, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-        """The daemon, as the service manager starts it."""
-        return self.start(["syncd", "run", "--config", str(self.config)], environment=environment)
+    def daemon(self, *, environment: Mapping[str, str] | None = None, module: str = "syncd") -> subprocess.Popen[bytes]:
+        """The daemon, as the service manager starts it; or the hasty one."""
+        return self.start([module, "run", "--config", str(self.config)], environment=environment)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command beside it."""

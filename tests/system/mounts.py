@@ -12,11 +12,19 @@ from pathlib import Path
 import pytest
 
 BLOCK_BYTES = 4096
+FSCK_MENDED = 2  # fsck(8): errors were corrected
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
     """A tool of the system."""
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def _tool(name: str) -> str:
+    """A tool for ext4; skips the test where it is missing."""
+    if (path := shutil.which(name, path="/usr/sbin:/sbin:/usr/bin:/bin")) is None:
+        pytest.skip(f"{name} (package e2fsprogs) is not installed here")
+    return path
 
 
 @contextmanager
@@ -44,8 +52,7 @@ def small_disk(place: Path, megabytes: int) -> Iterator[Path]:
 @contextmanager
 def failing_disk(place: Path, megabytes: int) -> Iterator[Path]:
     """A disk that turns read-only when it fails (`fail`), as ext4 does by default on Debian and Ubuntu."""
-    if (make := shutil.which("mkfs.ext4", path="/usr/sbin:/sbin:/usr/bin:/bin")) is None:
-        pytest.skip("mkfs.ext4 (package e2fsprogs) is not installed here")
+    make = _tool("mkfs.ext4")
     image = place.with_suffix(".image")
     with image.open("wb") as blank:
         blank.truncate(megabytes * 2**20)
@@ -61,6 +68,15 @@ def fail(place: Path) -> None:
         pytest.skip(f"this system can't let a disk fail: {done.stderr.strip()}")
 
 
+def repair(place: Path) -> None:
+    """What an operator does then: check the disk, mount it again."""
+    assert run("umount", str(place)).returncode == 0
+    image = str(place.with_suffix(".image"))
+    checked = run(_tool("fsck.ext4"), "-y", "-f", image)
+    assert checked.returncode <= FSCK_MENDED, checked.stdout + checked.stderr
+    assert run("mount", "-o", "loop,errors=remount-ro", image, str(place)).returncode == 0
+
+
 def fill(place: Path) -> Path:
     """Leave no room at all. Returns the file that takes it up."""
     ballast = place / "ballast"
@@ -71,3 +87,9 @@ def fill(place: Path) -> Path:
                     out.write(bytes(chunk))
     assert shutil.disk_usage(place).free == 0
     return ballast
+
+
+def make_read_only(place: Path) -> None:
+    """Remount what nobody has open for writing."""
+    done = run("mount", "-o", "remount,ro", str(place))
+    assert done.returncode == 0, done.stderr
