@@ -24,6 +24,8 @@ TOLD_SECONDS = (
     900.0  # of all being well, after which the ERP has been told: a sweep, and the wait for orders that are gone
 )
 HAND_SECONDS = 700.0  # until a counter that somebody typed into was read twice, and the orders drained past it
+CRASH_SECONDS = 60.0  # before a crash: the writes of that time are not pruned yet
+UNIT = 10_000  # of the ledger's quantities
 OVERWRITE_SECONDS = 75.0  # between the reading of a level and its writing: not-after, and a request that travels slowly
 TASKS_MAX = 120  # of the daemon at once; it has about 15, and some for each request
 QUEUE_MAX = 300
@@ -179,9 +181,25 @@ class Judges:
         """DURABLE: what reached the outside was on disk before it left. `folder` is a copy of what the crash left."""
         with _Reading(folder) as ledger:
             states = dict(ledger.execute("SELECT key, state FROM move").fetchall())
+            writes = Counter(
+                ledger.execute("SELECT store, item, change, NULL FROM level_write WHERE state <> 'refused'")
+            )
+            puts = set(ledger.execute("SELECT store, item, level FROM level_write WHERE state <> 'refused'"))
         for key in self.erp.booked:
             if states.get(key) in {None, "intended", "void"}:
                 self.blame("DURABLE", f"the ERP has booked {key}, the ledger says {states.get(key)}")
+        for store, shop in self.shops.items():
+            added = Counter(
+                (store, item, units * UNIT, None) for item, units, level in shop.ours(CRASH_SECONDS) if level is None
+            )
+            lost = [f"{item} {units / UNIT:+g}" for (_, item, units, _) in (added - writes)]
+            lost += [
+                f"{item} = {level}"
+                for item, _, level in shop.ours(CRASH_SECONDS)
+                if level is not None and (store, item, level * UNIT) not in puts
+            ]
+            if lost:
+                self.blame("DURABLE", f"{store} was written to, and the ledger has nothing of it: {', '.join(lost)}")
 
     # -- when all faults are over
 
@@ -214,8 +232,8 @@ class Judges:
         with _Reading(folder) as ledger:
             known: dict[Any, int] = {tuple(row[:4]): row[4] for row in ledger.execute(query)}
         for where, units in self.accounts.now.items():
-            if known.get(where, 0) != units * 10_000:
-                return f"COMPLETE: the ledger counts {known.get(where, 0) / 10_000:g} for {where}, should be {units}"
+            if known.get(where, 0) != units * UNIT:
+                return f"COMPLETE: the ledger counts {known.get(where, 0) / UNIT:g} for {where}, should be {units}"
         return ""
 
 

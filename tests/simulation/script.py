@@ -29,6 +29,8 @@ AT_ONCE_MAX = 2  # faults at the same time: together they must stay within what 
 KILLS_MAX = 4
 PROPAGATION_SECONDS = 200.0  # poll, settling, a torn order's wait, a retry, the write and its application
 
+CATALOGUE_SECONDS = 600.0  # it is read each hour; a new name that nobody orders is not seen before
+
 HOT_SECONDS = 9_000.0  # a long story about few units
 HOT_PROPAGATION_SECONDS = 620.0  # lost answers are no excuse there; they cost a request's time and the breaker's probe
 HOT_EVERY_SECONDS = 130.0  # between two orders of one shop, on average
@@ -88,8 +90,10 @@ def draw(seed: int) -> Script:
     opening = {sku: random.choice([12, 25, 60]) for sku in SKUS}
     opening["hot"] = random.choice([3, 5, 8, 15])
     steps = [*_people(random), *_fate(random)]
+    knobs: dict[str, Any] = {}
     if seed % 4 == 1:
         steps += _articles(random)
+        knobs["catalogue_seconds"] = CATALOGUE_SECONDS
     mode = "shadow" if seed % 16 == 15 else "live"
     return Script(
         seed=seed,
@@ -99,6 +103,7 @@ def draw(seed: int) -> Script:
         mode=mode,
         counting_erp=seed % 2 == 0,
         slow_ledger=random.choice([0.0, 0.05, 0.2]),
+        knobs=knobs,
     )
 
 

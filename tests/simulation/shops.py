@@ -25,6 +25,8 @@ from tests.simulation.clocks import HostClock
 REFUSALS = (NoSuch, NotPossible, OutOfStock, ShopRefusal, ValueError, KeyError)
 Lines = list[tuple[str, str, int]]
 """Line, SKU, units that the ERP should have counted."""
+Booked = tuple[str, int, int | None]
+"""The daemon's name of the counter, the change, and the level that was put (None: units were added)."""
 
 
 class BigCommerce:
@@ -149,6 +151,16 @@ class BigCommerce:
             return []
         return [(c.at_us, c.change, c.cause) for c in self.shop.counter(sku).changes]
 
+    def ours(self, seconds: float) -> list[Booked]:
+        """What writes by the API have done to counters lately."""
+        since = self.shop.now() - seconds * 1e6
+        return [
+            (f"p:{counter.item[1]}", change.change, change.level if change.cause == "api absolute" else None)
+            for counter in self.shop.stockroom.all()
+            for change in counter.changes
+            if change.at_us >= since and change.change and change.cause in {"api relative", "api absolute"}
+        ]
+
 
 class WooCommerce:
     """A WooCommerce shop."""
@@ -253,6 +265,16 @@ class WooCommerce:
         if not self.sells(sku):
             return []
         return [(c.at, c.change, c.cause) for c in self.shop.catalog.named(sku).history]
+
+    def ours(self, seconds: float) -> list[Booked]:
+        """What writes by the API have done to counters lately."""
+        since = self.shop.now() - seconds * 1e6
+        return [
+            (f"p:{product.id}", change.change, change.level)
+            for product in self.shop.catalog.products.values()
+            for change in product.history
+            if change.at >= since and change.change and change.cause == "api"
+        ]
 
 
 Shop = BigCommerce | WooCommerce
