@@ -81,6 +81,7 @@ _LIST = (
     Dial("duplicate_levels", SHOPS, (60, 600)),  # a level is put twice; never a change by so many units
     # -- the daemon's machine
     Dial("kill", SYNCD, (1, 60), weight=2.5, is_kill=True),
+    Dial("restart", SYNCD, (1, 60), weight=1.5, is_kill=True),  # asked to stop, and started again
     Dial("kill_machine", SYNCD, (1, 200), weight=1.0, is_kill=True),
     Dial("kill_at_commit", SYNCD, (1, 60), weight=2.5, is_kill=True),
     Dial("kill_at_write", SYNCD, (1, 60), weight=2.5, is_kill=True),

@@ -21,6 +21,9 @@ from syncd.control.commands import Commands
 from syncd.errors import SyncdError
 from syncd.ledger.ledger import Ledger, open_ledger
 from syncd.observability.log import make_log
+from tests.simulation.books import CONFIGURATION as SECOND_TENANT
+from tests.simulation.books import FILE as STOCK_BOOK
+from tests.simulation.books import NAME as BOOKS
 from tests.simulation.broken import Broken
 from tests.simulation.clocks import HostClock, ProcessClock, SeededChance, SeededHop
 from tests.simulation.loop import GRAVE, Loop
@@ -67,6 +70,8 @@ def write_configuration(folder: Path, script: Script) -> None:
     for kit, parts in KITS.items():
         text += f"[kits.{kit}]\n" + "".join(f"{sku} = {count}\n" for sku, count in parts.items())
     (tenants / "acme.toml").write_text(text)
+    if script.books:
+        (tenants / f"{BOOKS}.toml").write_text(SECOND_TENANT.format(mode=script.mode))
 
 
 @cache
@@ -117,6 +122,8 @@ class House:
         self.ledger: Ledger | None = None
         self.commands: Commands | None = None
         self.failure: BaseException | None = None
+        self.stopping = anyio.Event()
+        self.stopped = False
         self._committed = committed
         self._random = Random(f"daemon {script.seed}")
         write_configuration(folder, script)
@@ -133,7 +140,12 @@ class House:
 
     def start(self) -> None:
         """Boot the process."""
+        self.stopping, self.stopped = anyio.Event(), False
         self.loop.net.host(HOST).create_task(self._live(self.lives), name=f"syncd, life {self.lives}")
+
+    def stop(self) -> None:
+        """SIGTERM: the process ends by itself, soon."""
+        self.loop.host_call(HOST, self.stopping.set)
 
     def kill(self, *, silently: bool) -> Path:
         """kill -9; returns the copy of the ledger that the next life will find."""
@@ -143,8 +155,9 @@ class House:
         before = self.state
         self.lives += 1
         self.state.mkdir(mode=0o700)
-        for name in ("ledger.sqlite3", "ledger.sqlite3-wal"):
+        for name in ("ledger.sqlite3", "ledger.sqlite3-wal", str(STOCK_BOOK), f"{STOCK_BOOK}-wal"):
             if (before / name).exists():
+                (self.state / name).parent.mkdir(mode=0o700, exist_ok=True)
                 shutil.copyfile(before / name, self.state / name)
         return self.state
 
@@ -154,7 +167,9 @@ class House:
         except BaseException as error:  # noqa: BLE001 - a daemon that ends by itself is a finding
             self.failure = error
         else:
-            self.failure = Broken("BUG", f"the daemon of life {life} ended by itself")
+            self.stopped = self.stopping.is_set()
+            if not self.stopped:
+                self.failure = Broken("BUG", f"the daemon of life {life} ended by itself")
 
     async def _run(self) -> None:
         random = Random(self._random.random())
@@ -168,7 +183,9 @@ class House:
         self.app = await compose(self.configuration, given)
         self._tune(self.app)
         self.commands = Commands.for_daemon(self.configuration, given, self.app)
-        await self.app.supervisor.run(anyio.Event())
+        await self.app.supervisor.run(self.stopping)
+        await session.close()
+        await self.ledger.close()
 
     def _tune(self, app: App) -> None:
         """A script's knobs: how often a store is read, how far the scan overlaps, how many rows a page has."""
@@ -197,7 +214,9 @@ class House:
         try:
             held = await commands.call("quarantine.list", {}, tell)
             for entry in held["entries"]:
-                await commands.call("quarantine.release", {"id": entry["id"], "decision": "count"}, tell)
+                await commands.call(
+                    "quarantine.release", {"tenant": entry["tenant"], "id": entry["id"], "decision": "count"}, tell
+                )
         except SyncdError:
             return  # tried again in a while
 

@@ -46,7 +46,7 @@ def play(
     folder = Path(_scratch())
     gc.disable()  # a collection would close what is kept for dead, at a moment that no seed decides
     world = World(script, folder)
-    undo = precautions.take(script.seed, lambda: world.loop._now, without=without)
+    undo = precautions.take(lambda: world.loop._now, without=without)
     invariant = numbers = ""
     try:
         prepare(world)
