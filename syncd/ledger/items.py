@@ -48,7 +48,7 @@ _ACTIVE = "FROM item WHERE tenant = :tenant AND store = :store AND active = 1"
 _COLUMNS = "SELECT item, sku, recipe, read_at, needs_absolute, refused_at, accepted, due"
 _ALL = Statement(f"{_COLUMNS} {_ACTIVE} ORDER BY sku")
 _DUE = Statement(f"{_COLUMNS} {_ACTIVE} AND due <= :now ORDER BY due LIMIT :count")
-_NEXT_DUE = Statement("SELECT min(due) FROM item WHERE tenant = :tenant AND store = :store AND due IS NOT NULL")
+_NEXT_DUE = Statement(f"SELECT min(due) {_ACTIVE} AND due IS NOT NULL")
 _KNOWN = Statement(f"SELECT item, sku, name, recipe {_ACTIVE}")
 _COUNT = Statement(f"SELECT count(*) {_ACTIVE}")
 _READ_BEFORE = Statement(f"SELECT item, read_at {_ACTIVE} AND read_at < :before ORDER BY read_at LIMIT :count")

@@ -121,8 +121,10 @@ class InventoryStep:
         row = stores.read_store(connection, tenant, store)
         if row is None or row.state != stores.READY:
             return Look()
+        oldest = items.oldest_read(connection, tenant, store)
+        if oldest is None or oldest >= before:
+            return Look(True, [], oldest)
         found = items.items_to_read(connection, tenant, store, before, self.context.port.inventory.traits.batch_max)
-        oldest = found[0][1] if found else items.oldest_read(connection, tenant, store)
         return Look(True, [name for name, _ in found], oldest)
 
     def _take(self, connection: Connection, page: LevelPage, silent: list[str]) -> None:

@@ -48,6 +48,7 @@ class Round:
     drifts: list[tuple[str, Quantity]] = field(default_factory=list)
     brake: str = ""
     unread: bool = False
+    next_due: Instant | None = None
     looked: list[str] = field(default_factory=list)
     awaiting: dict[str, Instant] = field(default_factory=dict)  # items for which the orders must be drained up to there
 
@@ -81,12 +82,10 @@ class PublishStep:
                 page = await context.port.inventory.levels(done.to_read)
                 done = await self._round(page, frozenset(done.to_read))
             if done.brake or not done.writes:
-                break
+                return self._wait_seconds(done.next_due)
             self.unrecorded = True
             await self._send(done.writes)
             self.unrecorded = False
-        _, due = await context.tenant.ledger.read(self._look)
-        return self._wait_seconds(due)
 
     @property
     def is_ripe(self) -> bool:
@@ -170,7 +169,9 @@ class PublishStep:
                 items.set_item(
                     connection, shop.tenant, shop.store, name, due=_later(moment.now, REFUSED_RECHECK_SECONDS)
                 )
-            return _decide(connection, context, shop, moment, page)
+            done = _decide(connection, context, shop, moment, page)
+            done.next_due = items.next_due(connection, shop.tenant, shop.store)
+            return done
 
         done = await context.tenant.ledger.run(unit)
         for name in (*ripe, *done.looked):
