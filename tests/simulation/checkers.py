@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.simulation.accounts import Accounts
+from tests.simulation.books import Books
 from tests.simulation.broken import Broken
 from tests.simulation.erp import WatchedErp
 from tests.simulation.health import Health
@@ -47,6 +48,7 @@ class Judges:
     hands: dict[tuple[str, str], float] = field(default_factory=dict)  # when the merchant last typed a level
     erp_sales: dict[str, float] = field(default_factory=dict)
     begun: bool = False
+    books: Books | None = None
 
     def blame(self, invariant: str, numbers: str) -> None:
         """The first broken invariant is the one to look at."""
@@ -188,6 +190,8 @@ class Judges:
         for key in self.erp.booked:
             if states.get(key) in {None, "intended", "void"}:
                 self.blame("DURABLE", f"the ERP has booked {key}, the ledger says {states.get(key)}")
+        if self.books is not None and (lost_there := self.books.crashed(folder, states)):
+            self.blame("DURABLE", lost_there)
         for store, shop in self.shops.items():
             added = Counter(
                 (store, item, units * UNIT, None) for item, units, level in shop.ours(CRASH_SECONDS) if level is None

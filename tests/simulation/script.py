@@ -21,6 +21,8 @@ KIT = "set"
 KITS = {KIT: {"mug": 1, "pen": 2}}
 RENAMED = ("cup", "cap")  # a SKU, and the name that it gets in some seeds
 
+BOOKS = {"novel": 9, "atlas": 4}  # what the second tenant sells, where there is one
+
 STORY_SECONDS = 1_080.0  # shoppers and faults; then both stop
 FIRST_SECONDS = 120.0  # the first contact and the baseline are left in peace
 ACTIONS = (26, 40)
@@ -64,7 +66,7 @@ class Step(msgspec.Struct, frozen=True):
 class Script(msgspec.Struct, frozen=True):
     """A whole seed. `knobs` tune the daemon (count_on, page_max, overlaps).
     `counting_erp`: an ERP that can be asked for keys and yet books whatever is posted, twice if it comes twice.
-    `propagation_seconds` of everybody's health, after which a level is right for what had happened before."""
+    `books`: there is a second tenant. `propagation_seconds` of everybody's health, after which a level is right for what had happened before."""
 
     seed: int
     steps: tuple[Step, ...]
@@ -76,6 +78,7 @@ class Script(msgspec.Struct, frozen=True):
     story_seconds: float = STORY_SECONDS
     knobs: dict[str, Any] = {}
     world: str = ""
+    books: bool = False
     propagation_seconds: float = PROPAGATION_SECONDS
 
     @property
@@ -90,6 +93,8 @@ def draw(seed: int) -> Script:
     opening = {sku: random.choice([12, 25, 60]) for sku in SKUS}
     opening["hot"] = random.choice([3, 5, 8, 15])
     steps = [*_people(random), *_fate(random)]
+    books = seed % 5 == 3
+    steps += _books(random) if books else []
     knobs: dict[str, Any] = {}
     if seed % 4 == 1:
         steps += _articles(random)
@@ -104,6 +109,7 @@ def draw(seed: int) -> Script:
         counting_erp=seed % 2 == 0,
         slow_ledger=random.choice([0.0, 0.05, 0.2]),
         knobs=knobs,
+        books=books,
     )
 
 
@@ -202,6 +208,23 @@ def _change_of_order(random: Random, at: float, store: str) -> Step:
     if what == "status":
         args["to"] = random.choice([1, 7, 8, 9, 11, 11, 12, 13])
     return Step(at, what, {"store": store, **args})
+
+
+def _books(random: Random) -> list[Step]:
+    """What happens in the bookshop: little."""
+
+    def at() -> float:
+        return round(random.uniform(FIRST_SECONDS, STORY_SECONDS), 3)
+
+    buys = [Step(at(), "books", {"do": "buy", "sku": random.choice(list(BOOKS))}) for _ in range(6)]
+    changes = [
+        Step(at(), "books", {"do": what, "pick": random.randrange(100), "line": 0, "units": 2, "restock": True})
+        for what in random.choices(["cancel", "edit", "refund", "trash", "pay"], k=4)
+    ]
+    stock = [
+        Step(at(), "books", {"do": "stock", "sku": random.choice(list(BOOKS)), "units": random.choice([-1, 3, 5])})
+    ]
+    return buys + changes + stock
 
 
 def _articles(random: Random) -> list[Step]:

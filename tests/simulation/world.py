@@ -13,6 +13,8 @@ from typing import Any
 from aiohttp import web
 
 from tests.simulation.accounts import Accounts
+from tests.simulation.books import NAME as BOOKS
+from tests.simulation.books import Books
 from tests.simulation.broken import Broken
 from tests.simulation.checkers import Judges
 from tests.simulation.clocks import HostClock
@@ -57,6 +59,11 @@ class World:
         self.health = Health()
         self.judges = Judges(self.accounts, self.erp, self.shops, self.health, script.mode, script.propagation_seconds)
         self.house = House(self.loop, script, folder, self._committed)
+        self.books = None
+        if script.books:
+            clock = HostClock(self.loop)
+            self.books = Books(clock, script.seed, self.health, lambda: self.house.state, script.mode)
+            self.judges.books = self.books
         self.fate = Fate(self)
         self.orders: dict[str, list[str]] = {name: [] for name in STORES}
         self.over: set[tuple[str, str]] = set()
@@ -98,6 +105,8 @@ class World:
         net = self.loop.net
         for name, shop in self.shops.items():
             net.host(f"{name}.localhost").create_task(self._serve(name, shop.app(), shop.now))
+        if self.books is not None:
+            net.host("books.localhost").create_task(self._serve(BOOKS, self.books.shop.app(), self.books.shop.now))
         net.host("erp.localhost").create_task(self._serve("erp", self.erp.simulated.app(), self.erp.simulated.now))
         net.host(HOST)
         self._open()
@@ -139,6 +148,8 @@ class World:
 
     def look(self) -> None:
         """Raise what is broken."""
+        if self.books is not None:
+            self.books.look(self.now)
         self.judges.look(self.now, self.house.resources(), self.requests)
         if self.house.failure is not None and self.judges.first is None:
             self.judges.blame("BUG", f"{type(self.house.failure).__name__}: {self.house.failure}")
@@ -153,7 +164,10 @@ class World:
             self.fate.strike(args)
             return
         try:
-            what = self._act(step.what, args)
+            if step.what == BOOKS:
+                what = f"books: {self.books.act(self.now, args, self.house.app)}" if self.books else "no books"
+            else:
+                what = self._act(step.what, args)
             self.done[what] += 1
         except REFUSALS as error:
             self.done[f"no {step.what}"] += 1
@@ -260,6 +274,8 @@ class World:
             if good_since is None:
                 self.house.release_all()
             complaint = self.judges.unsettled(self.house.state)
+            if not complaint and self.books is not None:
+                complaint = self.books.unsettled()
             if complaint:
                 good_since = None
             elif good_since is None:
