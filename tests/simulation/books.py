@@ -61,6 +61,7 @@ class Books:
         self.changed: dict[str, float] = {}
         self._health, self._state, self._mode = health, state, mode
         self._looked = 0.0
+        self._watched: Any = None
         self._told: Counter[Line] = Counter()
         path = state() / FILE
         path.parent.mkdir()
@@ -96,6 +97,21 @@ class Books:
         for name in OPENING:
             self.changed[name] = at
         return what
+
+    def watch(self, app: Any, booked: Callable[[], None]) -> None:
+        """Call `booked` after each posting to the book of this life."""
+        if app is None or app is self._watched:
+            return
+        self._watched = app
+        for book in app.books:
+            plain = book.post
+
+            def post(moves: Any, plain: Any = plain) -> Any:
+                outcomes = plain(moves)
+                booked()
+                return outcomes
+
+            book.post = post
 
     # -- the judges
 
