@@ -1,7 +1,7 @@
 """The process: lock, ledger, signals, the service manager, and the loop in which the composed daemon runs.
 
-Exit codes: 0 stopped as asked; 1 failed; 78 nothing to run, or a state directory that can't be used (EX_CONFIG: the service
-manager doesn't restart it).
+Exit codes: 0 stopped as asked; 1 failed; 74 the ledger's disk failed (EX_IOERR, see `ledger/faults.py`); 78 nothing to
+run, or a state directory that can't be used (EX_CONFIG: the service manager doesn't restart it).
 """
 
 from __future__ import annotations

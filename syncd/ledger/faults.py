@@ -31,7 +31,7 @@ NO_DATABASE = 26
 
 ROOM_BYTES_MIN = 64 * 2**20  # the write-ahead log may grow to this beside a long reader
 _UNREACHABLE = frozenset({PERMISSION, READ_ONLY, DISK_FAILED, CANNOT_OPEN})
-_EXIT_DISK_FAILED = (
+EXIT_DISK_FAILED = (
     74  # EX_IOERR of sysexits.h: the service manager restarts us, and the ledger tells what was committed
 )
 
@@ -95,4 +95,4 @@ def end_process(error: BaseException) -> None:
     """
     sys.stderr.write(f"syncd: the ledger cannot go on: {error!r}\n")
     sys.stderr.flush()
-    os._exit(_EXIT_DISK_FAILED)
+    os._exit(EXIT_DISK_FAILED)

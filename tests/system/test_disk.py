@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from syncd.ledger.faults import EXIT_DISK_FAILED
 from tests.system.house import PATIENCE_SECONDS, House, open_house, wait_for
 from tests.system.mounts import fail, failing_disk, fill, make_read_only, repair, small_disk
 
@@ -73,7 +74,7 @@ def test_a_disk_that_fails_under_a_running_daemon_is_said_and_nothing_is_lost(tm
         written = {name: house.level_writes(name) for name in house.ports}
         sell(house)
         # nobody knows whether its last commit is on disk: it ends, and the next start reads what is there
-        assert daemon.wait(timeout=PATIENCE_SECONDS) == 74
+        assert daemon.wait(timeout=PATIENCE_SECONDS) == EXIT_DISK_FAILED
         (told,) = house.entries("ledger.unwritable")
         assert told["path"] == str(house.state)
         assert told["hint"]
