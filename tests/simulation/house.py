@@ -32,6 +32,7 @@ from tests.simulation.script import BIGCOMMERCE, KITS, STORES, Script
 HOST = "syncd"
 POLL_SECONDS, SETTLE_SECONDS, READ_SECONDS, SWEEP_HOURS, LATE_SECONDS = 60, 20, 300, 0.1, 120
 SECRETS = {"token": "sim-token", "key": "ck_simulated", "secret": "cs_simulated", "erp": "erp-token"}
+BOOK_POLL_SECONDS = 10.0  # of the embedded ERP: its usual 2 s would be a third of all that the daemon does here
 _STORE = """
 [stores.{name}]
 kind = "{kind}"
@@ -193,6 +194,9 @@ class House:
         options = {
             name: value for name, value in knobs.items() if name.endswith("_seconds") and name != "settle_seconds"
         }
+        if BOOKS in app.tenants:
+            context_of_books = app.tenants[BOOKS].context
+            context_of_books.options = dataclasses.replace(context_of_books.options, poll_seconds=BOOK_POLL_SECONDS)
         for reconciler in app.tenants["acme"].reconcilers:
             context = reconciler.context
             context.options = dataclasses.replace(context.options, **options)
