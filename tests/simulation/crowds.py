@@ -154,7 +154,7 @@ def _growing(random: Random, until: float) -> list[Step]:
     del random
     return [_buy(130.0, store, ("mug", 1)) for store in STORES] + [
         _change(135.0 + 2.5 * n, "edit", store, 0, units=2 + n)
-        for n in range(40)
+        for n in range(85)
         for store in STORES
         if 135.0 + 2.5 * n < until
     ]

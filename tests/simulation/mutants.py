@@ -48,7 +48,6 @@ class Mutant:
     story_seconds: float = STORY_SECONDS
     skews: dict[str, float] = field(default_factory=dict)
     slow_ledger: float = 0.05
-    seeds: tuple[int, ...] = (1, 2, 3, 4)
 
 
 def aim(mutant: Mutant, seed: int) -> Script:
@@ -115,8 +114,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("the shop's clock is measured", "its stamps are taken for ours", taken_out.one_clock_for_all, people="crowd",
            skews={"alpha": 38.0, "beta": -38.0, "woo": 38.0}),
     # -- the ledger
-    Mutant("decide inside the transaction", "moves follow from rows that were read before it", taken_out.decided_before,
-           people="growing", knobs={"poll_seconds": 2.0}, slow_ledger=1.0, story_seconds=260.0),
+    Mutant("decide inside the transaction", "moves follow from rows that were read when the request began", taken_out.decided_before,
+           tuple(("latency", store) for store in STORES), every=10.0, people="growing", knobs={"poll_seconds": 2.0}, slow_ledger=1.0, story_seconds=360.0),
     Mutant("a failed group is run again", "what a bad unit rolled back counts as done", taken_out.group_not_run_again,
            (("bad_units", "syncd"),), slow_ledger=0.5),
     Mutant("a bad unit leaves nothing behind", "what it did before its error is committed with the others",
@@ -166,7 +165,8 @@ def play_mutant(task: tuple[str, int, bool], **how: Any) -> Outcome:
         for where, attribute, instead in mutant.patch() if put_in else ():
             setattr(where, attribute, instead)
 
-    return play(aim(mutant, seed), prepare=prepare, **how)
+    again = f"{seed} --mutant {name!r}{'' if put_in else ' --control'}"
+    return play(aim(mutant, seed), prepare=prepare, again=again, **how)
 
 
 def play_task(task: tuple[str, int, bool]) -> tuple[tuple[str, int, bool], Outcome]:

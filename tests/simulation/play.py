@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import shutil
+import traceback
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -32,7 +33,7 @@ class Outcome(msgspec.Struct, frozen=True):
     done: dict[str, int] = {}
     oversold: dict[str, int] = {}
     settled_after: float = 0.0
-    world: str = ""
+    again: str = ""  # what `replay` is given
 
 
 def play(
@@ -41,8 +42,10 @@ def play(
     without: Collection[str] = (),
     prepare: Callable[[World], None] = lambda _: None,
     log: Callable[[str], None] = lambda _: None,
+    again: str = "",
 ) -> Outcome:
-    """Play a script in this process. `without` leaves precautions out, `prepare` may lay a hand on the world first."""
+    """Play a script in this process. `without` leaves precautions out, `prepare` may lay a hand on the world first; `again` is
+    what replays it, if that is not its seed."""
     folder = Path(_scratch())
     gc.disable()  # a collection would close what is kept for dead, at a moment that no seed decides
     world = World(script, folder)
@@ -55,6 +58,9 @@ def play(
         invariant, numbers = broken.invariant, broken.numbers
     except Livelock as stuck:
         invariant, numbers = "LIVELOCK", str(stuck)
+    except Exception as error:  # noqa: BLE001 - a world that breaks is a finding too, and its seed must be told
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        invariant, numbers = "WORLD", f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
     finally:
         undo()
     log(world.house.log.getvalue())
@@ -74,7 +80,7 @@ def play(
         done=dict(world.done),
         oversold=dict(world.judges.oversold),
         settled_after=world.settled_after,
-        world=script.world,
+        again=again or f"{script.seed}" + (f" --world {script.world}" if script.world else ""),
     )
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import update
 from syncd.core import account, baseline, publish, scan, target
 from syncd.core import moves as core_moves
 from syncd.core.moves import INTENDED, REFUSED, SENT
-from syncd.core.quantity import NEVER, UNIT, ZERO, Instant, Quantity
+from syncd.core.quantity import LONG_AGO, NEVER, UNIT, ZERO, Instant, Quantity
 from syncd.ledger import moves, orders, stores, writes
 from syncd.ledger.schema import level_write, move
 from syncd.ledger.writer import Done, Failed, Writer, Written
@@ -230,24 +230,23 @@ def sku_as_shown() -> Patch:
 
 
 def decided_before() -> Patch:
-    plain = order_step.OrderStep._take
+    plain = order_step.OrderStep.take_reading
     old: dict[str, dict[str, Any]] = {}
 
-    async def take(self: Any, page: Any, *given: Any, **named: Any) -> Any:
+    async def take_reading(self: Any) -> int:
+        """What begins a request: the rows are read now."""
         tenant, store = self.context.tenant.tenant, self.context.store
-        names = [entry.order for entry in page.orders]
 
         def look(connection: Any) -> dict[str, Any]:
+            names = orders.living_orders(connection, tenant, store, "", 1_000, LONG_AGO)
             return {
                 name: getattr(place, name)(connection, tenant, store, names)
                 for place, name in ((orders, "read_orders"), (orders, "read_accounts"), (moves, "live_moves"))
             }
 
+        reading = await plain(self)
         old[store] = await self.context.tenant.ledger.read(look)
-        try:
-            return await plain(self, page, *given, **named)
-        finally:
-            del old[store]
+        return reading
 
     def remembering(name: str, fresh: Callable[..., Any]) -> Callable[..., Any]:
         def read(connection: Any, tenant: str, store: str, ids: Any) -> Any:
@@ -260,7 +259,7 @@ def decided_before() -> Patch:
     with_old = {name: remembering(name, getattr(orders, name)) for name in ("read_orders", "read_accounts")}
     live = {"live_moves": remembering("live_moves", moves.live_moves)}
     return [
-        (order_step.OrderStep, "_take", take),
+        (order_step.OrderStep, "take_reading", take_reading),
         (order_unit, "orders", SimpleNamespace(**{**vars(orders), **with_old})),
         (order_unit, "moves", SimpleNamespace(**{**vars(moves), **live})),
     ]
