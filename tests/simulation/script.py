@@ -93,6 +93,9 @@ def draw(seed: int) -> Script:
     opening = {sku: random.choice([12, 25, 60]) for sku in SKUS}
     opening["hot"] = random.choice([3, 5, 8, 15])
     steps = [*_people(random), *_fate(random)]
+    if seed % 8 == 6:
+        at = round(random.uniform(2 * FIRST_SECONDS, STORY_SECONDS), 3)
+        steps.append(Step(at, "restore", {"forget": random.choice([1, 3, 6, 12])}))
     books = seed % 5 == 3
     steps += _books(random) if books else []
     knobs: dict[str, Any] = {}
