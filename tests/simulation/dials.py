@@ -69,7 +69,7 @@ _LIST = (
     Dial("erp_reset_after", ERP, (60, 400), {"reset_after_rate": 0.6}, weight=1.5),
     Dial("erp_late", ERP, (60, 400), {"late_rate": 0.5, "late_seconds": 25.0}, weight=1.5),
     Dial("erp_refuses", ERP, (60, 400), {"refused_skus": ["cup"]}),
-    Dial("date_off", ERP, (60, 600)),  # its clock steps by minutes
+    Dial("date_off", ERP, (60, 600)),  # its Date header goes wrong by minutes
     # -- the network
     Dial("net_slow", ALL, (60, 400)),
     Dial("net_loss", ALL, (60, 400)),  # packets come late, after they were sent again
@@ -91,6 +91,7 @@ _LIST = (
     Dial("clock_jump", SYNCD, (1, 100), weight=0.7, is_kill=True),  # the machine comes back with another time
     Dial("clock_step", SYNCD, (1, 100)),  # its wall clock is put right, or wrong, while the daemon lives
     # -- aimed only: what the mutants need
+    Dial("shop_clock_step", SHOPS, (60, 300)),  # and stays so
     Dial("late_orders_settle", BIG, (100, 600), {"late_orders_seconds": (6.0, 18.0)}),
     Dial("late_orders_long", BIG, (100, 600), {"late_orders_seconds": (85.0, 95.0)}),
     Dial("erp_very_late", ERP, (60, 400), {"late_rate": 1.0, "late_seconds": 110.0}),
@@ -104,5 +105,5 @@ _LIST = (
     Dial("bad_units", SYNCD, (60, 300)),
 )
 DIALS: dict[str, Dial] = {dial.name: dial for dial in _LIST}
-CALM = frozenset(dial.name for dial in _LIST[[dial.name for dial in _LIST].index("late_orders_settle") :])
+CALM = frozenset(dial.name for dial in _LIST[[dial.name for dial in _LIST].index("shop_clock_step") :])
 """Dials that no seed draws by itself: the mutants' scripts aim them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import partial
 from random import Random
@@ -28,6 +28,7 @@ STEPS_SECONDS = (
     1_800.0,
     7_200.0,
 )  # of the daemon's wall clock, while it lives
+SHOP_STEPS_SECONDS = (-120.0, -30.0, 30.0, 120.0)
 DATES_SECONDS = (-600.0, -90.0, 90.0, 600.0)
 LOSS = 0.2
 STOP_SECONDS = 30.0  # a step that runs has 10 s, then comes the ledger's last commit
@@ -44,6 +45,7 @@ class Fate:
         self.kills = 0
         self._cut: set[str] = set()
         self.wire = Wire(world)
+        self.date_off: defaultdict[str, float] = defaultdict(float)  # seconds by which a host's Date header is off
         self._armed: list[tuple[str, float]] = []
         self._open: dict[int, tuple[dict[str, Any], int]] = {}
         self._ends: list[Any] = []
@@ -105,7 +107,10 @@ class Fate:
             if on:
                 world.house.machine.ahead_seconds += _drawn(STEPS_SECONDS, args)
         elif dial.name == "date_off":
-            world.clocks[host].ahead_seconds += _drawn(DATES_SECONDS, args) * (1 if on else -1)
+            self.date_off[host] = _drawn(DATES_SECONDS, args) if on else 0.0
+        elif dial.name == "shop_clock_step":
+            if on:
+                world.clocks[host].ahead_seconds += _drawn(SHOP_STEPS_SECONDS, args)
         elif dial.name in {"freeze", "freeze_hour"}:
             if on and HOST not in world.loop.frozen:
                 world.loop.freeze(HOST)
