@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from syncd.ledger.faults import EXIT_DISK_FAILED
 from tests.system.house import PATIENCE_SECONDS, House, open_house, wait_for
 from tests.system.mounts import fail, failing_disk, fill, make_read_only, repair, small_disk
@@ -15,12 +17,11 @@ def sell(house: House) -> None:
         assert house.buy(shop, {"A": 1})
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_nothing_is_lost_and_the_work_goes_on_with_new_room(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 16) as disk, open_house(tmp_path, state=disk / "state") as house:
         house.open_shops({"A": 50})
         daemon = house.run_until_baseline()
-        sell(house)
-        house.agree()
         ballast = fill(disk)
         written = {name: house.level_writes(name) for name in house.ports}
         sell(house)
@@ -61,6 +62,7 @@ def test_a_start_on_a_read_only_disk_is_refused_in_clear_words(tmp_path: Path) -
         assert "Traceback" not in (house.folder / "log").read_text()
 
 
+@pytest.mark.slow
 def test_a_disk_that_fails_under_a_running_daemon_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
     with (
         failing_disk(tmp_path / "disk", 32) as disk,
@@ -68,8 +70,6 @@ def test_a_disk_that_fails_under_a_running_daemon_is_said_and_nothing_is_lost(tm
     ):
         house.open_shops({"A": 50})
         daemon = house.run_until_baseline()
-        sell(house)
-        house.agree()
         fail(disk)
         written = {name: house.level_writes(name) for name in house.ports}
         sell(house)

@@ -69,6 +69,7 @@ def freeze_amid_move(house: House, daemon: subprocess.Popen[bytes]) -> None:
         time.sleep(FREEZE_SECONDS)
 
 
+@pytest.mark.slow
 def test_after_a_freeze_beyond_every_timeout_nothing_is_sent_late_and_nothing_twice(tmp_path: Path) -> None:
     with open_house(tmp_path, rest_erp=True) as house:
         house.settings('level = "debug"')

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.system.house import PATIENCE_SECONDS, House, call, open_house, wait_for
 
 HANG_SECONDS = 3_600.0  # an answer that nobody waits for
@@ -29,6 +31,7 @@ def recover(house: House) -> None:
         house.faults(shop, slow=0.0)
 
 
+@pytest.mark.slow
 def test_a_stop_amid_unanswered_requests_is_bounded_and_the_next_start_goes_on(tmp_path: Path) -> None:
     with open_house(tmp_path, rest_erp=True) as house:
         house.settings("[shutdown]\ndrain_seconds = 2.0")
@@ -50,15 +53,3 @@ def test_a_stop_amid_unanswered_requests_is_bounded_and_the_next_start_goes_on(t
         assert set(posts.values()) == {1}, "what was under way was asked for by its key, not sent again"
         assert [entry["reason"] for entry in house.entries("daemon.stopping")] == ["SIGTERM", "SIGINT"]
         assert "Traceback" not in (house.folder / "log").read_text()
-
-
-def test_a_stop_between_two_requests_loses_nothing_and_the_next_start_goes_on(tmp_path: Path) -> None:
-    with open_house(tmp_path) as house:
-        house.open_shops({"A": 10})
-        daemon = house.run_until_baseline()
-        assert house.buy("woo", {"A": 2})
-        daemon.send_signal(signal.SIGTERM)
-        assert daemon.wait(timeout=PATIENCE_SECONDS) == 0
-        assert house.has_logged("daemon.stopped")
-        house.daemon()
-        house.agree()
