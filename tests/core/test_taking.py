@@ -85,6 +85,11 @@ def test_taken_an_order_changed_before_anybody_saw_it_took_what_was_placed_where
     assert bounds(taking(Phase.PLACED, line(3), before=Phase.PENDING, rule=deaf, after_seconds=9))[:2] == (3, 3)
 
 
+def test_taken_whatever_the_settings_say_a_refund_as_a_whole_may_have_put_units_back():
+    told = taking(Phase.REFUNDED, line(3), was=3, before=Phase.PAID, rule=TakingRule(edits_adjust=False), after_seconds=9)
+    assert (told.taken, bounds(told)[:2]) == (units(3), (0, 3))
+
+
 def test_taken_an_order_that_was_refunded_and_is_no_more_may_have_been_taken_again():
     told = taking(Phase.PAID, line(3), before=Phase.REFUNDED, rule=TakingRule(edits_adjust=False), after_seconds=9)
     assert bounds(told)[:2] == (0, 3)
