@@ -63,7 +63,7 @@ def take(order: Order, line: Line, was: Quantity, rule: TakingRule, *, before: P
         return _exactly(was, taken, line, plain=plain)
     # Edits, cancellations and refunds without a witness: the settings say what the shop does, no reading has shown it.
     low, high = (ZERO, max(was, taken, line.quantity)) if before is None else (min(was, taken), max(was, taken))
-    if order.phase is Phase.REFUNDED:  # no document says what the counter does where the refund was an API's and not a status
+    if order.phase is Phase.REFUNDED:  # where it was the API's, no document says what the counter does
         low = ZERO
     least, most = _between(was, taken, line.quantity)
     return Taking(was, taken, Quantity(low), Quantity(high), least, most, plain=False)

@@ -86,7 +86,9 @@ def test_taken_an_order_changed_before_anybody_saw_it_took_what_was_placed_where
 
 
 def test_taken_whatever_the_settings_say_a_refund_as_a_whole_may_have_put_units_back():
-    told = taking(Phase.REFUNDED, line(3), was=3, before=Phase.PAID, rule=TakingRule(edits_adjust=False), after_seconds=9)
+    told = taking(
+        Phase.REFUNDED, line(3), was=3, before=Phase.PAID, rule=TakingRule(edits_adjust=False), after_seconds=9
+    )
     assert (told.taken, bounds(told)[:2]) == (units(3), (0, 3))
 
 
