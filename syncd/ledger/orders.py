@@ -49,7 +49,7 @@ _WRITE_ORDERS = Rows(
 
 _ACCOUNT = (
     "line", "part", "product", "item", "sku", "location", "factor", "lead", "quantity", "commitment", "confirmed",
-    "taken", "claim", "hold", "hold_until", "state", "rule", "moves",
+    "taken", "claim", "hold", "hold_until", "state", "rule", "moves", "shipped",
 )  # fmt: skip
 _READ_ACCOUNTS = Among(
     "SELECT "  # noqa: S608 - the names above, no values
@@ -97,7 +97,7 @@ def account_row(tenant: str, store: str, order: str, entry: Account, *, is_open:
     return (
         tenant, store, order, entry.line, entry.part, entry.product, entry.item, entry.sku, entry.location, entry.factor,
         int(entry.lead), entry.quantity, entry.commitment, entry.confirmed, entry.taken, entry.claim, entry.hold,
-        entry.hold_until, entry.state, entry.rule, entry.moves, int(is_open),
+        entry.hold_until, entry.state, entry.rule, entry.moves, entry.shipped, int(is_open),
     )  # fmt: skip
 
 

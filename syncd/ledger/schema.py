@@ -166,6 +166,7 @@ line = Table(
     _text("rule"),
     _flag("open"),
     _flag("moves"),
+    _number("shipped", 0),
     PrimaryKeyConstraint("tenant", "store", "order", "line", "part"),
     sqlite_with_rowid=False,
 )
