@@ -80,6 +80,12 @@ def _few(random: Random, until: float) -> list[Step]:
     return [_buy(125.0 + 9.0 * n, "alpha", ("cup", 1)) for n in range(6)]
 
 
+def _many(random: Random, until: float) -> list[Step]:
+    """More orders in one shop than may be gone at once."""
+    del random, until
+    return [_buy(123.0 + 2.5 * n, "alpha", ("cup", 1)) for n in range(22)]
+
+
 def _trickle(random: Random, until: float) -> list[Step]:
     """An order every few seconds, in one BigCommerce shop."""
     return [
@@ -169,7 +175,7 @@ def _looked_at(random: Random, until: float) -> list[Step]:
 
 Crowd = Callable[[Random, float], list[Step]]
 PEOPLE: dict[str, Crowd] = {
-    "town": _town, "seesaw": _seesaw, "early birds": _early_birds, "burst": _burst, "crowd": _crowd, "buyers": _buyers, "few": _few, "regret": _regret,
+    "town": _town, "seesaw": _seesaw, "early birds": _early_birds, "burst": _burst, "crowd": _crowd, "buyers": _buyers, "few": _few, "many": _many, "regret": _regret,
     "trickle": _trickle, "stream": _stream, "deliveries": _deliveries, "refunds": _refunds, "payers": _payers,
     "lossy": _lossy, "no payers": _no_payers, "delivered": _delivered, "renamed": _renamed, "growing": _growing, "looked at": _looked_at,
 }  # fmt: skip

@@ -111,6 +111,9 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("gone is asked for twice", "an order that is not found at once is gone",
            taken_out.gone_at_first_sight, (("hidden_orders", "alpha"),), people="few", at=250.0, once=True, seconds=(50.0, 55.0),
            knobs={**NO_OVERLAP, "sweep_seconds": 60.0}),
+    Mutant("brake for gone orders", "whatever a shop hides is gone", taken_out.no_brake_for_gone,
+           (("hidden_orders", "alpha"),), people="many", at=250.0, once=True, seconds=(140.0, 145.0),
+           knobs={**NO_OVERLAP, "sweep_seconds": 60.0}),
     Mutant("the shop's clock is measured", "its stamps are taken for ours", taken_out.one_clock_for_all, people="crowd",
            skews={"alpha": 38.0, "beta": -38.0, "woo": 38.0}),
     # -- the ledger

@@ -5,6 +5,7 @@ Only tests have this hand; the daemon has no switch for it.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from importlib import import_module
 from types import SimpleNamespace
@@ -330,6 +331,16 @@ def claims_for_ever() -> Patch:
         return msgspec.structs.replace(after, claim=max(row.claim, after.claim))
 
     return [(account._Counting, "at", at)]
+
+
+def no_brake_for_gone() -> Patch:
+    plain = sweep_step.SweepStep._bury
+
+    async def bury(self: Any, row: Any, missing: Any) -> None:
+        self.context.options = dataclasses.replace(self.context.options, brake_gone_orders=1_000_000)
+        await plain(self, row, missing)
+
+    return [(sweep_step.SweepStep, "_bury", bury)]
 
 
 def one_clock_for_all() -> Patch:
