@@ -18,7 +18,7 @@ from tests.simulation.books import Books
 from tests.simulation.broken import Broken
 from tests.simulation.checkers import Judges
 from tests.simulation.clocks import HostClock
-from tests.simulation.erp import WatchedErp
+from tests.simulation.erp import Line, WatchedErp
 from tests.simulation.fate import Fate
 from tests.simulation.health import Health
 from tests.simulation.house import HOST, House
@@ -54,7 +54,7 @@ class World:
         }
         self.accounts = Accounts(self.shops, script.knobs.get("count_on") == "paid")
         self.erp = WatchedErp(
-            clocks["erp"], Random(f"erp {script.seed}"), counting=script.counting_erp, judge=self.accounts.judge
+            clocks["erp"], Random(f"erp {script.seed}"), counting=script.counting_erp, judge=self._judge
         )
         self.health = Health()
         self.judges = Judges(self.accounts, self.erp, self.shops, self.health, script.mode, script.propagation_seconds)
@@ -98,6 +98,11 @@ class World:
     def _booked(self) -> None:
         """The second tenant's stock book has committed, and the ledger doesn't know: a kill may strike before it does."""
         self.loop.host_call("driver", lambda: self.loop.call_later(0.0, self.fate.written, "erp"))
+
+    def _judge(self, where: Line, told: int) -> None:
+        """A booking, measured against what the shop says at this moment: an order may have come to rest since it was placed."""
+        self.accounts.refresh(self.now, [where[0]])
+        self.accounts.judge(where, told)
 
     def _committed(self) -> None:
         self.fate.committed()
