@@ -342,7 +342,9 @@ def _plan(
     blind_from = Instant(2**62)
     if absolute:
         base = seen.get(result.row.item, ZERO)
-        level = Quantity(base + change)
+        # Fewer than believed are sales that nobody has read yet: they stay. More are a hand's or a cancelled order's, and no
+        # reason to show more than may be sold.
+        level = Quantity(min(base + change, result.decision.shown))
         if shop.traits.floor is not None:
             level = Quantity(max(shop.traits.floor, level))
         change = Quantity(level - base)
