@@ -217,7 +217,8 @@ class World:
         if what == "refund" and shop.relative and args["restock"]:  # units put back by hand
             for where in self.accounts.now:
                 if where[:2] == (shop.name, order):
-                    self.judges.hands[shop.name, where[3]] = self.now
+                    for item in (where[3], *(kit for kit, parts in KITS.items() if where[3] in parts)):
+                        self.judges.hands[shop.name, item] = self.now
         if what in {"complete", "ship", "refund", "refunded"}:
             self.over.add((shop.name, order))
         if what == "delete":
