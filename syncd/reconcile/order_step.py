@@ -27,11 +27,13 @@ from syncd.ports.erp import ErpMove
 from syncd.ports.store import OrderPage, ScanRequest
 from syncd.reconcile.context import StoreContext
 from syncd.reconcile.order_unit import Page, StoreFacts, Taken, take_page
+from syncd.reconcile.start_store import describe_store
 
 READINGS_RESERVED = 256  # reading numbers taken at a time, so that an empty poll needs no write to have one
 RETRY_SECONDS = 2.0  # an unsettled order is read again after this
 PAGES_MAX = 100_000  # of one scan: ten million orders; more is a list that never ends
 CONTENTS_REMEMBERED_MAX = 2_000  # orders of the overlap that were seen unchanged; a hint that saves a transaction
+MEASURE_SECONDS = 300.0  # a clock is measured again at most so often: some plugin may write stamps of tomorrow
 ASK_ROUNDS_MAX = 20  # moves of one line that `baseline = "ask_erp"` looks for
 
 
@@ -58,6 +60,7 @@ class OrderStep:
     last_complete: Instant = LONG_AGO
     complete: Instant = LONG_AGO  # up to when the last scan had read all but the orders that were waiting
     baseline_told: bool = False
+    measured: Instant = LONG_AGO  # when an order from the future had the shop's clock measured again
 
     async def run(self) -> float:
         """One poll. Returns the seconds until the next is due."""
@@ -150,6 +153,7 @@ class OrderStep:
             except scan.FilterIgnored as error:
                 context.log.emit(events.STORE_FILTER_IGNORED, order=error.order, reason=error.what)
                 raise StoreFault(str(error), operation="orders", store=context.store) from error
+            await self._measure_clock(page)
             settled = context.settled(page.began)
             state = scan.after_page(state, rows, full=page.full)
             # Not past the bound that is still being read: rows may have slipped past its pages, and a crash would skip them.
@@ -174,6 +178,18 @@ class OrderStep:
         drained = min([drained, *(entry.drained for entry in self.waiting.values())])
         context.drained = Instant(max(context.drained, drained))
         return began
+
+    async def _measure_clock(self, page: OrderPage) -> None:
+        """An order that was changed later than it was read: the shop's clock has been stepped since it was measured. Dated by
+        the old measure, what it took would seem to lie behind readings that have it."""
+        context = self.context
+        newest = max((e.modified for e in page.orders if e.modified is not None), default=LONG_AGO)
+        if newest - context.clock_ahead_us - context.slack_us <= page.ended:
+            return
+        now = context.tenant.clock.now()
+        if now - self.measured >= microseconds(MEASURE_SECONDS):
+            self.measured = now
+            await describe_store(context)
 
     async def _ask_again(self, row: StoreRow, names: list[str], cursor: Instant, *, lane: Lane) -> set[str]:
         """Read by their ids the orders with an unknown SKU that the scan doesn't reach any more: after a long pause the
