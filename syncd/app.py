@@ -146,6 +146,7 @@ async def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook]) -
     )
     await adopt(context, given.holder)
     reconcilers = [Reconciler(_store(name, tenant, context, given)) for name in tenant.stores]
+    context.stores = {reconciler.context.store: reconciler.context for reconciler in reconcilers}
     return TenantWork(context, reconcilers)
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from syncd.core.quantity import seconds
 from syncd.engine.steps import Loop, Timer
-from syncd.errors import MisconfiguredError, TransientError
+from syncd.errors import MisconfiguredError, SyncdError, TransientError
 from syncd.observability import events
-from syncd.reconcile.context import StoreContext
+from syncd.reconcile.context import StoreContext, Stream
 from syncd.reconcile.inventory_step import InventoryStep
 from syncd.reconcile.order_step import OrderStep
 from syncd.reconcile.publish_step import PublishStep
@@ -42,17 +42,20 @@ class Reconciler:
             try:
                 await self._work()
             except MisconfiguredError as error:
+                context.stream = Stream.FAILING
                 self.trouble = str(error)
                 event = events.STORE_IDENTITY_MISMATCH if "another shop" in self.trouble else events.STORE_FAILED
                 context.log.emit(event, reason=str(error), hint=error.hint, again_seconds=MISCONFIGURED_SECONDS)
                 await context.tenant.clock.sleep(MISCONFIGURED_SECONDS)
             except TransientError as error:  # at the first contact; later ones end in the loop
+                context.stream = Stream.FAILING
                 wait = self._pause(began)
                 if self.trouble != str(error):
                     context.log.emit(events.STORE_FAILED, reason=str(error), hint=error.hint, again_seconds=wait)
                 self.trouble = str(error)
                 await context.tenant.clock.sleep(wait)
             except Exception as error:  # noqa: BLE001 - a bug here must not stop the other stores
+                context.stream = Stream.FAILING
                 wait = self._pause(began)
                 self.trouble = f"{type(error).__name__}: {error}"
                 context.log.bug(error)
@@ -98,7 +101,11 @@ class Reconciler:
     async def _read_orders(self) -> float:
         assert self.orders is not None
         assert self.publisher is not None
-        wait = await self.orders.run()
+        try:
+            wait = await self.orders.run()
+        except SyncdError:
+            self.context.stream = Stream.FAILING
+            raise
         if self.publisher.is_ripe:
             self.context.bell.ring()
         self._judge_freshness()

@@ -25,7 +25,7 @@ from syncd.ledger.stores import StoreRow
 from syncd.observability import events
 from syncd.ports.erp import ErpMove
 from syncd.ports.store import OrderPage, ScanRequest
-from syncd.reconcile.context import StoreContext
+from syncd.reconcile.context import StoreContext, Stream
 from syncd.reconcile.order_unit import Page, StoreFacts, Taken, take_page
 from syncd.reconcile.start_store import describe_store
 
@@ -67,14 +67,17 @@ class OrderStep:
         context = self.context
         row = await context.tenant.ledger.read(self._row)
         if row.state != stores.READY and not await context.tenant.ledger.read(self._erp_is_known):
+            context.stream = Stream.BASELINE
             return RETRY_SECONDS  # without the ERP's SKUs every line would look unknown
         if row.state == stores.READY:
             await self._poll(row)
+            context.stream = Stream.FLOWING
             return (
                 min(RETRY_SECONDS, context.options.poll_seconds)
                 if self.waiting or self.asking
                 else context.options.poll_seconds
             )
+        context.stream = Stream.BASELINE
         await self._baseline(row)
         return 0.0
 

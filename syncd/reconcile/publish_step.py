@@ -153,7 +153,8 @@ class PublishStep:
             now=now,
             drained=context.drained,
             erp_fresh=now - context.tenant.erp_watched <= microseconds(context.tenant.options.fresh_seconds),
-            orders_fresh=now - context.drained <= context.options.fresh_us + context.port.orders.traits.settle_us,
+            orders_fresh=context.is_fresh(now)
+            and not any(store.may_hide_sales(now) for store in context.tenant.stores.values()),
         )
 
     async def _round(self, page: LevelPage | None, asked: frozenset[str] = frozenset()) -> Round:
