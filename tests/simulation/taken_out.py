@@ -351,7 +351,7 @@ def one_clock_for_all() -> Patch:
         store.clock_ahead_us = 0
         return told
 
-    return [(start_store, "describe_store", describe)]
+    return [(start_store, "describe_store", describe), (order_step, "describe_store", describe)]
 
 
 def gone_at_first_sight() -> Patch:
