@@ -31,6 +31,10 @@ START_AT = 30.0  # the daemon is installed; what was bought before is its baseli
 LOOK_SECONDS = 10.0
 PATIENCE_SECONDS = 3_600.0  # after the faults: sweeps, probes, pauses of 300 s, lists read again; then all must agree
 CALM_SECONDS = 150.0  # everything must still agree this long after it did
+UNSEEN_NEVER_TOLD = {
+    "archive"
+}  # BigCommerce hides archived orders: one that nobody has read before is told of by no list
+SEEN_SECONDS = 660.0  # of a shop in trouble, after which its orders have surely been read
 LATENCY = (0.001, 0.08)
 
 
@@ -67,6 +71,7 @@ class World:
         self.fate = Fate(self)
         self.orders: dict[str, list[str]] = {name: [] for name in STORES}
         self.over: set[tuple[str, str]] = set()
+        self.placed: dict[tuple[str, str], float] = {}
         self.done: Counter[str] = Counter()
         self.requests = 0
         self.settled_after = -1.0
@@ -209,6 +214,8 @@ class World:
             self._buy(shop, what, args)
             return what
         waiting = [order for order in self.orders[shop.name] if what == "refund" or (shop.name, order) not in self.over]
+        if what in UNSEEN_NEVER_TOLD:
+            waiting = [order for order in waiting if self.now - self.placed[shop.name, order] > SEEN_SECONDS]
         if not waiting:
             return f"nothing to {what}"
         order = waiting[args["pick"] % len(waiting)]
@@ -273,6 +280,7 @@ class World:
         order = shop.buy(list(wanted.items()), paid=args.get("paid", True), method=args.get("method", ""))
         self.journal.note("sale", f"{shop.name} {order} {wanted} of {shown}")
         self.orders[shop.name].append(order)
+        self.placed[shop.name, order] = self.now
         self.accounts.refresh(self.now, [shop.name])
         self.judges.sold(self.now, shop.name, wanted, shown)
 
