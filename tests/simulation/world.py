@@ -228,7 +228,7 @@ class World:
                         self.judges.hands[shop.name, item] = self.now
         if what in {"complete", "ship", "refund", "refunded"}:
             self.over.add((shop.name, order))
-        if what == "delete":
+        if what in {"delete", "archive"}:  # what becomes of an archived one is told by the sweep alone
             self.orders[shop.name].remove(order)
         return what
 
