@@ -35,6 +35,7 @@ UNSEEN_NEVER_TOLD = {
     "archive"
 }  # BigCommerce hides archived orders: one that nobody has read before is told of by no list
 SEEN_SECONDS = 660.0  # of a shop in trouble, after which its orders have surely been read
+MEDDLING = {"hand", "delete", "archive", "trash", "rename", "recreate"}  # moves a counter, or hides what has moved it
 LATENCY = (0.001, 0.08)
 
 
@@ -71,6 +72,7 @@ class World:
         self.fate = Fate(self)
         self.orders: dict[str, list[str]] = {name: [] for name in STORES}
         self.over: set[tuple[str, str]] = set()
+        self.meddled: set[str] = set()  # shops where drift is no wonder
         self.placed: dict[tuple[str, str], float] = {}
         self.done: Counter[str] = Counter()
         self.requests = 0
@@ -204,6 +206,8 @@ class World:
         if what == "lossy":
             shop.shop.faults.change({"lost_answer": args["share"], "lost_answer_by": args["by"]})
             return what
+        if what in MEDDLING or (what == "refund" and shop.relative and args["restock"]):
+            self.meddled.add(shop.name)
         if what in {"rename", "recreate"}:
             return self._article(shop, what, sku, args)
         if what == "hand":
@@ -314,9 +318,13 @@ class World:
 
     def _close(self) -> None:
         """Nothing is broken; the last entries of the journal."""
-        bugs = [event for event in self.house.events() if event["event"] == "bug.found"]
+        events = self.house.events()
+        bugs = [event for event in events if event["event"] == "bug.found"]
         if bugs:
             raise Broken("BUG", f"{len(bugs)} in the log; the first: {bugs[0]}")
+        drifts = [e for e in events if e["event"] == "drift.found" and e["store"] in set(self.shops) - self.meddled]
+        if drifts:
+            raise Broken("DRIFT", f"{len(drifts)} found where nobody touched a counter; the first: {drifts[0]}")
         self.journal.note("erp", str(sorted(self.erp.book.current.items())))
         for name, shop in self.shops.items():
             self.journal.note("truth", f"{name} {sorted(shop.levels().items())} {shop.truth()}")
