@@ -1,11 +1,12 @@
 """The process: lock, ledger, signals, the service manager, and the loop in which the composed daemon runs.
 
-Exit codes: 0 stopped as asked; 1 failed; 78 nothing to run, or a state directory that can't be used (EX_CONFIG: the service
-manager doesn't restart it).
+Exit codes: 0 stopped as asked; 1 failed; 74 the ledger's disk failed (EX_IOERR, see `ledger/faults.py`); 78 nothing to
+run, or a state directory that can't be used (EX_CONFIG: the service manager doesn't restart it).
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -25,11 +26,13 @@ from syncd.config.settings import PrivateSettings, Settings
 from syncd.control.commands import Commands
 from syncd.control.server import serve_control
 from syncd.core.quantity import SECOND, seconds
+from syncd.engine.ledger_watch import LedgerWatch
 from syncd.engine.pulse import pulse
 from syncd.errors import MisconfiguredError, TransientError
 from syncd.inbox.inbox import Inbox
 from syncd.inbox.listener import serve
 from syncd.inbox.receiver import Receiver
+from syncd.ledger.faults import ROOM_BYTES_MIN, Fatal, code_of, end_process
 from syncd.ledger.ledger import Ledger, open_ledger
 from syncd.ledger.lock import ProcessLock
 from syncd.observability import events
@@ -70,10 +73,9 @@ def run(configuration: Configuration, reread: Callable[[], Configuration] | None
         settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = ProcessLock.acquire(settings.state_dir)
         notify.extend_timeout(120.0)
-        ledger = open_ledger(settings.state_dir, clock=clock, lock=lock)
+        ledger = open_ledger(settings.state_dir, clock=clock, lock=lock, fatal=_ending(log, settings.state_dir))
     except (MisconfiguredError, TransientError, OSError) as error:
-        hint = getattr(error, "hint", "") or "look at the permissions and the disk of state_dir"
-        log.emit(events.DAEMON_REFUSED, reason=str(error), hint=hint)
+        log.emit(events.DAEMON_REFUSED, **_refusal(error, settings.state_dir))
         if lock is not None:
             lock.release()
         return EXIT_CONFIG if isinstance(error, (MisconfiguredError, PermissionError)) else EXIT_FAILED
@@ -84,9 +86,44 @@ def run(configuration: Configuration, reread: Callable[[], Configuration] | None
         return anyio.run(
             _run, configuration, settings, ledger, clock, log, notify, redaction, reread or (lambda: configuration)
         )
+    except (TransientError, OSError) as error:  # while composing: later ones stay in their tasks
+        log.emit(events.DAEMON_REFUSED, **_refusal(error, settings.state_dir))
+        return EXIT_FAILED
     except KeyboardInterrupt:  # before the signals were watched: nothing had begun, and all is closed
         log.emit(events.DAEMON_STOPPED)
         return EXIT_OK
+
+
+def _ending(log: Log, state_dir: Path) -> Fatal:
+    """What ends the process when nobody knows any more what is on disk: it says so first."""
+
+    def end(error: BaseException) -> None:
+        if code_of(error) is None:
+            log.bug(error)
+        else:
+            log.emit(
+                events.LEDGER_UNWRITABLE,
+                path=str(state_dir),
+                reason=f"its disk failed: {error}; syncd ends here, the next start reads what is on disk",
+                hint="look at the kernel's log and the mount of the state directory",
+            )
+        end_process(error)
+
+    return end
+
+
+def _refusal(error: Exception, state_dir: Path) -> dict[str, str]:
+    """Reason and hint of a start that failed: which folder, what is wrong with it, what to do."""
+    if isinstance(error, MisconfiguredError):
+        return {"reason": str(error), "hint": error.hint}
+    hint = getattr(error, "hint", "")
+    if not hint:
+        hint = {
+            errno.ENOSPC: f"free space there: {ROOM_BYTES_MIN // 2**20} MB should be free",
+            errno.EROFS: "its disk is mounted read-only, or has become so by an error: look at the kernel's log, then mount "
+            "it writable",
+        }.get(getattr(error, "errno", None) or 0, "look at its permissions and its disk")
+    return {"reason": f"the state directory {state_dir} can't be used: {error}", "hint": hint}
 
 
 async def _run(
@@ -129,6 +166,7 @@ async def _run(
                 )
             group.start_soon(_watch_clock, clock, log, name="clock")
             group.start_soon(reloads.run, name="reload")
+            group.start_soon(LedgerWatch(ledger, settings.state_dir, clock, log).run, name="ledger watch")
             notify.ready(f"{len(app.tenants)} tenant(s) running")
             await app.supervisor.run(stop, drain_seconds=settings.shutdown.drain_seconds)
             group.cancel_scope.cancel()

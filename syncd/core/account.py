@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from syncd.core.commitment import SHIPPED, commitment
+from syncd.core.commitment import SHIPPED, commitment, shipped_floor
 from syncd.core.order import FINAL, Line, LineKind, Order, Phase
 from syncd.core.policy import OnCancel, Policy, Returns, may_still_count
 from syncd.core.quantity import UNIT, ZERO, Instant, Quantity
@@ -27,7 +27,7 @@ UNKNOWN_RULE = "nothing to count yet, and its SKU is unknown"  # the one reason 
 
 class Account(msgspec.Struct, frozen=True, gc=False):
     """One component of one product in one line. `commitment`, `confirmed`, `claim` and `hold` are in the ERP's units,
-    `quantity` and `taken` in the shop's; `factor` is ERP units per unit sold. `moves` counts the moves that the *line* ever
+    `quantity`, `taken` and `shipped` (what left the house and has not come back, as last read) in the shop's; `factor` is ERP units per unit sold. `moves` counts the moves that the *line* ever
     had, and stands on its part 0."""
 
     line: str
@@ -48,6 +48,7 @@ class Account(msgspec.Struct, frozen=True, gc=False):
     state: str = COUNTED
     rule: str = ""
     moves: int = 0
+    shipped: Quantity = ZERO
 
 
 class Product(msgspec.Struct, frozen=True, gc=False):
@@ -202,6 +203,7 @@ class _Counting:
         return Account(
             row.line, row.part, row.product, row.item, row.sku, row.location, row.factor, row.lead, line.quantity,
             committed, row.confirmed, taken if row.lead else ZERO, claim, hold, until, row.state, rule, row.moves,
+            shipped_floor(line, self.book.policy),
         )  # fmt: skip
 
     def close(self, rows: Sequence[Account], rule: str, replaced: Iterable[int] = ()) -> None:
@@ -220,9 +222,11 @@ class _Counting:
                 if row.item:
                     self.takings.append(LineTaking(row.item, row.line, taking))
             committed = scaled(kept.get(row.product, ZERO), row.factor)
-            returned = policy.returns is Returns.STORE and self.book.rule.edits_adjust
-            if row.commitment and _was_shipped(row, self.phase_before) and not returned:
-                committed, why = row.commitment, SHIPPED  # the shop's taking it out is no return that we book
+            returned = not gone and policy.returns is Returns.STORE and self.book.rule.edits_adjust
+            all_of_it = _was_shipped(row, self.phase_before)
+            shipped = row.commitment if all_of_it else Quantity(min(row.commitment, scaled(row.shipped, row.factor)))
+            if shipped > committed and not returned:
+                committed, why = shipped, SHIPPED  # the shop's taking it out is no return that we book
             after = msgspec.structs.replace(
                 row, quantity=ZERO, commitment=committed, claim=ZERO, hold=ZERO, hold_until=Instant(0), taken=taken
             )

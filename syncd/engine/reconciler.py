@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from syncd.core.quantity import seconds
 from syncd.engine.steps import HELD_LOOK_SECONDS, Loop, Timer
-from syncd.errors import MisconfiguredError, TransientError
+from syncd.errors import MisconfiguredError, SyncdError, TransientError
 from syncd.observability import events
-from syncd.reconcile.context import StoreContext
+from syncd.reconcile.context import StoreContext, Stream
 from syncd.reconcile.hooks_step import HooksStep
 from syncd.reconcile.inventory_step import InventoryStep
 from syncd.reconcile.order_step import OrderStep
@@ -34,6 +34,7 @@ class Reconciler:
     stale: bool = False
     trouble: str = ""
     orders: OrderStep | None = field(default=None)
+    publisher: PublishStep | None = field(default=None)
 
     async def run(self) -> None:
         """Until cancelled. Whatever goes wrong stays here."""
@@ -43,17 +44,20 @@ class Reconciler:
             try:
                 await self._work()
             except MisconfiguredError as error:
+                context.stream = Stream.FAILING
                 self.trouble = str(error)
                 event = events.STORE_IDENTITY_MISMATCH if "another shop" in self.trouble else events.STORE_FAILED
                 context.log.emit(event, reason=str(error), hint=error.hint, again_seconds=MISCONFIGURED_SECONDS)
                 await context.tenant.clock.sleep(MISCONFIGURED_SECONDS)
             except TransientError as error:  # at the first contact; later ones end in the loop
+                context.stream = Stream.FAILING
                 wait = self._pause(began)
                 if self.trouble != str(error):
                     context.log.emit(events.STORE_FAILED, reason=str(error), hint=error.hint, again_seconds=wait)
                 self.trouble = str(error)
                 await context.tenant.clock.sleep(wait)
             except Exception as error:  # noqa: BLE001 - a bug here must not stop the other stores
+                context.stream = Stream.FAILING
                 wait = self._pause(began)
                 self.trouble = f"{type(error).__name__}: {error}"
                 context.log.bug(error)
@@ -74,7 +78,7 @@ class Reconciler:
         await start_store(context)
         self.trouble = ""
         self.orders = OrderStep(context)
-        publisher = PublishStep(context)
+        publisher = self.publisher = PublishStep(context)
         inventory = InventoryStep(context, publisher)
         sweep = SweepStep(context, self.orders)
         clock = context.tenant.clock
@@ -103,7 +107,14 @@ class Reconciler:
 
     async def _read_orders(self) -> float:
         assert self.orders is not None
-        wait = await self.orders.run()
+        assert self.publisher is not None
+        try:
+            wait = await self.orders.run()
+        except SyncdError:
+            self.context.stream = Stream.FAILING
+            raise
+        if self.publisher.is_ripe:
+            self.context.bell.ring()
         self._judge_freshness()
         return wait
 

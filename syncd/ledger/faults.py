@@ -29,8 +29,9 @@ FULL = 13
 CANNOT_OPEN = 14
 NO_DATABASE = 26
 
+ROOM_BYTES_MIN = 64 * 2**20  # the write-ahead log may grow to this beside a long reader
 _UNREACHABLE = frozenset({PERMISSION, READ_ONLY, DISK_FAILED, CANNOT_OPEN})
-_EXIT_DISK_FAILED = (
+EXIT_DISK_FAILED = (
     74  # EX_IOERR of sysexits.h: the service manager restarts us, and the ledger tells what was committed
 )
 
@@ -47,6 +48,16 @@ def is_corruption(error: BaseException) -> bool:
     return code_of(error) in {CORRUPT, NO_DATABASE}
 
 
+def is_unwritable(error: BaseException) -> bool:
+    """Whether `error` is of `explain`: not the unit's fault, but the disk's or a lock's; nothing can be written for now."""
+    cause = error.__cause__
+    return (
+        isinstance(error, TransientError)
+        and cause is not None
+        and code_of(cause) in {FULL, BUSY, LOCKED} | _UNREACHABLE
+    )
+
+
 def explain(error: Exception) -> Exception:
     """The error for the caller: a full disk, a lock held by another or a disk that fails are transient; others pass as they are."""
     code = code_of(error)
@@ -55,7 +66,8 @@ def explain(error: Exception) -> Exception:
         told = TransientError(
             "the disk is full",
             operation="ledger",
-            hint="free space in the state directory; the work goes on by itself, nothing was lost",
+            hint=f"free space in the state directory ({ROOM_BYTES_MIN // 2**20} MB should be free); the work goes on by "
+            "itself, nothing was lost",
         )
     elif code in {BUSY, LOCKED}:
         told = TransientError(
@@ -83,4 +95,4 @@ def end_process(error: BaseException) -> None:
     """
     sys.stderr.write(f"syncd: the ledger cannot go on: {error!r}\n")
     sys.stderr.flush()
-    os._exit(_EXIT_DISK_FAILED)
+    os._exit(EXIT_DISK_FAILED)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, func, select, update
+from sqlalchemy import Connection
 
 from syncd.core.belief import Change, ItemBook, Reading, Write, believe
 from syncd.core.policy import Recipe
 from syncd.core.quantity import SECOND, Instant, Quantity
-from syncd.ledger.rows import Among, OneRow, Rows
-from syncd.ledger.schema import ingredient, item, level_write, listing, reading, taking
+from syncd.ledger.rows import Among, OneRow, Rows, Statement
+from syncd.ledger.schema import ingredient, item, listing, reading, taking
 
 USABLE_KEPT = 5  # readings that belief can use: a few more than it does, so that a clean one is among them
 FRESH_KEPT = 12  # readings that the order stream has not caught up with yet
@@ -32,33 +31,60 @@ class ItemRow(msgspec.Struct, frozen=True):
     due: Instant | None
 
 
-_ITEM = (item.c.item, item.c.sku, item.c.recipe, item.c.read_at, item.c.needs_absolute, item.c.refused_at,
-         item.c.accepted, item.c.due)  # fmt: skip
+_RECIPE = msgspec.json.Decoder(Recipe)
 _WRITE_LISTINGS = Rows(listing, ["tenant", "store", "product", "item", "sku", "name", "digital", "seen"])
 _WRITE_ITEMS = Rows(item, ["tenant", "store", "item", "sku", "recipe", "name", "active"])
 _WRITE_INGREDIENTS = Rows(ingredient, ["tenant", "sku", "store", "item", "factor"])
-_PLACE = (reading.c.tenant, reading.c.store, reading.c.item)
 _WRITE_READINGS = Rows(reading, ["tenant", "store", "item", "began", "ended", "level", "write"])
 _WRITE_TAKINGS = Rows(
     taking,
     [
-        "tenant",
-        "store",
-        "item",
-        "seq",
-        "order",
-        "line",
-        "began",
-        "ended",
-        "was",
-        "low",
-        "high",
-        "least",
-        "most",
+        "tenant", "store", "item", "seq", "order", "line", "began", "ended", "was", "low", "high", "least", "most",
         "plain",
     ],
-)
+)  # fmt: skip
 _ROW = OneRow(item)
+_ACTIVE = "FROM item WHERE tenant = :tenant AND store = :store AND active = 1"
+_COLUMNS = "SELECT item, sku, recipe, read_at, needs_absolute, refused_at, accepted, due"
+_ALL = Statement(f"{_COLUMNS} {_ACTIVE} ORDER BY sku")
+_DUE = Statement(f"{_COLUMNS} {_ACTIVE} AND due <= :now ORDER BY due LIMIT :count")
+_NEXT_DUE = Statement(f"SELECT min(due) {_ACTIVE} AND due IS NOT NULL")
+_KNOWN = Statement(f"SELECT item, sku, name, recipe {_ACTIVE}")
+_COUNT = Statement(f"SELECT count(*) {_ACTIVE}")
+_READ_BEFORE = Statement(f"SELECT item, read_at {_ACTIVE} AND read_at < :before ORDER BY read_at LIMIT :count")
+_READ_BETWEEN = Statement(f"SELECT min(read_at), max(read_at) {_ACTIVE}")
+_UNLISTED = (
+    "AND item NOT IN (SELECT item FROM listing WHERE tenant = :tenant AND store = :store AND seen >= :seen_since)"
+)
+_GONE = Statement(f"SELECT item {_ACTIVE} {_UNLISTED}")
+_RETIRE = Statement(
+    f"UPDATE item SET active = 0, due = NULL WHERE tenant = :tenant AND store = :store AND active = 1 {_UNLISTED}"  # noqa: S608
+)
+_FORGET_INGREDIENTS = Among("DELETE FROM ingredient WHERE tenant = :tenant AND store = :store AND item IN :among")
+_ACCEPT_NOTHING = Statement(
+    "UPDATE item SET accepted = 0, due = :now WHERE tenant = :tenant AND store = :store AND accepted <> 0"
+)
+_WAS_READ = Among(
+    "UPDATE item SET read_at = :ended, needs_absolute = 0, due = :ended "
+    "WHERE tenant = :tenant AND store = :store AND item IN :among"
+)
+_HAS_NONE = Among(
+    "UPDATE item SET needs_absolute = 1, due = :now, read_at = :now "
+    "WHERE tenant = :tenant AND store = :store AND item IN :among"
+)
+_THESE = "WHERE tenant = :tenant AND store = :store AND item IN :among"
+_READINGS = Among(f'SELECT item, level, began, ended, "write" FROM reading {_THESE} ORDER BY began, ended')  # noqa: S608
+_TAKINGS = Among(
+    f"SELECT item, began, ended, was, low, high, least, most, plain FROM taking {_THESE} ORDER BY seq"  # noqa: S608
+)
+_WRITES = Among(
+    "SELECT item, seq, change, level, sent_at, ended, state, blind_from FROM level_write "
+    "WHERE tenant = :tenant AND store = :store AND state <> 'refused' AND item IN :among ORDER BY seq"
+)
+_OF = "WHERE tenant = :tenant AND store = :store AND item = :item"
+_FORGET_READING = Statement(f'DELETE FROM reading {_OF} AND began = :began AND "write" = :write')  # noqa: S608
+_FORGET_TAKINGS = Statement(f"DELETE FROM taking {_OF} AND ended < :oldest")  # noqa: S608
+_FORGET_WRITES = Statement(f"DELETE FROM level_write {_OF} AND ended < :oldest")  # noqa: S608
 _READ_SOON = Among("UPDATE item SET read_at = 0 WHERE tenant = :tenant AND store = :store AND item IN :among")
 _MAKE_DUE = Among(
     "UPDATE item SET due = :now WHERE tenant = :tenant AND active = 1 AND (due IS NULL OR due > :now) "
@@ -84,12 +110,7 @@ def write_items(connection: Connection, tenant: str, store: str, items: Mapping[
             for name, (sku, title, recipe) in items.items()
         ],
     )
-    for name in items:
-        connection.execute(
-            delete(ingredient).where(
-                ingredient.c.tenant == tenant, ingredient.c.store == store, ingredient.c.item == name
-            )
-        )
+    _FORGET_INGREDIENTS.change(connection, items, tenant=tenant, store=store)
     _WRITE_INGREDIENTS.write(
         connection,
         [(tenant, sku, store, name, factor) for name, (_, _, recipe) in items.items() for sku, factor in recipe],
@@ -98,21 +119,15 @@ def write_items(connection: Connection, tenant: str, store: str, items: Mapping[
 
 def known_items(connection: Connection, tenant: str, store: str) -> dict[str, tuple[str, str, Recipe]]:
     """Active counters by name -> (sku, product name, recipe)."""
-    query = select(item.c.item, item.c.sku, item.c.name, item.c.recipe).where(
-        item.c.tenant == tenant, item.c.store == store, item.c.active == 1
-    )
-    return {row[0]: (row[1], row[2], _recipe(row[3])) for row in connection.execute(query)}
+    rows = _KNOWN.read(connection, tenant=tenant, store=store)
+    return {row[0]: (row[1], row[2], _RECIPE.decode(row[3])) for row in rows}
 
 
 def retire_items(connection: Connection, tenant: str, store: str, seen_since: Instant) -> list[str]:
     """Counters that the catalogue read since `seen_since` no longer names: nothing is written to them."""
-    alive = select(listing.c.item).where(
-        listing.c.tenant == tenant, listing.c.store == store, listing.c.seen >= seen_since
-    )
-    where = and_(item.c.tenant == tenant, item.c.store == store, item.c.active == 1, item.c.item.not_in(alive))
-    gone = list(connection.execute(select(item.c.item).where(where)).scalars())
+    gone = _GONE.scalars(connection, tenant=tenant, store=store, seen_since=seen_since)
     if gone:
-        connection.execute(update(item).where(where).values(active=0, due=None))
+        _RETIRE.change(connection, tenant=tenant, store=store, seen_since=seen_since)
     return gone
 
 
@@ -120,19 +135,14 @@ def items_to_read(
     connection: Connection, tenant: str, store: str, before: Instant, limit: int
 ) -> list[tuple[str, Instant]]:
     """Counters not read since `before`, the longest ago first."""
-    query = (
-        select(item.c.item, item.c.read_at)
-        .where(item.c.tenant == tenant, item.c.store == store, item.c.active == 1, item.c.read_at < before)
-        .order_by(item.c.read_at)
-        .limit(limit)
-    )
-    return [(row[0], row[1]) for row in connection.execute(query)]
+    rows = _READ_BEFORE.read(connection, tenant=tenant, store=store, before=before, count=limit)
+    return [(row[0], row[1]) for row in rows]
 
 
 def oldest_read(connection: Connection, tenant: str, store: str) -> Instant | None:
     """When the counter that was read the longest ago was read; None without counters."""
-    query = select(func.min(item.c.read_at)).where(item.c.tenant == tenant, item.c.store == store, item.c.active == 1)
-    return connection.execute(query).scalar_one_or_none()
+    found = read_between(connection, tenant, store)
+    return None if found is None else found[0]
 
 
 def add_readings(
@@ -148,11 +158,7 @@ def add_readings(
     """Record what the shop has shown between two instants; keeps few readings of each item."""
     _WRITE_READINGS.write(connection, [(tenant, store, name, began, ended, level, 0) for name, level in levels.items()])
     names = list(levels)
-    connection.execute(
-        update(item)
-        .where(item.c.tenant == tenant, item.c.store == store, item.c.item.in_(names))
-        .values(read_at=ended, needs_absolute=0, due=ended)
-    )
+    _WAS_READ.change(connection, names, tenant=tenant, store=store, ended=ended)
     prune(connection, tenant, store, names, drained)
 
 
@@ -172,29 +178,18 @@ def add_write_reading(
 
 def needs_absolute(connection: Connection, tenant: str, store: str, names: Sequence[str], now: Instant) -> None:
     """The shop has no level there yet: the first write must be absolute."""
-    connection.execute(
-        update(item)
-        .where(item.c.tenant == tenant, item.c.store == store, item.c.item.in_(names))
-        .values(needs_absolute=1, due=now, read_at=now)
-    )
+    _HAS_NONE.change(connection, names, tenant=tenant, store=store, now=now)
 
 
 def read_between(connection: Connection, tenant: str, store: str) -> tuple[Instant, Instant] | None:
     """When the counter that was read the longest ago was read, and the one read last; None without counters."""
-    query = select(func.min(item.c.read_at), func.max(item.c.read_at)).where(
-        item.c.tenant == tenant, item.c.store == store, item.c.active == 1
-    )
-    row = connection.execute(query).one()
+    row = _READ_BETWEEN.one(connection, tenant=tenant, store=store)
     return None if row[0] is None else (row[0], row[1])
 
 
 def accept_nothing(connection: Connection, tenant: str, store: str, now: Instant) -> None:
     """No offset is accepted any more: what differs from the ERP is corrected."""
-    connection.execute(
-        update(item)
-        .where(item.c.tenant == tenant, item.c.store == store, item.c.accepted != 0)
-        .values(accepted=0, due=now)
-    )
+    _ACCEPT_NOTHING.change(connection, tenant=tenant, store=store, now=now)
 
 
 def read_soon(connection: Connection, tenant: str, store: str, names: Iterable[str]) -> None:
@@ -209,36 +204,27 @@ def prune(connection: Connection, tenant: str, store: str, names: Sequence[str],
     Older readings that belief still uses are kept too: where an item is read more often than a write takes to land, the
     newest are all wide by it, and forgetting what was known before it would have the item written to for ever.
     """
-    query = (
-        select(reading.c.item, reading.c.began, reading.c.ended, reading.c.write)
-        .where(reading.c.tenant == tenant, reading.c.store == store, reading.c.item.in_(names))
-        .order_by(reading.c.item, reading.c.began)
-    )
-    rows = {name: list(group) for name, group in groupby(connection.execute(query).all(), key=lambda row: row[0])}
-    usable = {name: [row for row in mine if row[2] <= drained] for name, mine in rows.items()}
+    rows: dict[str, list[Reading]] = {name: [] for name in names}
+    for row in _READINGS.read(connection, names, tenant=tenant, store=store):
+        rows[row[0]].append(Reading(*row[1:]))
+    usable = {name: [one for one in mine if one.ended <= drained] for name, mine in rows.items()}
     books = item_books(connection, tenant, store, [name for name in rows if len(usable[name]) > USABLE_KEPT])
+    forgotten: list[dict[str, object]] = []
+    since: list[dict[str, object]] = []
     for name, mine in rows.items():
-        fresh = [row for row in mine if row[2] > drained]
+        fresh = [one for one in mine if one.ended > drained]
         if name not in books and len(fresh) <= FRESH_KEPT:
             continue
-        earliest = mine[-1][1] - TELLING_US
+        earliest = mine[-1].began - TELLING_US
         telling = {(one.began, one.write) for one in _telling(books.get(name), drained) if one.began >= earliest}
-        dropped = [row for row in usable[name][:-USABLE_KEPT] if (row[1], row[3]) not in telling] + fresh[FRESH_KEPT:]
-        for row in dropped:
-            connection.execute(
-                delete(reading).where(
-                    *(column == value for column, value in zip(_PLACE, (tenant, store, name), strict=True)),
-                    reading.c.began == row[1],
-                    reading.c.write == row[3],
-                )
-            )
-        oldest = next(row for row in mine if row not in dropped)[1]
-        for table in (taking, level_write):
-            connection.execute(
-                delete(table).where(
-                    table.c.tenant == tenant, table.c.store == store, table.c.item == name, table.c.ended < oldest
-                )
-            )
+        old = usable[name][:-USABLE_KEPT]
+        dropped = [one for one in old if (one.began, one.write) not in telling] + fresh[FRESH_KEPT:]
+        place = {"tenant": tenant, "store": store, "item": name}
+        forgotten += [place | {"began": one.began, "write": one.write} for one in dropped]
+        since.append(place | {"oldest": next(one for one in mine if one not in dropped).began})
+    _FORGET_READING.change_each(connection, forgotten)
+    _FORGET_TAKINGS.change_each(connection, since)
+    _FORGET_WRITES.change_each(connection, since)
 
 
 def _telling(book: ItemBook | None, drained: Instant) -> Sequence[Reading]:
@@ -266,19 +252,17 @@ def make_items_due(connection: Connection, tenant: str, store: str, names: Itera
 
 def items_due(connection: Connection, tenant: str, store: str, now: Instant, limit: int) -> list[ItemRow]:
     """Items that the publisher should look at now."""
-    query = (
-        select(*_ITEM)
-        .where(item.c.tenant == tenant, item.c.store == store, item.c.due <= now, item.c.active == 1)
-        .order_by(item.c.due)
-        .limit(limit)
-    )
-    return [_item(row) for row in connection.execute(query)]
+    return [_item(*row) for row in _DUE.read(connection, tenant=tenant, store=store, now=now, count=limit)]
 
 
 def all_items(connection: Connection, tenant: str, store: str) -> list[ItemRow]:
     """All active items of a shop."""
-    query = select(*_ITEM).where(item.c.tenant == tenant, item.c.store == store, item.c.active == 1)
-    return [_item(row) for row in connection.execute(query.order_by(item.c.sku))]
+    return [_item(*row) for row in _ALL.read(connection, tenant=tenant, store=store)]
+
+
+def count_items(connection: Connection, tenant: str, store: str) -> int:
+    """How many active items a shop has."""
+    return int(_COUNT.scalar(connection, tenant=tenant, store=store))
 
 
 def set_item(connection: Connection, tenant: str, store: str, name: str, **values: object) -> None:
@@ -288,8 +272,8 @@ def set_item(connection: Connection, tenant: str, store: str, name: str, **value
 
 def next_due(connection: Connection, tenant: str, store: str) -> Instant | None:
     """When the publisher should look next; None if nothing waits."""
-    query = select(func.min(item.c.due)).where(item.c.tenant == tenant, item.c.store == store, item.c.due.is_not(None))
-    return connection.execute(query).scalar_one_or_none()
+    due: Instant | None = _NEXT_DUE.scalar(connection, tenant=tenant, store=store)
+    return due
 
 
 def item_books(connection: Connection, tenant: str, store: str, names: Sequence[str]) -> dict[str, ItemBook]:
@@ -297,37 +281,19 @@ def item_books(connection: Connection, tenant: str, store: str, names: Sequence[
     readings: dict[str, list[Reading]] = {name: [] for name in names}
     changes: dict[str, list[Change]] = {name: [] for name in names}
     writes: dict[str, list[Write]] = {name: [] for name in names}
-    for row in connection.execute(
-        select(reading.c.item, reading.c.level, reading.c.began, reading.c.ended, reading.c.write)
-        .where(reading.c.tenant == tenant, reading.c.store == store, reading.c.item.in_(names))
-        .order_by(reading.c.began, reading.c.ended)
-    ):
+    for row in _READINGS.read(connection, names, tenant=tenant, store=store):
         readings[row[0]].append(Reading(*row[1:]))
-    t = taking.c
-    for taken in connection.execute(
-        select(t.item, t.began, t.ended, t.was, t.low, t.high, t.least, t.most, t.plain)
-        .where(t.tenant == tenant, t.store == store, t.item.in_(names))
-        .order_by(t.seq)
+    for name, began, ended, was, low, high, least, most, plain in _TAKINGS.read(
+        connection, names, tenant=tenant, store=store
     ):
-        numbers = taken[1:8]
-        changes[taken[0]].append(Change(*numbers, bool(taken[8])))
-    w = level_write.c
-    for written in connection.execute(
-        select(w.item, w.seq, w.change, w.level, w.sent_at, w.ended, w.state, w.blind_from)
-        .where(w.tenant == tenant, w.store == store, w.item.in_(names), w.state != "refused")
-        .order_by(w.seq)
-    ):
-        writes[written[0]].append(Write(*written[1:]))
+        changes[name].append(Change(began, ended, was, low, high, least, most, bool(plain)))
+    for row in _WRITES.read(connection, names, tenant=tenant, store=store):
+        writes[row[0]].append(Write(*row[1:]))
     return {name: ItemBook(tuple(readings[name]), tuple(changes[name]), tuple(writes[name])) for name in names}
 
 
-def _recipe(text: str) -> Recipe:
-    return msgspec.json.decode(text, type=Recipe)
-
-
-def _item(row: Sequence[object]) -> ItemRow:
-    return msgspec.convert(
-        dict(zip(ItemRow.__struct_fields__, row, strict=True))
-        | {"recipe": _recipe(str(row[2])), "needs_absolute": bool(row[4])},
-        ItemRow,
-    )
+def _item(
+    name: str, sku: str, recipe: str, read_at: Instant, needs_absolute: int, refused_at: Instant, accepted: Quantity,
+    due: Instant | None,
+) -> ItemRow:  # fmt: skip
+    return ItemRow(name, sku, _RECIPE.decode(recipe), read_at, bool(needs_absolute), refused_at, accepted, due)

@@ -26,7 +26,7 @@ from syncd.core.quantity import Instant
 from syncd.errors import MisconfiguredError, TransientError
 from syncd.ledger import migrate, seen
 from syncd.ledger.connection import Opener, ledger_path, open_sqlite, read_engine, write_engine
-from syncd.ledger.faults import Fatal, end_process, explain
+from syncd.ledger.faults import Fatal, end_process, explain, is_unwritable
 from syncd.ledger.hop import Delivery, Hop, ThreadHop
 from syncd.ledger.lanes import Lane, Lanes, Ticket
 from syncd.ledger.lock import ProcessLock
@@ -35,7 +35,7 @@ from syncd.ledger.writer import GROUP_SECONDS, Done, Unit, Writer, Written
 from syncd.observability.meters import COMMIT_SECONDS, Histogram
 from syncd.ports.clock import Clock
 
-__all__ = ["Lane", "Ledger", "LedgerState", "Unit", "open_ledger"]
+__all__ = ["Failure", "Lane", "Ledger", "LedgerState", "Unit", "open_ledger"]
 
 T = TypeVar("T")
 
@@ -44,6 +44,14 @@ BACKFILL_UNITS_MAX = 16  # each holds up to 100 orders in memory
 READS_WAITING_MAX = 32  # people and scrapers; more than this wait in vain
 RESTORING = "restore-unfinished"  # lies in the state directory while a backup is put back
 READ_LIMIT_SECONDS = 5.0  # a page of the status page or a scrape; a longer snapshot would let the WAL grow
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A group that the disk or a lock has kept from being written. `at`: seconds of the monotonic clock."""
+
+    error: Exception
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,7 @@ class LedgerState:
     last_commit_at: Instant | None
     last_commit_seconds: float
     wal_bytes: int
+    last_failure: Failure | None
 
 
 class Ledger:
@@ -100,6 +109,7 @@ class Ledger:
         self._last_commit_at: Instant | None = None
         self._last_commit_seconds = 0.0
         self.commit_times = Histogram(COMMIT_SECONDS)  # of each group, its units and its sync
+        self._last_failure: Failure | None = None
 
     async def run(self, unit: Unit[T], *, lane: Lane = Lane.LIVE) -> T:
         """Run `unit` in a transaction; return its value when it is on disk. It may run twice (see `writer.py`).
@@ -148,6 +158,10 @@ class Ledger:
         """Return when the writer has answered an empty unit: it turns. Writes nothing."""
         await self.run(_nothing)
 
+    async def try_writing(self) -> None:
+        """Write something small and true (the time). Raises TransientError as `run` does where nothing can be written."""
+        await self.run(partial(seen.note, now=self._clock.now()))
+
     def has_room(self, lane: Lane = Lane.LIVE) -> bool:
         """Whether `run` would be queued at once; the inbox answers 503 where it would not."""
         return not self._closing and self._room[lane].value > 0
@@ -165,6 +179,7 @@ class Ledger:
             last_commit_at=self._last_commit_at,
             last_commit_seconds=self._last_commit_seconds,
             wal_bytes=wal.stat().st_size if wal.exists() else 0,
+            last_failure=self._last_failure,
         )
 
     async def close(self) -> None:
@@ -208,7 +223,11 @@ class Ledger:
         """On the loop: tell who waits, and hand over the next group."""
         for ticket, outcome in zip(group, written.outcomes, strict=False):
             ticket.settle(outcome)
-            self._units_failed += not isinstance(outcome, Done)
+            if isinstance(outcome, Done):
+                continue
+            self._units_failed += 1
+            if is_unwritable(outcome.error):
+                self._last_failure = Failure(outcome.error, self._clock.monotonic())
         self._lanes.took(group, len(written.outcomes))
         self._groups += 1
         self._commits += written.commits
@@ -267,7 +286,7 @@ def open_ledger(
                 f"a restore in {folder} was interrupted", operation="ledger", hint="run the same `syncd restore` again"
             )
         engine = write_engine(path, opener=opener)
-        _migrate(engine)
+        seen_until = _prepare(engine)
         return Ledger(
             path,
             clock=clock,
@@ -276,7 +295,7 @@ def open_ledger(
             write_hop=hop if hop is not None else ThreadHop("ledger-writer", fatal=fatal),
             read_hop=hop if hop is not None else ThreadHop("ledger-reader", fatal=fatal),
             lock=held,
-            seen=_seen(engine),
+            seen=seen_until,
         )
     except BaseException:
         if lock is None:
@@ -284,16 +303,14 @@ def open_ledger(
         raise
 
 
-def _migrate(engine: Engine) -> None:
+def _prepare(engine: Engine) -> Instant:
+    """Bring the schema to this version. Returns how far time had come."""
     try:
         migrate.upgrade(engine)
+        with engine.connect() as connection:
+            return seen.seen(connection)
     except DBAPIError as error:
         raise explain(error) from error
-
-
-def _seen(engine: Engine) -> Instant:
-    with engine.connect() as connection:
-        return seen.seen(connection)
 
 
 def _nothing(_connection: Connection) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import Connection, and_, exists, func, or_, select, update
+from sqlalchemy import Connection, func, select, update
 
-from syncd.core.moves import CONFIRMED, INTENDED, SENT, VOID, LiveMove, NewMove, move_key
+from syncd.core.moves import CONFIRMED, INTENDED, SENT, LiveMove, NewMove, move_key
 from syncd.core.quantity import Instant, Quantity
 from syncd.ledger.orders import confirm_units
-from syncd.ledger.rows import Among, Rows
+from syncd.ledger.rows import Among, OneRow, Rows, Statement
 from syncd.ledger.schema import IS_WAITING, move
 
 _WRITE = Rows(
@@ -46,7 +46,25 @@ class DueMove(msgspec.Struct, frozen=True):
     attempts: int
 
 
-_DUE = tuple(move.c[name] for name in DueMove.__struct_fields__)
+_ROW = OneRow(move)
+_DUE = ", ".join([f'move."{name}"' for name in DueMove.__struct_fields__])
+# The index's own condition is said first, see the schema.
+_WAITING = "FROM move WHERE move.tenant = :tenant AND move.state IN ('intended', 'sent')"
+_TO_POST = Statement(
+    f"SELECT {_DUE} {_WAITING} AND move.state = 'intended' AND move.retry_at <= :now "  # noqa: S608 - no values
+    "AND NOT EXISTS (SELECT * FROM move AS earlier WHERE earlier.tenant = move.tenant AND earlier.store = move.store "
+    'AND earlier."order" = move."order" AND earlier.seq < move.seq '
+    "AND (earlier.state = 'sent' OR earlier.state = 'intended' AND earlier.retry_at > :now)) "
+    "ORDER BY move.seq LIMIT :count"
+)
+_TO_ASK = Statement(
+    f"SELECT {_DUE} {_WAITING} AND move.state = 'sent' AND move.retry_at <= :now ORDER BY move.seq LIMIT :count"
+)
+_NEXT = Statement(f"SELECT move.retry_at {_WAITING} ORDER BY move.retry_at LIMIT 1")
+_VOID = Statement(
+    "UPDATE move SET state = 'void', reason = :reason WHERE tenant = :tenant AND store = :store "
+    "AND \"order\" = :order AND line = :line AND n = :n AND state = 'intended'"
+)
 
 
 def live_moves(connection: Connection, tenant: str, store: str, ids: Iterable[str]) -> dict[str, list[LiveMove]]:
@@ -74,69 +92,28 @@ def add_moves(connection: Connection, rows: Sequence[tuple[object, ...]]) -> Non
 
 def void_move(connection: Connection, tenant: str, store: str, order: str, line: str, n: int, reason: str) -> None:
     """A move that was never sent is not needed any more."""
-    connection.execute(
-        update(move)
-        .where(
-            move.c.tenant == tenant,
-            move.c.store == store,
-            move.c.order == order,
-            move.c.line == line,
-            move.c.n == n,
-            move.c.state == INTENDED,
-        )
-        .values(state=VOID, reason=reason)
-    )
+    _VOID.change(connection, tenant=tenant, store=store, order=order, line=line, n=n, reason=reason)
 
 
 def moves_to_post(connection: Connection, tenant: str, now: Instant, limit: int) -> list[DueMove]:
     """Intended moves that may be sent now, in sequence: none whose order has an earlier one without an end."""
-    earlier = move.alias("earlier")
-    blocked = exists().where(
-        earlier.c.tenant == move.c.tenant,
-        earlier.c.store == move.c.store,
-        earlier.c.order == move.c.order,
-        earlier.c.seq < move.c.seq,
-        or_(earlier.c.state == SENT, and_(earlier.c.state == INTENDED, earlier.c.retry_at > now)),
-    )
-    query = (
-        select(*_DUE)
-        .where(move.c.tenant == tenant, IS_WAITING, move.c.state == INTENDED, move.c.retry_at <= now, ~blocked)
-        .order_by(move.c.seq)
-        .limit(limit)
-    )
-    return [DueMove(*row) for row in connection.execute(query)]
+    return [DueMove(*row) for row in _TO_POST.read(connection, tenant=tenant, now=now, count=limit)]
 
 
 def moves_in_doubt(connection: Connection, tenant: str, now: Instant, limit: int) -> list[DueMove]:
     """Sent moves without a known end that should be asked for now."""
-    query = (
-        select(*_DUE)
-        .where(move.c.tenant == tenant, IS_WAITING, move.c.state == SENT, move.c.retry_at <= now)
-        .order_by(move.c.seq)
-        .limit(limit)
-    )
-    return [DueMove(*row) for row in connection.execute(query)]
+    return [DueMove(*row) for row in _TO_ASK.read(connection, tenant=tenant, now=now, count=limit)]
 
 
 def next_move_due(connection: Connection, tenant: str) -> Instant | None:
     """When the next waiting move may be worked on; None if none waits."""
-    query = select(move.c.retry_at).where(move.c.tenant == tenant, IS_WAITING)
-    return connection.execute(query.order_by(move.c.retry_at).limit(1)).scalar_one_or_none()
+    due: Instant | None = _NEXT.scalar(connection, tenant=tenant)
+    return due
 
 
 def set_move(connection: Connection, tenant: str, due: DueMove, **values: object) -> None:
     """Change some columns of a move."""
-    connection.execute(
-        update(move)
-        .where(
-            move.c.tenant == tenant,
-            move.c.store == due.store,
-            move.c.order == due.order,
-            move.c.line == due.line,
-            move.c.n == due.n,
-        )
-        .values(**values)
-    )
+    _ROW.change(connection, (tenant, due.store, due.order, due.line, due.n), values)
 
 
 def mark_sent(connection: Connection, tenant: str, due: Sequence[DueMove], now: Instant, dead_at: Instant) -> None:

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, func, select, update
 
 from syncd.core.account import Account, Product
 from syncd.core.order import Order, Phase
 from syncd.core.policy import RULES_VERSION
 from syncd.core.quantity import Instant, Quantity
-from syncd.ledger.rows import Among, Rows
+from syncd.ledger.rows import Among, OneRow, Rows, Statement
 from syncd.ledger.schema import line, orders
 
 MAPPER_VERSION = 1  # raised when an adapter maps the same raw bytes differently
-
-_LIVING = ("draft", "pending", "placed", "paid")
 
 
 class OrderRow(msgspec.Struct, frozen=True, gc=False):
@@ -52,7 +50,7 @@ _WRITE_ORDERS = Rows(
 
 _ACCOUNT = (
     "line", "part", "product", "item", "sku", "location", "factor", "lead", "quantity", "commitment", "confirmed",
-    "taken", "claim", "hold", "hold_until", "state", "rule", "moves",
+    "taken", "claim", "hold", "hold_until", "state", "rule", "moves", "shipped",
 )  # fmt: skip
 _READ_ACCOUNTS = Among(
     "SELECT "  # noqa: S608 - the names above, no values
@@ -61,6 +59,16 @@ _READ_ACCOUNTS = Among(
 )
 _PLACE = (line.c.tenant, line.c.store, line.c.order, line.c.line, line.c.part)
 _WRITE_LINES = Rows(line, ["tenant", "store", "order", *_ACCOUNT, "open"])
+_ROW = OneRow(line)
+_CONFIRM = Statement(
+    "UPDATE line SET confirmed = confirmed + :units, open = 1 "
+    'WHERE tenant = :tenant AND store = :store AND "order" = :order AND line = :line AND part = :part'
+)
+_LIVING = Statement(
+    'SELECT "order" FROM orders WHERE tenant = :tenant AND store = :store AND "order" > :after '
+    "AND (phase IN ('draft', 'pending', 'placed', 'paid') OR read_at >= :since) AND phase <> 'gone' "
+    'ORDER BY "order" LIMIT :count'
+)
 
 
 def read_orders(connection: Connection, tenant: str, store: str, ids: Iterable[str]) -> dict[str, OrderRow]:
@@ -91,7 +99,7 @@ def account_row(tenant: str, store: str, order: str, entry: Account, *, is_open:
     return (
         tenant, store, order, entry.line, entry.part, entry.product, entry.item, entry.sku, entry.location, entry.factor,
         int(entry.lead), entry.quantity, entry.commitment, entry.confirmed, entry.taken, entry.claim, entry.hold,
-        entry.hold_until, entry.state, entry.rule, entry.moves, int(is_open),
+        entry.hold_until, entry.state, entry.rule, entry.moves, entry.shipped, int(is_open),
     )  # fmt: skip
 
 
@@ -123,19 +131,7 @@ def known_skus(connection: Connection, tenant: str, location: str, skus: Iterabl
 
 def living_orders(connection: Connection, tenant: str, store: str, after: str, limit: int, since: Instant) -> list[str]:
     """Ids of orders that may still change, or were read since `since`; ascending from `after`: what a sweep reads again."""
-    query = (
-        select(orders.c.order)
-        .where(
-            orders.c.tenant == tenant,
-            orders.c.store == store,
-            orders.c.order > after,
-            or_(orders.c.phase.in_(_LIVING), orders.c.read_at >= since),
-            orders.c.phase != "gone",
-        )
-        .order_by(orders.c.order)
-        .limit(limit)
-    )
-    return list(connection.execute(query).scalars())
+    return _LIVING.scalars(connection, tenant=tenant, store=store, after=after, since=since, count=limit)
 
 
 def forget_content(connection: Connection, tenant: str, store: str, order: str) -> None:
@@ -154,8 +150,9 @@ def count_missing(connection: Connection, tenant: str, store: str, order: str) -
 def confirm_units(
     connection: Connection, tenant: str, store: str, order: str, line_id: str, part: int, units: Quantity
 ) -> None:
-    """The ERP has counted `units` more for this account (negative: it has given them back)."""
-    _change_account(connection, (tenant, store, order, line_id, part), confirmed=line.c.confirmed + units)
+    """The ERP has counted `units` more for this account (negative: it has given them back), which may matter to a target
+    from now on."""
+    _CONFIRM.change(connection, units=units, tenant=tenant, store=store, order=order, line=line_id, part=part)
 
 
 def count_moves(connection: Connection, tenant: str, store: str, order: str, line_id: str) -> int:
@@ -167,20 +164,14 @@ def count_moves(connection: Connection, tenant: str, store: str, order: str, lin
 
 def set_moves(connection: Connection, tenant: str, store: str, order: str, line_id: str, count: int) -> None:
     """The line's next move has the number `count`."""
-    _change_account(connection, (tenant, store, order, line_id, 0), moves=count)
+    _ROW.change(connection, (tenant, store, order, line_id, 0), {"moves": count, "open": 1})
 
 
 def set_account_state(
     connection: Connection, tenant: str, store: str, order: str, line_id: str, part: int, *, state: str
 ) -> None:
-    """Counted, quarantined or ignored: whether moves are planned for the account."""
-    _change_account(connection, (tenant, store, order, line_id, part), state=state)
-
-
-def _change_account(connection: Connection, place: tuple[str, str, str, str, int], **values: object) -> None:
-    """Change one account, which may matter to a target from now on."""
-    same = (column == value for column, value in zip(_PLACE, place, strict=True))
-    connection.execute(update(line).where(*same).values(**values, open=1))
+    """Counted, quarantined or ignored: whether moves are planned for the account, which may matter to a target from now on."""
+    _ROW.change(connection, (tenant, store, order, line_id, part), {"state": state, "open": 1})
 
 
 def count_orders(connection: Connection, tenant: str, store: str) -> int:

@@ -4,14 +4,18 @@ retention, or when there are too many bytes of them."""
 from __future__ import annotations
 
 import zstandard
-from sqlalchemy import Connection, delete, func, insert, or_, select
+from sqlalchemy import Connection, delete, func, or_, select
 
 from syncd.core.quantity import Instant
+from syncd.ledger.rows import Statement
 from syncd.ledger.schema import payload
 
 CODEC = "zstd"
 LEVEL = 1  # a fifth of the CPU of the default level, for a few percent of size
 BODY_BYTES_MAX = 64 * 1024 * 1024  # refused when unpacking: no page is larger
+_KEEP = Statement(
+    "INSERT INTO payload (tenant, id, store, taken_at, codec, body) VALUES (:tenant, :id, :store, :taken_at, :codec, :body)"
+)
 
 
 def compress(body: bytes) -> bytes:
@@ -21,8 +25,7 @@ def compress(body: bytes) -> bytes:
 
 def keep(connection: Connection, tenant: str, store: str, number: int, now: Instant, body: bytes) -> None:
     """Store a compressed page under a number of the tenant's sequence."""
-    values = {"tenant": tenant, "id": number, "store": store, "taken_at": now, "codec": CODEC, "body": body}
-    connection.execute(insert(payload), values)
+    _KEEP.change(connection, tenant=tenant, id=number, store=store, taken_at=now, codec=CODEC, body=body)
 
 
 def read(connection: Connection, tenant: str, number: int) -> bytes | None:

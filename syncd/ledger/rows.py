@@ -1,7 +1,8 @@
-"""The statements of the order path, which handles thousands of rows a second: written once, run by the driver.
+"""The statements of the daemon's steps: written once, run by the driver.
 
 SQLAlchemy builds, hashes and expands a statement anew for each execution; for a page of a hundred orders that was more
-work than SQLite's own. The SQL is the same for SQLite and PostgreSQL but for the placeholder.
+work than SQLite's own, and for a question of one row five times as much. The SQL is the same for SQLite and PostgreSQL but
+for the placeholder.
 """
 
 from __future__ import annotations
@@ -61,6 +62,46 @@ class OneRow:
         mark = _PLACEHOLDERS[connection.dialect.paramstyle]
         setting = ", ".join([f'"{name}" = {mark}' for name in values])
         connection.exec_driver_sql(f"{self._head}{setting}{self._tail.replace(':key', mark)}", (*values.values(), *key))
+
+
+class Statement:
+    """One statement: `sql` has `:name` for its values."""
+
+    def __init__(self, sql: str) -> None:
+        parts = re.split(r":([a-z_]+)", sql)
+        self._names = parts[1::2]
+        self._texts = {style: mark.join(parts[::2]) for style, mark in _PLACEHOLDERS.items()}
+
+    def read(self, connection: Connection, **values: object) -> Sequence[Any]:
+        """The rows."""
+        return self._run(connection, values).all()
+
+    def one(self, connection: Connection, **values: object) -> Any:
+        """The only row, or None without one."""
+        return self._run(connection, values).one_or_none()
+
+    def scalars(self, connection: Connection, **values: object) -> list[Any]:
+        """The rows' only column."""
+        return [value for (value,) in self._run(connection, values).all()]
+
+    def scalar(self, connection: Connection, **values: object) -> Any:
+        """The only row's only column, or None without a row."""
+        row = self._run(connection, values).one_or_none()
+        return None if row is None else row[0]
+
+    def change(self, connection: Connection, **values: object) -> int:
+        """Run it; returns how many rows it changed."""
+        return self._run(connection, values).rowcount
+
+    def change_each(self, connection: Connection, rows: Iterable[Mapping[str, object]]) -> None:
+        """Run it for each of these values; nothing happens for none."""
+        given = [tuple([row[name] for name in self._names]) for row in rows]
+        if given:
+            connection.exec_driver_sql(self._texts[connection.dialect.paramstyle], given)
+
+    def _run(self, connection: Connection, values: Mapping[str, object]) -> CursorResult[Any]:
+        given = tuple([values[name] for name in self._names])
+        return connection.exec_driver_sql(self._texts[connection.dialect.paramstyle], given)
 
 
 class Among:

@@ -170,13 +170,11 @@ line = Table(
     _text("rule"),
     _flag("open"),
     _flag("moves"),
+    _number("shipped", 0),
     PrimaryKeyConstraint("tenant", "store", "order", "line", "part"),
     sqlite_with_rowid=False,
 )
 _partial("ix_line_open", line.c.tenant, line.c.sku, where="open = 1")
-# What a query has to say so that SQLite takes a partial index: the index's own condition, its constants written out, and,
-# where it would rather walk through all that a tenant ever had (it knows no numbers of rows), the index's name.
-IS_OPEN = line.c.open == literal_column("1")
 
 # Stock moves: each is its own effect on the ERP. `change` is signed: a sale is negative. `state`: intended, sent,
 # confirmed, refused, void. `doubt`: it was sent and nobody knows. `seq`: the order in which they go out.
@@ -211,6 +209,7 @@ move = Table(
     sqlite_with_rowid=False,
 )
 _partial("ix_move_waiting", move.c.tenant, move.c.seq, where="state IN ('intended', 'sent')")
+# What a query has to say so that SQLite takes a partial index: the index's own condition, its constants written out.
 IS_WAITING = move.c.state.in_([literal_column("'intended'"), literal_column("'sent'")])
 _partial("ix_move_confirmed", move.c.tenant, move.c.sku, move.c.confirmed_at, where="state = 'confirmed'")
 _partial("ix_move_doubt", move.c.tenant, move.c.sku, where="doubt = 1")

@@ -9,15 +9,19 @@ from __future__ import annotations
 from sqlalchemy import Connection, select
 
 from syncd.core.quantity import SECOND, Instant
+from syncd.ledger.rows import Statement
 from syncd.ledger.schema import clock
 
 SEEN_SECONDS = 1  # between two notes of it: one more row a second at most
-_NOTE = "INSERT INTO clock (id, seen) VALUES (1, {now}) ON CONFLICT (id) DO UPDATE SET seen = excluded.seen WHERE excluded.seen > clock.seen"
+_NOTE = Statement(
+    "INSERT INTO clock (id, seen) VALUES (1, :now) "
+    "ON CONFLICT (id) DO UPDATE SET seen = excluded.seen WHERE excluded.seen > clock.seen"
+)
 
 
 def note(connection: Connection, now: Instant) -> None:
     """It is `now`. Part of a transaction that writes anyway."""
-    connection.exec_driver_sql(_NOTE.format(now=int(now)))
+    _NOTE.change(connection, now=now)
 
 
 def seen(connection: Connection) -> Instant:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert
 
 from syncd.core.quantity import Instant
-from syncd.ledger.rows import OneRow
+from syncd.ledger.rows import OneRow, Statement
 from syncd.ledger.schema import store
 
 NEW, BASELINE, READY = "new", "baseline", "ready"
@@ -33,20 +33,22 @@ class StoreRow(msgspec.Struct, frozen=True):
 
 _FIELDS = StoreRow.__struct_fields__
 _ROW = OneRow(store)
+_READ = Statement(f"SELECT {', '.join(_FIELDS)} FROM store WHERE tenant = :tenant AND store = :store")  # noqa: S608
+_NAMES = Statement("SELECT store FROM store WHERE tenant = :tenant")
 
 
 def read_store(connection: Connection, tenant: str, name: str) -> StoreRow | None:
     """The store's row, or None before its first contact."""
-    query = select(*(store.c[field] for field in _FIELDS)).where(store.c.tenant == tenant, store.c.store == name)
-    row = connection.execute(query).one_or_none()
+    row = _READ.one(connection, tenant=tenant, store=name)
     if row is None:
         return None
-    return msgspec.convert(dict(zip(_FIELDS, row, strict=True)) | {"paused": bool(row.paused)}, StoreRow)
+    found = StoreRow(*row)
+    return msgspec.structs.replace(found, paused=True) if found.paused else found
 
 
 def store_names(connection: Connection, tenant: str) -> list[str]:
     """All stores the tenant ever had."""
-    return list(connection.execute(select(store.c.store).where(store.c.tenant == tenant)).scalars())
+    return _NAMES.scalars(connection, tenant=tenant)
 
 
 def add_store(connection: Connection, tenant: str, name: str, row: StoreRow) -> None:

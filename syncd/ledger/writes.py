@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Connection, case, select, update
 
 from syncd.core.quantity import Instant, Quantity
-from syncd.ledger.rows import Rows
+from syncd.ledger.rows import OneRow, Rows
 from syncd.ledger.schema import level_write
 
 SENT, CONFIRMED, REFUSED, DOUBT = "sent", "confirmed", "refused", "doubt"
@@ -20,6 +20,7 @@ _WRITE = Rows(
         "target", "low", "high", "why", "epoch",
     ],
 )  # fmt: skip
+_ROW = OneRow(level_write)
 
 
 class PlannedWrite(msgspec.Struct, frozen=True):
@@ -66,16 +67,7 @@ def end_write(
     reason: str = "",
 ) -> None:
     """How a write ended, and until when its effect may fall."""
-    connection.execute(
-        update(level_write)
-        .where(
-            level_write.c.tenant == tenant,
-            level_write.c.store == store,
-            level_write.c.item == item,
-            level_write.c.seq == seq,
-        )
-        .values(state=state, ended=ended, reason=reason)
-    )
+    _ROW.change(connection, (tenant, store, item, seq), {"state": state, "ended": ended, "reason": reason})
 
 
 def orphans_in_doubt(connection: Connection, tenant: str, store: str, now: Instant, late_us: int) -> list[str]:

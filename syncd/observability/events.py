@@ -130,9 +130,12 @@ QUARANTINE_RELEASED = Event(
 )
 
 LEDGER_MIGRATED = Event("ledger.migrated", "info", "The ledger's schema was brought to this version.")
-LEDGER_GROUP_FAILED = Event(
-    "ledger.group_failed", "warning", "A group of ledger units failed together; each was run again by itself."
+LEDGER_UNWRITABLE = Event(
+    "ledger.unwritable",
+    "error",
+    "Nothing can be written to the ledger: nothing is counted, and nothing new is sent to shops or the ERP.",
 )
+LEDGER_WRITABLE = Event("ledger.writable", "info", "The ledger can be written to again; the work goes on.")
 
 CONFIG_INVALID = Event(
     "config.invalid", "error", "The configuration holds a mistake; what it concerns doesn't run, or goes on as before."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import anyio
 
@@ -124,6 +125,15 @@ class StoreOptions:
         return microseconds(3 * self.poll_seconds + 30.0)
 
 
+class Stream(StrEnum):
+    """What is known of a store's order stream since this life began."""
+
+    UNKNOWN = "unknown"  # nothing yet
+    BASELINE = "baseline"
+    FLOWING = "flowing"  # it was read when last tried; how far, `drained` says
+    FAILING = "failing"  # it couldn't be read when last tried
+
+
 @dataclass(slots=True)
 class StoreContext:
     """One store at work. `drained` is soft: every taking up to it has been read; a lost one is only later than it could be."""
@@ -138,6 +148,7 @@ class StoreContext:
     clock_ahead_us: int = 0
     clock_error_us: int = 1_000_000
     drained: Instant = LONG_AGO
+    stream: Stream = Stream.UNKNOWN
     unknown_products: bool = False  # an order named a product that the catalogue doesn't know
     bell: Bell = field(default_factory=Bell)
     hooks: HooksPort | None = None  # None: this store is only polled
@@ -145,6 +156,15 @@ class StoreContext:
     hooks_alive: bool = False  # soft: it calls, as far as was seen last
     client: HttpClient | None = None  # what the store is asked by, for whoever shows its quota
     may_fall: set[str] = field(default_factory=set)  # soft: items of an approved plan that may go to 0 (BRAKE)
+
+    def is_fresh(self, now: Instant) -> bool:
+        """Whether its orders are read up to lately."""
+        return now - self.drained <= self.options.fresh_us + self.port.orders.traits.settle_us
+
+    def may_hide_sales(self, now: Instant) -> bool:
+        """Whether a look at its orders is due that would tell of sales: nobody knows them after a restart or a long sleep. A
+        store that can't be read tells nothing for hours: others don't wait for that (ISOLATED)."""
+        return self.stream is Stream.UNKNOWN or (self.stream is Stream.FLOWING and not self.is_fresh(now))
 
     @property
     def slack_us(self) -> int:

@@ -63,19 +63,35 @@ class Evaluation:
     @property
     def is_settled(self) -> bool:
         """Whether nothing is left to do or to learn: the shop is known to show what it should."""
+        return self._is_right and (
+            not self.book.readings or self.book.readings[-1] in self.belief.used or self._own_is_newest()
+        )
+
+    def awaits(self, drained: Instant) -> Instant | None:
+        """Up to when the orders must be drained before another look can tell more; None if it waits for something else."""
+        if not self._is_right and self.decision.blocked is not Blocked.UNREAD:
+            return None
+        return min((reading.ended for reading in self.book.readings if reading.ended > drained), default=None)
+
+    @property
+    def _is_right(self) -> bool:
+        """Whether the shop shows what it should, as far as is known, and no write of ours can change that any more: a reading
+        that began after the end of those in doubt tells."""
         interval = self.belief.interval
+        told = self.belief.used[-1].began if self.belief.used else Instant(0)
         return (
             interval.lo == interval.hi == self.decision.shown
             and self.decision.blocked is None
-            and not any(write.state == DOUBT for write in self.book.writes)
-            and (not self.book.readings or self.book.readings[-1] in self.belief.used or self._own_is_newest())
+            and not any(write.state == DOUBT and write.ended >= told for write in self.book.writes)
         )
 
-    def wants_reading(self, begins: Instant) -> bool:
+    def wants_reading(self, begins: Instant, drained: Instant) -> bool:
         """Whether a reading that is true of no earlier instant than `begins` would tell more: belief is wide, and the newest
         reading is older than what made it so (or, of an item that never rests, simply old)."""
         if self.belief.interval.lo == self.belief.interval.hi or not self.book.readings:
             return False
+        if self.decision.blocked is Blocked.UNREAD and self.awaits(drained) is not None:
+            return False  # nothing is known before the orders are drained so far; then is the time to read again
         newest = self.book.readings[-1].began
         ends = [change.ended for change in self.book.changes] + [write.ended for write in self.book.writes]
         last = max(ends, default=Instant(0))

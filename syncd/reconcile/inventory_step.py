@@ -21,6 +21,15 @@ REFRESH_SECONDS_MIN = 60.0  # an unknown product makes the catalogue be read aga
 REQUESTS_PER_STEP_MAX = 20  # readings go on in the next step, orders come between
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the ledger says there is to read: counters, and when the one read the longest ago was read (None without any)."""
+
+    is_ready: bool = False
+    due: list[str] = field(default_factory=list)
+    oldest: Instant | None = None
+
+
 @dataclass(slots=True)
 class InventoryStep:
     """One shop's catalogue and readings."""
@@ -41,15 +50,22 @@ class InventoryStep:
         return REFRESH_SECONDS_MIN
 
     async def run(self) -> float:
-        """Read the counters that are due. Returns the seconds until the next are."""
+        """Read the counters whose last reading is too old, or that somebody wants to know now. Returns the seconds until the
+        next are due."""
         context = self.context
-        row = await context.tenant.ledger.read(
-            lambda connection: stores.read_store(connection, context.tenant.tenant, context.store)
-        )
-        if row is None or row.state != stores.READY:
-            return 1.0
-        await self._read_levels()
-        return await context.tenant.ledger.read(self._wait_seconds)
+        before = Instant(context.tenant.clock.now() - microseconds(context.options.read_items_seconds))
+        for _ in range(REQUESTS_PER_STEP_MAX):
+            look = await context.tenant.ledger.read(partial(self._look, before=before))
+            if not look.is_ready:
+                return 1.0
+            if not look.due:
+                return self._wait_seconds(look.oldest)
+            page = await context.port.inventory.levels(look.due)
+            told = {reading.item for reading in page.readings}
+            silent = [name for name in look.due if name not in told]
+            await context.tenant.ledger.run(partial(self._take, page=page, silent=silent))
+            context.bell.ring()
+        return self._wait_seconds(before)
 
     async def _read_catalogue(self) -> None:
         """Read all that the shop sells. What vanished is no longer written to; levels that came along are readings."""
@@ -99,33 +115,25 @@ class InventoryStep:
             [(tenant, store, e.product, e.item, e.sku, e.name, int(e.digital), seen) for e in page.listings],
         )
 
-    async def _read_levels(self) -> None:
-        """Read the counters whose last reading is too old, or that somebody wants to know now."""
-        context = self.context
-        before = Instant(context.tenant.clock.now() - microseconds(context.options.read_items_seconds))
-        batch_max = context.port.inventory.traits.batch_max
-        for _ in range(REQUESTS_PER_STEP_MAX):
-            due = await context.tenant.ledger.read(
-                lambda connection: items.items_to_read(
-                    connection, context.tenant.tenant, context.store, before, batch_max
-                )
-            )
-            if not due:
-                return
-            page = await context.port.inventory.levels([name for name, _ in due])
-            told = {reading.item for reading in page.readings}
-            silent = [name for name, _ in due if name not in told]
-            await context.tenant.ledger.run(partial(self._take, page=page, silent=silent))
-            context.bell.ring()
+    def _look(self, connection: Connection, before: Instant) -> Look:
+        """What there is to read; nothing before the store's baseline."""
+        tenant, store = self.context.tenant.tenant, self.context.store
+        row = stores.read_store(connection, tenant, store)
+        if row is None or row.state != stores.READY:
+            return Look()
+        oldest = items.oldest_read(connection, tenant, store)
+        if oldest is None or oldest >= before:
+            return Look(True, [], oldest)
+        found = items.items_to_read(connection, tenant, store, before, self.context.port.inventory.traits.batch_max)
+        return Look(True, [name for name, _ in found], oldest)
 
     def _take(self, connection: Connection, page: LevelPage, silent: list[str]) -> None:
         take_levels(connection, self.publisher.shop(), page, self.context.drained)
         for name in silent:  # unknown, not 0: asked again after the usual time
             items.set_item(connection, self.context.tenant.tenant, self.context.store, name, read_at=page.ended)
 
-    def _wait_seconds(self, connection: Connection) -> float:
+    def _wait_seconds(self, oldest: Instant | None) -> float:
         context = self.context
-        oldest = items.oldest_read(connection, context.tenant.tenant, context.store)
         if oldest is None:
             return REFRESH_SECONDS_MIN
         wait = seconds(oldest - context.tenant.clock.now()) + context.options.read_items_seconds

@@ -25,8 +25,9 @@ from syncd.ledger.stores import StoreRow
 from syncd.observability import events
 from syncd.ports.erp import ErpMove
 from syncd.ports.store import OrderPage, ScanRequest
-from syncd.reconcile.context import StoreContext
+from syncd.reconcile.context import StoreContext, Stream
 from syncd.reconcile.order_unit import Page, StoreFacts, Taken, take_page
+from syncd.reconcile.start_store import describe_store
 
 READINGS_RESERVED = 256  # reading numbers taken at a time, so that an empty poll needs no write to have one
 POLL_STRETCH = (
@@ -35,6 +36,7 @@ POLL_STRETCH = (
 RETRY_SECONDS = 2.0  # an unsettled order is read again after this
 PAGES_MAX = 100_000  # of one scan: ten million orders; more is a list that never ends
 CONTENTS_REMEMBERED_MAX = 2_000  # orders of the overlap that were seen unchanged; a hint that saves a transaction
+MEASURE_SECONDS = 300.0  # a clock is measured again at most so often: some plugin may write stamps of tomorrow
 ASK_ROUNDS_MAX = 20  # moves of one line that `baseline = "ask_erp"` looks for
 
 
@@ -61,17 +63,21 @@ class OrderStep:
     last_complete: Instant = LONG_AGO
     complete: Instant = LONG_AGO  # up to when the last scan had read all but the orders that were waiting
     baseline_told: bool = False
+    measured: Instant = LONG_AGO  # when an order from the future had the shop's clock measured again
 
     async def run(self) -> float:
         """One poll. Returns the seconds until the next is due."""
         context = self.context
         row = await context.tenant.ledger.read(self._row)
         if row.state != stores.READY and not await context.tenant.ledger.read(self._erp_is_known):
+            context.stream = Stream.BASELINE
             return RETRY_SECONDS  # without the ERP's SKUs every line would look unknown
         if row.state == stores.READY:
             await self._poll(row)
+            context.stream = Stream.FLOWING
             poll_seconds = context.options.poll_seconds * (POLL_STRETCH if context.hooks_alive else 1.0)
             return min(RETRY_SECONDS, poll_seconds) if self.waiting or self.asking else poll_seconds
+        context.stream = Stream.BASELINE
         await self._baseline(row)
         return 0.0
 
@@ -150,6 +156,7 @@ class OrderStep:
             except scan.FilterIgnored as error:
                 context.log.emit(events.STORE_FILTER_IGNORED, order=error.order, reason=error.what)
                 raise StoreFault(str(error), operation="orders", store=context.store) from error
+            await self._measure_clock(page)
             settled = context.settled(page.began)
             state = scan.after_page(state, rows, full=page.full)
             # Not past the bound that is still being read: rows may have slipped past its pages, and a crash would skip them.
@@ -181,6 +188,18 @@ class OrderStep:
         settled = self.context.settled(page.began)
         taken = await self._take(page, reading, row, row.cursor, settled, lane=Lane.LIVE, in_baseline=False)
         return set() if taken is None else {*taken.unsettled, *taken.asking}
+
+    async def _measure_clock(self, page: OrderPage) -> None:
+        """An order that was changed later than it was read: the shop's clock has been stepped since it was measured. Dated by
+        the old measure, what it took would seem to lie behind readings that have it."""
+        context = self.context
+        newest = max((e.modified for e in page.orders if e.modified is not None), default=LONG_AGO)
+        if newest - context.clock_ahead_us - context.slack_us <= page.ended:
+            return
+        now = context.tenant.clock.now()
+        if now - self.measured >= microseconds(MEASURE_SECONDS):
+            self.measured = now
+            await describe_store(context)
 
     async def _ask_again(self, row: StoreRow, names: list[str], cursor: Instant, *, lane: Lane) -> set[str]:
         """Read by their ids the orders with an unknown SKU that the scan doesn't reach any more: after a long pause the

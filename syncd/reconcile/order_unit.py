@@ -209,7 +209,12 @@ class _Unit:
         names = {line.product for order in changed for line in order.lines}
         names |= {row.product for rows in accounts.values() for row in rows if row.lead and not row.item}
         products = orders.read_products(self.connection, facts.tenant, facts.store, names) if names else {}
-        self.taken.unknown_products = any(name and name not in products for name in names)
+        self.taken.unknown_products = any(name and name not in products for name in names) or any(
+            line.sku and line.product in products and line.sku != products[line.product].sku
+            for order in changed
+            for line in order.lines
+            if all(row.line != line.line for row in accounts.get(order.order, ()))
+        )  # a new line under another SKU: the product was renamed
         shop_skus = {line.sku for order in changed for line in order.lines if line.sku}
         shop_skus |= {product.sku for product in products.values() if product.sku}
         skus = {sku for name in shop_skus for sku, _ in facts.policy.recipe(name)}

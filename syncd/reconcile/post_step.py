@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from sqlalchemy import Connection
@@ -40,8 +41,15 @@ class PostStep:
         context = self.context
         if not context.is_live:
             return IDLE_SECONDS
+        due: Instant | None = None
         try:
-            while not context.is_paused and (await self._ask() or await self._post()):
+            while not context.is_paused:
+                now = context.clock.now()
+                doubts, due = await context.ledger.read(partial(self._look, now=now))
+                if doubts:
+                    await self._ask(doubts, now)
+                elif due is None or not await self._post():
+                    break
                 self.failures = 0
         except TransientError as error:
             self.failures += 1
@@ -53,21 +61,22 @@ class PostStep:
             self.failures = 0
         if context.is_paused:
             return IDLE_SECONDS  # whoever resumes rings the bell
-        due = await context.ledger.read(lambda connection: moves.next_move_due(connection, context.tenant))
         return IDLE_SECONDS if due is None else max(0.2, seconds(due - context.clock.now()))
+
+    def _look(self, connection: Connection, now: Instant) -> tuple[list[DueMove], Instant | None]:
+        """Moves whose end is to be asked for, and when the next waiting one may be worked on (None if none waits)."""
+        tenant = self.context.tenant
+        due = moves.next_move_due(connection, tenant)
+        if due is None or due > now:
+            return [], due
+        return moves.moves_in_doubt(connection, tenant, now, self.context.erp.traits.batch_max), due
 
     # -- doubts
 
-    async def _ask(self) -> bool:
-        """Ask for moves whose end is unknown. Returns whether there were any."""
+    async def _ask(self, due: Sequence[DueMove], now: Instant) -> None:
+        """Ask for moves whose end is unknown."""
         context = self.context
-        now = context.clock.now()
         batch_max = context.erp.traits.batch_max
-        due = await context.ledger.read(
-            lambda connection: moves.moves_in_doubt(connection, context.tenant, now, batch_max)
-        )
-        if not due:
-            return False
         behind = await context.ledger.read(lambda connection: restored.keys_behind(connection, context.tenant, due))
         keys = list(dict.fromkeys([*(entry.key for entry in due), *(key for more in behind.values() for key in more)]))
         found: dict[str, ErpMove] = {}
@@ -80,7 +89,6 @@ class PostStep:
         }
         late_us = context.erp.traits.late_us
         await self._record(due, [_asked(entry, found.get(entry.key), now, late_us, later) for entry in due], later)
-        return True
 
     # -- posting
 
@@ -96,8 +104,6 @@ class PostStep:
             moves.mark_sent(connection, context.tenant, due, now, dead_at)
             return due
 
-        if await context.ledger.read(lambda connection: moves.next_move_due(connection, context.tenant)) is None:
-            return False
         due = await context.ledger.run(claim)
         if not due:
             return False

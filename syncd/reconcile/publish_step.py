@@ -31,6 +31,9 @@ NOT_AFTER_SECONDS = 30.0  # a level that was decided longer ago is not sent any 
 RECHECK_SECONDS = 2.0  # an item whose belief is still open is looked at again after this
 REFUSED_RECHECK_SECONDS = 30.0
 STALE_RECHECK_SECONDS = 10.0  # nothing changes before the ERP or the orders have been read again
+AWAITING_SECONDS = (
+    60.0  # of an item that waits for the orders: the step knows when they are drained so far; another life doesn't
+)
 IDLE_SECONDS = 3_600.0  # whatever makes an item due rings the bell
 POLL_SHARE = 6  # an item whose belief waits for the next poll of the orders isn't looked at all the time
 PAUSE_SECONDS_MAX = 10.0
@@ -45,6 +48,9 @@ class Round:
     drifts: list[tuple[str, Quantity]] = field(default_factory=list)
     brake: str = ""
     unread: bool = False
+    next_due: Instant | None = None
+    looked: list[str] = field(default_factory=list)
+    awaiting: dict[str, Instant] = field(default_factory=dict)  # items for which the orders must be drained up to there
 
 
 @dataclass(slots=True)
@@ -55,6 +61,7 @@ class PublishStep:
     plan_told: bool = False
     brake_told: bool = False
     unrecorded: bool = False  # writes have left whose ends are not in the ledger
+    awaiting: dict[str, Instant] = field(default_factory=dict)  # soft, at most all items: see Round
 
     async def run(self) -> float:
         """Publish what is due. Returns the seconds until it should look again (the bell may ring before)."""
@@ -63,24 +70,32 @@ class PublishStep:
             await context.tenant.ledger.run(self._doubt_unrecorded)
             self.unrecorded = False
         while True:
-            row = await context.tenant.ledger.read(self._row)
+            row, due = await context.tenant.ledger.read(self._look)
             if row is not None and row.state == stores.READY and not row.approved and not self.plan_told:
                 self.plan_told = await context.tenant.ledger.read(self._tell_plan)
             if row is None or row.state != stores.READY or not self._may_write(row):
                 return context.options.poll_seconds
+            if not self.is_ripe and (due is None or due > context.tenant.clock.now()):
+                return self._wait_seconds(due)
             done = await self._round(None)
             if done.to_read:
                 page = await context.port.inventory.levels(done.to_read)
                 done = await self._round(page, frozenset(done.to_read))
             if done.brake or not done.writes:
-                break
+                return self._wait_seconds(done.next_due)
             self.unrecorded = True
             await self._send(done.writes)
             self.unrecorded = False
-        return await context.tenant.ledger.read(self._wait_seconds)
 
-    def _row(self, connection: Connection) -> StoreRow | None:
-        return stores.read_store(connection, self.context.tenant.tenant, self.context.store)
+    @property
+    def is_ripe(self) -> bool:
+        """Whether the orders are drained as far as some item has waited for."""
+        return any(until <= self.context.drained for until in self.awaiting.values())
+
+    def _look(self, connection: Connection) -> tuple[StoreRow | None, Instant | None]:
+        """The store's row, and when the next item is due."""
+        tenant, store = self.context.tenant.tenant, self.context.store
+        return stores.read_store(connection, tenant, store), items.next_due(connection, tenant, store)
 
     def _tell_plan(self, connection: Connection) -> bool:
         """Say that the plan can be looked at, once every item was read and the orders have caught up with it."""
@@ -113,8 +128,7 @@ class PublishStep:
         self.plan_told = False
         return True
 
-    def _wait_seconds(self, connection: Connection) -> float:
-        due = items.next_due(connection, self.context.tenant.tenant, self.context.store)
+    def _wait_seconds(self, due: Instant | None) -> float:
         if due is None:
             return IDLE_SECONDS
         wait = seconds(due - self.context.tenant.clock.now())
@@ -139,23 +153,31 @@ class PublishStep:
             now=now,
             drained=context.drained,
             erp_fresh=now - context.tenant.erp_watched <= microseconds(context.tenant.options.fresh_seconds),
-            orders_fresh=now - context.drained <= context.options.fresh_us + context.port.orders.traits.settle_us,
+            orders_fresh=context.is_fresh(now)
+            and not any(store.may_hide_sales(now) for store in context.tenant.stores.values()),
         )
 
     async def _round(self, page: LevelPage | None, asked: frozenset[str] = frozenset()) -> Round:
         """Look at what is due, or (with a page of fresh levels) at the items that were read for writing."""
         shop, moment = self.shop(), self.moment()
         context = self.context
+        ripe = [name for name, until in self.awaiting.items() if until <= moment.drained]
 
         def unit(connection: Connection) -> Round:
             tenants.assert_epoch(connection, shop.tenant, context.tenant.epoch)
+            items.make_items_due(connection, shop.tenant, shop.store, ripe, moment.now)
             for name in asked - {reading.item for reading in page.readings} if page else ():
                 items.set_item(
                     connection, shop.tenant, shop.store, name, due=_later(moment.now, REFUSED_RECHECK_SECONDS)
                 )
-            return _decide(connection, context, shop, moment, page)
+            done = _decide(connection, context, shop, moment, page)
+            done.next_due = items.next_due(connection, shop.tenant, shop.store)
+            return done
 
         done = await context.tenant.ledger.run(unit)
+        for name in (*ripe, *done.looked):
+            self.awaiting.pop(name, None)
+        self.awaiting |= done.awaiting
         for name, units in done.drifts:
             context.tenant.meters.of(shop.tenant, shop.store).drifts += 1
             context.log.emit(events.DRIFT_FOUND, item=name, units=show(units), policy=shop.drift)
@@ -248,9 +270,10 @@ def _decide(connection: Connection, context: StoreContext, shop: Shop, moment: M
         take_levels(connection, shop, page, moment.drained)
         seen = {r.item: r.level for r in page.readings if r.level is not None}
         rows = [row for row in rows if row.item in seen or row.needs_absolute]
+    done.looked = [row.item for row in rows]
     results = evaluate(connection, shop, rows, moment)
     falling = sum(1 for e in results if e.falls_to_zero and e.row.item not in context.may_fall)
-    total = len(items.all_items(connection, shop.tenant, shop.store)) if falling else 0
+    total = items.count_items(connection, shop.tenant, shop.store) if falling else 0
     if falling and brake(falling, total, context.options.brake_share):
         done.brake = f"{falling} of {total} items would fall to 0 at once"
         stores.change_store(connection, shop.tenant, shop.store, brake=done.brake)
@@ -263,7 +286,10 @@ def _decide(connection: Connection, context: StoreContext, shop: Shop, moment: M
             if shop.drift != "erp" and units:
                 continue  # its target has changed with it: looked at again at once
         if not result.decision.change:
-            done.unread |= _put_off(connection, shop, result, moment)
+            until = result.awaits(moment.drained)
+            if until is not None:
+                done.awaiting[result.row.item] = until
+            done.unread |= _put_off(connection, shop, result, moment, awaits=until is not None)
             continue
         absolute = not shop.traits.relative or result.row.needs_absolute or result.row.refused_at > 0
         if absolute and result.row.item not in seen and not result.row.needs_absolute:
@@ -284,15 +310,16 @@ def _decide(connection: Connection, context: StoreContext, shop: Shop, moment: M
     return done
 
 
-def _put_off(connection: Connection, shop: Shop, result: Evaluation, moment: Moment) -> bool:
+def _put_off(connection: Connection, shop: Shop, result: Evaluation, moment: Moment, *, awaits: bool) -> bool:
     """Nothing to write: either all is well, or it is looked at again. Returns whether it should be read soon."""
     if result.decision.blocked in (Blocked.NO_ERP, Blocked.BELOW_FLOOR) or result.is_settled:
         due = None
     else:
         stale = result.decision.blocked in (Blocked.ERP_STALE, Blocked.ORDERS_STALE)
-        due = _later(moment.now, STALE_RECHECK_SECONDS if stale else RECHECK_SECONDS)
+        wait = AWAITING_SECONDS if awaits else STALE_RECHECK_SECONDS if stale else RECHECK_SECONDS
+        due = _later(moment.now, wait)
     values: dict[str, object] = {"due": due, "shown": result.decision.shown}
-    if due is not None and result.wants_reading(Instant(moment.now - shop.traits.stale_us)):
+    if due is not None and result.wants_reading(Instant(moment.now - shop.traits.stale_us), moment.drained):
         values["read_at"] = 0
     items.set_item(connection, shop.tenant, shop.store, result.row.item, **values)
     return "read_at" in values
@@ -318,7 +345,9 @@ def _plan(
     blind_from = Instant(2**62)
     if absolute:
         base = seen.get(result.row.item, ZERO)
-        level = Quantity(base + change)
+        # Fewer than believed are sales that nobody has read yet: they stay. More are a hand's or a cancelled order's, and no
+        # reason to show more than may be sold.
+        level = Quantity(min(base + change, result.decision.shown))
         if shop.traits.floor is not None:
             level = Quantity(max(shop.traits.floor, level))
         change = Quantity(level - base)

@@ -275,6 +275,22 @@ def test_gone_a_living_order_commits_nothing_and_nobody_put_its_units_back():
     assert (told.commits(), told.only().taken, outcome.takings) == ({}, units(3), ())
 
 
+@pytest.mark.parametrize("edits_adjust", [True, False])
+def test_gone_what_had_left_the_house_stays_committed(edits_adjust):
+    told = Told(book(TakingRule(edits_adjust=edits_adjust)))
+    told.read(Phase.PAID, line(3, shipped=1), line(2, "3", "b", shipped=1))
+    told.read(Phase.GONE)
+    assert told.commits() == {"BOLT": 1 + 4, "NUT": 2}
+    assert {row.rule for row in told.rows.values()} == {"shipped"}
+
+
+def test_gone_what_was_shipped_and_came_back_is_not_committed():
+    told = Told(book())
+    told.read(Phase.PAID, line(3, shipped=3, restocked=1))
+    told.read(Phase.GONE)
+    assert told.commits() == {"BOLT": 2}
+
+
 def test_pin_policy_gone_where_the_tenant_follows_the_shop_stays_committed():
     told = Told(book(on_cancel=OnCancel.FOLLOW_STORE))
     told.read(Phase.PAID, line(1, "3"))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from syncd.core.order import Phase
 from syncd.core.quantity import Quantity, units
-from syncd.core.taking import TakingRule, take, take_back
+from syncd.core.taking import UNTOLD_MAX, TakingRule, take, take_back
 from tests.core.orders_by_hand import FOLDED, WITNESSED, line, order
 
 NOTHING = Quantity(0)
@@ -80,14 +80,29 @@ def test_taken_follows_the_settings_in_force_when_a_line_is_edited():
 def test_taken_an_order_changed_before_anybody_saw_it_took_what_was_placed_where_edits_are_not_followed():
     deaf = TakingRule(edits_adjust=False)
     told = taking(Phase.PLACED, line(3), rule=deaf, after_seconds=9)
-    assert (told.taken, bounds(told)[:2]) == (units(3), (0, 3))  # it may have been placed with less
+    assert (told.taken, bounds(told)[:2]) == (
+        units(3),
+        (0, UNTOLD_MAX // units(1)),
+    )  # it may have been placed with less, or more
     assert bounds(taking(Phase.PLACED, line(3), rule=deaf))[:2] == (3, 3)  # nothing happened since the placing
     assert bounds(taking(Phase.PLACED, line(3), before=Phase.PENDING, rule=deaf, after_seconds=9))[:2] == (3, 3)
+
+
+def test_taken_whatever_the_settings_say_a_refund_as_a_whole_may_have_put_units_back():
+    told = taking(
+        Phase.REFUNDED, line(3), was=3, before=Phase.PAID, rule=TakingRule(edits_adjust=False), after_seconds=9
+    )
+    assert (told.taken, bounds(told)[:2]) == (units(3), (0, 3))
 
 
 def test_taken_an_order_that_was_refunded_and_is_no_more_may_have_been_taken_again():
     told = taking(Phase.PAID, line(3), before=Phase.REFUNDED, rule=TakingRule(edits_adjust=False), after_seconds=9)
     assert bounds(told)[:2] == (0, 3)
+
+
+def test_taken_an_edited_line_may_have_been_given_back_and_taken_again_meanwhile():
+    told = taking(Phase.PLACED, line(1), was=3, before=Phase.PAID, rule=TakingRule(edits_adjust=False), after_seconds=9)
+    assert (told.taken, bounds(told)[:2]) == (units(3), (1, 3))
 
 
 def test_taken_restocking_is_followed_even_where_edits_are_not():

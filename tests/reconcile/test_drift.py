@@ -62,3 +62,20 @@ async def test_a_reported_drift_leaves_the_shop_and_the_erp_as_they_are(tmp_path
                 return (await one.levels())["A"] != 3 or world.erp_levels()["A"] != 8
 
             await world.until(kept_off, "the offset is not kept:")
+
+
+async def test_what_a_hand_has_added_is_not_kept_by_the_next_write(tmp_path: Path, kind: str) -> None:
+    """A number that is put follows what the shop shows at that moment downwards, for sales that nobody has read yet: not up."""
+    if kind == "bigcommerce":
+        pytest.skip("it adds, and reads nothing before")
+    async with open_world(tmp_path) as world:
+        one = await run_with(world, kind, "erp")
+        async with world.daemon():
+            await one.buy({"A": 1})
+            await world.settled({"A": 9})
+            await one.call("POST", "/stock", {"sku": "A", "quantity": 14})
+            await world.stores["two"].buy({"A": 1})
+            await world.settled({"A": 8})
+    puts = [e["why"] for e in world.events() if e["event"] == "level.written" and e["store"] == "one"]
+    assert any("put 8:" in why for why in puts)
+    assert not any("put 13:" in why for why in puts)

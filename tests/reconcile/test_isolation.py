@@ -39,3 +39,44 @@ async def test_a_store_that_waits_for_a_person_is_neither_in_a_step_nor_stuck(tm
             await world.until(app.supervisor.busy)
             await world.clock.sleep(130.0)
             assert not app.supervisor.stuck(120.0)
+
+
+async def test_after_a_start_nothing_is_raised_before_every_store_was_asked_for_its_sales(tmp_path: Path) -> None:
+    """Goods came in while the daemon was away, and another shop has sold them: it is slow to say so."""
+    async with open_world(tmp_path) as world:
+        one = await world.serve("one", "bigcommerce", stock={"A": 10})
+        two = await world.serve("two", "woocommerce", stock={"A": 10})
+        world.open_stock({"A": 10})
+        world.configure()
+        async with world.daemon():
+            await world.started()
+            await world.settled({"A": 10})
+        await two.call("POST", "/stock", {"sku": "A", "quantity": 16})
+        await two.buy({"A": 6})
+        world.adjust("A", 6)
+        two.shop.faults.latency_seconds = (3.0, 3.0)
+        before = len(world.events())
+        async with world.daemon():
+            await world.started()
+            await world.settled({"A": 10})
+        written = [e for e in world.events()[before:] if e["event"] == "level.written" and e["store"] == "one"]
+        assert not [e["why"] for e in written if e["target"] != "10"], await one.levels()
+
+
+async def test_a_store_that_cant_be_read_keeps_no_other_from_being_raised(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        one = await world.serve("one", "bigcommerce", stock={"A": 10})
+        two = await world.serve("two", "woocommerce", stock={"A": 10})
+        world.open_stock({"A": 10})
+        world.configure()
+        async with world.daemon():
+            await world.started()
+            await world.settled({"A": 10})
+        world.adjust("A", 6)
+        two.shop.faults.error_500 = 1.0
+        async with world.daemon():
+
+            async def low() -> bool:
+                return (await one.levels())["A"] != 16
+
+            await world.until(low, "the shop that can be read is not raised:")

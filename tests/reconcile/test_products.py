@@ -138,6 +138,26 @@ async def test_renaming_a_product_moves_no_old_line(tmp_path: Path, kind: str) -
         assert (levels["A"], levels["A2"]) == (20, 15)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_order_under_a_new_sku_tells_that_its_product_was_renamed(tmp_path: Path, kind: str) -> None:
+    async with selling(tmp_path, kind) as (world, one), world.daemon():
+        await world.started()
+        world.open_stock({"A2": 15})
+        catalog = one.shop.catalog
+        if kind == "woocommerce":
+            catalog.rename(catalog.named("A"), "A2")
+        else:
+            product, variant = catalog.by_sku["A2"] = catalog.by_sku.pop("A")
+            product.sku = variant.sku = one.shop.stockroom.counter(("product", product.id), "A", 1).sku = "A2"
+        await one.buy({"A2": 1})
+
+        async def shown() -> str:
+            level = (await one.levels())["A2"]
+            return "" if level == world.erp_levels()["A2"] == 14 else f"{level} {world.erp_levels()}"
+
+        await world.until(shown)
+
+
 async def rename(store: Store, kind: str, sku: str, name: str) -> None:
     """The merchant gives a product another SKU; orders show the new one from then on, as the platforms do."""
     if kind == "woocommerce":

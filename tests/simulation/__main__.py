@@ -6,15 +6,16 @@ import argparse
 import json
 import sys
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 
 import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tests.simulation.campaign import Tally, report, run
-from tests.simulation.mutants import MUTANTS, NOT_CAUGHT_YET, play_task
-from tests.simulation.play import Outcome, play
-from tests.simulation.script import Script, draw
+from tests.simulation.mutants import MUTANTS, NAMED, play_mutant, play_task
+from tests.simulation.play import Outcome, play, play_seed
+from tests.simulation.script import WORLDS, Script
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -39,62 +40,75 @@ def main() -> int:
     replay = commands.add_parser("replay", help="run one seed, or a kept script, and show what happened")
     replay.add_argument("what")
     replay.add_argument("--log", action="store_true", help="the daemon's log as well")
+    replay.add_argument("--world", choices=WORLDS, default="")
+    replay.add_argument("--mutant", choices=NAMED, default="", metavar="NAME", help="the seed of this mutant's script")
+    replay.add_argument("--control", action="store_true", help="the mutant's script, without the mutant")
+    soak.add_argument("--world", choices=WORLDS, default="", help="hot: one SKU that everybody wants, for hours")
     script = commands.add_parser("script", help="print a seed's script, to be kept")
     script.add_argument("seed", type=int)
+    script.add_argument("--world", choices=WORLDS, default="")
     outcomes = commands.add_parser("outcomes", help="outcomes as JSON, for the tests")
     outcomes.add_argument("--seeds", type=int, default=1)
     outcomes.add_argument("--first", type=int, default=0)
     outcomes.add_argument("--script")
+    outcomes.add_argument("--world", choices=WORLDS, default="")
     mutants = commands.add_parser(
         "mutants", help="put each mutant in, and tell in how many seeds it is caught, as JSON"
     )
-    mutants.add_argument("--seeds", type=int, default=1)
+    mutants.add_argument("--seeds", type=int, default=4, help="so many at most, until it is caught")
+    mutants.add_argument("--every", action="store_true", help="all of them, caught or not")
     told = parser.parse_args()
     if told.command == "outcomes":
-        return _outcomes(told.first, told.seeds, told.script)
+        return _outcomes(told.first, told.seeds, told.script, told.world)
     if told.command == "mutants":
-        return _mutants(told.seeds)
+        return _mutants(told.seeds, every=told.every)
     if told.command == "soak":
-        return _soak(told.first, told.seeds, told.cores, again=told.again)
+        return _soak(told.first, told.seeds, told.cores, told.world, again=told.again)
     if told.command == "script":
-        print(json.dumps(msgspec.to_builtins(Kept("what it found, in a sentence", draw(told.seed))), indent=1))
+        print(
+            json.dumps(
+                msgspec.to_builtins(Kept("what it found, in a sentence", WORLDS[told.world](told.seed))), indent=1
+            )
+        )
         return 0
-    return _replay(told.what, log=told.log)
+    return _replay(told.what, told.world, told.mutant, put_in=not told.control, log=told.log)
 
 
-def _outcomes(first: int, seeds: int, script: str | None) -> int:
+def _outcomes(first: int, seeds: int, script: str | None, world: str) -> int:
     out = sys.stdout.buffer
     if script:
         kept = msgspec.json.decode(Path(script).read_bytes(), type=Kept)
-        out.write(msgspec.json.encode(play(kept.script)) + b"\n")
+        out.write(msgspec.json.encode(play(kept.script, again=script)) + b"\n")
         return 0
-    for outcome in run(range(first, first + seeds)):
+    for outcome in run(range(first, first + seeds), play=partial(play_seed, world=world)):
         out.write(msgspec.json.encode(outcome) + b"\n")
     out.flush()
     return 0
 
 
-def _mutants(seeds: int) -> int:
-    judged = [mutant for mutant in MUTANTS if mutant.name not in NOT_CAUGHT_YET]
-    tasks = [(m.name, seed, put_in) for m in judged for seed in m.seeds[:seeds] for put_in in (True, False)]
+def _mutants(seeds: int, *, every: bool) -> int:
+    """Each mutant in seed after seed until it is caught (or in `every` one), and its script without it."""
     told: dict[tuple[str, bool], list[Outcome]] = defaultdict(list)
-    for (name, _, put_in), outcome in run(tasks, play=play_task):
-        told[name, put_in].append(outcome)
-    for mutant in judged:
-        found = [outcome for outcome in told[mutant.name, True] if outcome.invariant]
-        broken = [f"{o.invariant}: {o.numbers}" for o in told[mutant.name, False] if o.invariant]
+    for seed in range(1, seeds + 1):
+        open_ones = [m.name for m in MUTANTS if every or not any(o.invariant for o in told[m.name, True])]
+        tasks = [(name, seed, put_in) for name in open_ones for put_in in (True, False)]
+        for (name, _, put_in), outcome in run(tasks, play=play_task):
+            told[name, put_in].append(outcome)
+    for mutant in MUTANTS:
+        played = told[mutant.name, True]
+        found = [outcome for outcome in played if outcome.invariant]
         row = {
-            "name": mutant.name, "seeds": seeds, "caught": len(found), "by": sorted({o.invariant for o in found}),
-            "control": broken,
+            "name": mutant.name, "seeds": len(played), "caught": len(found), "by": sorted({o.invariant for o in found}),
+            "control": [report(outcome) for outcome in told[mutant.name, False] if outcome.invariant],
         }  # fmt: skip
         sys.stdout.buffer.write(msgspec.json.encode(row) + b"\n")
     sys.stdout.flush()
     return 0
 
 
-def _soak(first: int, seeds: int, cores: int, *, again: bool) -> int:
+def _soak(first: int, seeds: int, cores: int, world: str, *, again: bool) -> int:
     DONE.mkdir(exist_ok=True)
-    path = DONE / "done.jsonl"
+    path = DONE / f"done{world and '-' + world}.jsonl"
     if again:
         path.unlink(missing_ok=True)
     tally = Tally()
@@ -108,7 +122,7 @@ def _soak(first: int, seeds: int, cores: int, *, again: bool) -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress, path.open("ab") as out:
         bar = progress.add_task("seeds", total=seeds, completed=len(known))
-        for outcome in run(wanted, cores=cores):
+        for outcome in run(wanted, cores=cores, play=partial(play_seed, world=world)):
             tally.add(outcome)
             slim = msgspec.structs.replace(outcome, last=[])
             out.write(msgspec.json.encode(slim) + b"\n")
@@ -120,9 +134,14 @@ def _soak(first: int, seeds: int, cores: int, *, again: bool) -> int:
     return 1 if tally.failed else 0
 
 
-def _replay(what: str, *, log: bool) -> int:
-    script = draw(int(what)) if what.isdigit() else msgspec.json.decode(Path(what).read_bytes(), type=Kept).script
-    outcome = play(script, log=print if log else lambda _: None)
+def _replay(what: str, world: str, mutant: str, *, put_in: bool, log: bool) -> int:
+    out = print if log else lambda _: None
+    if mutant:
+        outcome = play_mutant((mutant, int(what), put_in), log=out)
+    elif what.isdigit():
+        outcome = play(WORLDS[world](int(what)), log=out)
+    else:
+        outcome = play(msgspec.json.decode(Path(what).read_bytes(), type=Kept).script, log=out, again=what)
     print(report(outcome) if outcome.invariant else f"seed {outcome.seed} holds: {outcome.digest}")
     for line in [] if outcome.invariant else outcome.last:
         print(f"    {line}")

@@ -14,7 +14,11 @@ from tests.simulation.shops import Shop, unpaid
 
 @dataclass
 class Accounts:
-    """Commitments by line, now and ever. `before` is what the ERP had counted when the daemon first came (BASELINE)."""
+    """Commitments by line, now and ever. `before` is what the ERP had counted when the daemon first came (BASELINE).
+
+    A line keeps the SKU that it bore when it was placed (PIN). Where the shop shows an old line under its product's new name,
+    and the ERP has never heard of the line, it may have been read under either (`either`); what the ERP is told first, stays.
+    """
 
     shops: dict[str, Shop]
     on_payment: bool = False  # the tenant counts what is paid; what is promised is more
@@ -22,6 +26,8 @@ class Accounts:
     promised: dict[Line, int] = field(default_factory=dict)
     most: dict[Line, int] = field(default_factory=dict)
     before: dict[Line, int] = field(default_factory=dict)
+    pinned: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    either: dict[tuple[str, str, str], tuple[str, str]] = field(default_factory=dict)
     changed: dict[tuple[str, str], float] = field(default_factory=dict)
     past: dict[str, list[tuple[float, int, int]]] = field(
         default_factory=lambda: defaultdict(list)
@@ -35,14 +41,16 @@ class Accounts:
         for store in stores if stores is not None else self.shops:
             for order, status, lines in self.shops[store].truth():
                 waits = self.on_payment and status not in {"Deleted", "deleted"} and unpaid(self.shops[store], order)
-                for line, sku, units in lines:
+                for line, shown, units in lines:
+                    sku = self.pinned.get((store, order, line), shown)
                     for part, factor in KITS.get(sku, {sku: 1}).items():
                         where = (store, order, line, part)
                         self._set(where, 0 if waits else units * factor, at)
                         self.promised[where] = units * factor
         committed: Counter[str] = Counter()
-        for (_, _, _, sku), units in self.promised.items():
-            committed[sku] += units
+        for where, units in self.promised.items():
+            if where[:3] not in self.either:
+                committed[where[3]] += units
         for sku, total in self.stock.items():
             past = self.past[sku]
             if not past or past[-1][1:] != (total, committed[sku]):
@@ -54,6 +62,24 @@ class Accounts:
         self.now[where] = units
         self.most[where] = max(self.most.get(where, 0), units)
 
+    def rename(self, store: str, old: str, new: str, told: Counter[Line]) -> None:
+        """A shop has given a product another SKU, and shows the lines of old orders under it too."""
+        for where in self.now:
+            if where[0] == store and where[3] == old and not told[where] and not self.before.get(where):
+                self.either[where[:3]] = (old, new)
+
+    def _pin(self, where: Line) -> None:
+        names = self.either.get(where[:3], ())
+        if where[3] not in names:
+            return
+        del self.either[where[:3]]
+        self.pinned[where[:3]] = where[3]
+        for name in names:
+            other = (*where[:3], name)
+            for account in (self.now, self.promised, self.most):
+                if name != where[3] and other in account:
+                    account[where] = account.pop(other)
+
     def begin(self) -> None:
         """The cutover: what is committed now has been counted by the ERP."""
         self.before = dict(self.now)
@@ -64,6 +90,7 @@ class Accounts:
 
     def judge(self, where: Line, told: int) -> None:
         """ONCE, while it runs: never more confirmed than some state of the line has committed, never less than none."""
+        self._pin(where)
         before, most = self.before.get(where, 0), self.most.get(where)
         if most is None:
             raise Broken("ONCE", f"the ERP was told {told} for {where}, which no shop has")
@@ -75,8 +102,7 @@ class Accounts:
 
     def rest(self, sku: str) -> int:
         """What may still be promised of an ERP SKU, in truth."""
-        _, stock, committed = self.past[sku][-1]
-        return stock - committed
+        return self.stock[sku] - sum(units for where, units in self.promised.items() if where[3] == sku)
 
     def capacity(self, item: str, since: float) -> int:
         """The most that anybody could think may be promised of a shop's item who knows all that happened up to `since`, and of

@@ -14,17 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from tests.simulation.accounts import Accounts
+from tests.simulation.books import Books
 from tests.simulation.broken import Broken
 from tests.simulation.erp import WatchedErp
 from tests.simulation.health import Health
-from tests.simulation.script import FIRST_SECONDS, KITS, SKUS, STORES
+from tests.simulation.script import FIRST_SECONDS, KITS, RENAMED, SKUS, STORES
 from tests.simulation.shops import Shop
 
-PROPAGATION_SECONDS = 200.0  # poll, settling, a torn order's wait, a retry, the write and its application
 TOLD_SECONDS = (
     900.0  # of all being well, after which the ERP has been told: a sweep, and the wait for orders that are gone
 )
 HAND_SECONDS = 700.0  # until a counter that somebody typed into was read twice, and the orders drained past it
+CRASH_SECONDS = 60.0  # before a crash: the writes of that time are not pruned yet
+UNIT = 10_000  # of the ledger's quantities
 OVERWRITE_SECONDS = 75.0  # between the reading of a level and its writing: not-after, and a request that travels slowly
 TASKS_MAX = 120  # of the daemon at once; it has about 15, and some for each request
 QUEUE_MAX = 300
@@ -40,11 +42,13 @@ class Judges:
     shops: dict[str, Shop]
     health: Health
     mode: str
+    propagation_seconds: float
     first: Broken | None = None
     oversold: Counter[str] = field(default_factory=Counter)
     hands: dict[tuple[str, str], float] = field(default_factory=dict)  # when the merchant last typed a level
     erp_sales: dict[str, float] = field(default_factory=dict)
     begun: bool = False
+    books: Books | None = None
 
     def blame(self, invariant: str, numbers: str) -> None:
         """The first broken invariant is the one to look at."""
@@ -60,29 +64,32 @@ class Judges:
         short: dict[str, int] = {}
         for item, units in lines.items():
             for sku, factor in KITS.get(item, {item: 1}).items():
+                if sku not in self.accounts.stock:
+                    continue  # the ERP doesn't know it yet
                 missing = min(units * factor, -self.accounts.rest(sku))
                 if missing > 0:
                     short[item] = max(short.get(item, 0), missing)
         for item, missing in short.items():
             kind, why = self._judge_oversell(at, store, item, shown[item])
-            self.oversold[kind] += missing
+            self.oversold[f"{kind} {store}"] += missing
             if kind == "avoidable":
                 self.blame("OVERSOLD", f"{missing} of {item} in {store} at {at:.0f} s: {why}")
 
     def _judge_oversell(self, at: float, store: str, item: str, shown: int) -> tuple[str, str]:
         hosts = [*STORES, "syncd"]
         parts = KITS.get(item, {item: 1})
-        since = self.health.last_well(hosts, at, PROPAGATION_SECONDS)
-        with_erp = self.health.last_well([*hosts, "erp"], at, PROPAGATION_SECONDS)
+        since = self.health.last_well(hosts, at, self.propagation_seconds)
+        with_erp = self.health.last_well([*hosts, "erp"], at, self.propagation_seconds)
         if any(self.erp_sales.get(sku, -1.0) >= with_erp for sku in parts):
             since = min(since, with_erp)
-        could = self.accounts.capacity(item, since) + self._given_back(self.shops[store], item, at - since)
+        could = self._above_floor(store, self.accounts.capacity(item, since))
+        could += self._given_back(self.shops[store], item, at - since)
         if shown <= could:
             return "unavoidable", ""
         if self.hands.get((store, item), -1e9) >= since - HAND_SECONDS:
             return "unavoidable", ""
         shop = self.shops[store]
-        if self._may_be_overwritten(shop, item, at - since):
+        if shown <= could + self._overwritten(shop, item, at - since):
             return "overwritten", ""
         return "avoidable", f"it showed {shown}; since {since:.0f} s there never were more than {could}"
 
@@ -108,8 +115,8 @@ class Judges:
         for where in self.accounts.now:
             store, order = where[:2]
             owed = self.accounts.owed(where)
-            if owed == self.erp.told[where]:
-                continue
+            if owed == self.erp.told[where] or where[3] == RENAMED[1] or where[:3] in self.accounts.either:
+                continue  # what has a name that the ERP doesn't know is held, and judged at the end
             since = max(self.accounts.changed[store, order], self.health.well_since([store, "erp", "syncd"], at))
             if at - since > TOLD_SECONDS:
                 others = [name for name in STORES if name != store and self.health.well_since([name], at) > since]
@@ -126,9 +133,11 @@ class Judges:
         window = self._window(at)
         if window <= FIRST_SECONDS:
             return
-        ever = self.health.last_well([*STORES, "syncd", "erp"], at, PROPAGATION_SECONDS)
+        ever = self.health.last_well([*STORES, "syncd", "erp"], at, self.propagation_seconds)
         for store, shop in self.shops.items():
-            for item in (*SKUS, *KITS):
+            for item in (*SKUS, *KITS, RENAMED[1]):
+                if not shop.sells(item) or not self.accounts.past.keys() >= KITS.get(item, {item: 1}).keys():
+                    continue
                 shown = shop.shown(item)
                 if shown <= 0 or self.hands.get((store, item), -1e9) >= min(window, ever) - HAND_SECONDS:
                     continue
@@ -137,16 +146,22 @@ class Judges:
                     self.blame("OVERSOLD", f"{store} shows {shown} of {item} at {at:.0f} s: {why}")
                 since = min(window, ever)
                 known = min(self.erp.most_since(sku, since) // n for sku, n in KITS.get(item, {item: 1}).items())
+                known = self._above_floor(store, known)
                 back = self._given_back(shop, item, at - since)
-                if shown > known + back and not self._may_be_overwritten(shop, item, at - since):
+                if shown > known + back + self._overwritten(shop, item, at - since):
                     self.blame(
                         "EARLY",
                         f"{store} shows {shown} of {item} at {at:.0f} s; since {since:.0f} s the ERP never had more than {known}, "
                         f"and {back} came back to this shop",
                     )
 
+    def _above_floor(self, store: str, level: int) -> int:
+        """What is shown of it: where a counter stops at 0, what comes back to it counts from there."""
+        floor = self.shops[store].floor
+        return level if floor is None else max(floor, level)
+
     def _window(self, at: float) -> float:
-        return self.health.last_well([*STORES, "syncd"], at, PROPAGATION_SECONDS)
+        return self.health.last_well([*STORES, "syncd"], at, self.propagation_seconds)
 
     def _given_back(self, shop: Shop, item: str, seconds: float) -> int:
         """Units that orders gave back to this counter lately."""
@@ -155,22 +170,40 @@ class Judges:
             change for when, change, cause in shop.writes(item) if when >= since and change > 0 and _by_order(cause)
         )
 
-    def _may_be_overwritten(self, shop: Shop, item: str, seconds: float) -> bool:
-        """A level that was put over a sale between its reading and its writing, less than OVERWRITE_SECONDS apart."""
+    def _overwritten(self, shop: Shop, item: str, seconds: float) -> int:
+        """Units of the sales over which a level was put, that had been read before them: less than OVERWRITE_SECONDS ago."""
         if shop.relative:
-            return False
+            return 0
         since, changes = shop.now() - seconds * 1e6, shop.writes(item)
         puts = [when for when, _, cause in changes if cause == "api" and when >= since]
-        sales = [when for when, change, cause in changes if change < 0 and _by_order(cause)]
-        return any(0 <= put - sale <= OVERWRITE_SECONDS * 1e6 for put in puts for sale in sales)
+        sales = [(when, -change) for when, change, cause in changes if change < 0 and _by_order(cause)]
+        return sum(units for sale, units in sales if any(0 <= put - sale <= OVERWRITE_SECONDS * 1e6 for put in puts))
 
     def crashed(self, folder: Path) -> None:
         """DURABLE: what reached the outside was on disk before it left. `folder` is a copy of what the crash left."""
         with _Reading(folder) as ledger:
             states = dict(ledger.execute("SELECT key, state FROM move").fetchall())
+            writes = Counter(
+                ledger.execute("SELECT store, item, change, NULL FROM level_write WHERE state <> 'refused'")
+            )
+            puts = set(ledger.execute("SELECT store, item, level FROM level_write WHERE state <> 'refused'"))
         for key in self.erp.booked:
             if states.get(key) in {None, "intended", "void"}:
                 self.blame("DURABLE", f"the ERP has booked {key}, the ledger says {states.get(key)}")
+        if self.books is not None and (lost_there := self.books.crashed(folder, states)):
+            self.blame("DURABLE", lost_there)
+        for store, shop in self.shops.items():
+            added = Counter(
+                (store, item, units * UNIT, None) for item, units, level in shop.ours(CRASH_SECONDS) if level is None
+            )
+            lost = [f"{item} {units / UNIT:+g}" for (_, item, units, _) in (added - writes)]
+            lost += [
+                f"{item} = {level}"
+                for item, _, level in shop.ours(CRASH_SECONDS)
+                if level is not None and (store, item, level * UNIT) not in puts
+            ]
+            if lost:
+                self.blame("DURABLE", f"{store} was written to, and the ledger has nothing of it: {', '.join(lost)}")
 
     # -- when all faults are over
 
@@ -181,7 +214,7 @@ class Judges:
             if self.mode == "live" and told != owed:
                 return f"ONCE: the ERP was told {told} for {where}, should be {owed}"
         if self.mode == "live":
-            for sku in SKUS:
+            for sku in self.accounts.stock:
                 if self.erp.level(sku) != self.accounts.rest(sku):
                     return (
                         f"CONSERVE: the ERP has {self.erp.level(sku)} of {sku}, should have {self.accounts.rest(sku)}"
@@ -203,8 +236,8 @@ class Judges:
         with _Reading(folder) as ledger:
             known: dict[Any, int] = {tuple(row[:4]): row[4] for row in ledger.execute(query)}
         for where, units in self.accounts.now.items():
-            if known.get(where, 0) != units * 10_000:
-                return f"COMPLETE: the ledger counts {known.get(where, 0) / 10_000:g} for {where}, should be {units}"
+            if known.get(where, 0) != units * UNIT:
+                return f"COMPLETE: the ledger counts {known.get(where, 0) / UNIT:g} for {where}, should be {units}"
         return ""
 
 

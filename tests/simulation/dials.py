@@ -69,27 +69,41 @@ _LIST = (
     Dial("erp_reset_after", ERP, (60, 400), {"reset_after_rate": 0.6}, weight=1.5),
     Dial("erp_late", ERP, (60, 400), {"late_rate": 0.5, "late_seconds": 25.0}, weight=1.5),
     Dial("erp_refuses", ERP, (60, 400), {"refused_skus": ["cup"]}),
-    Dial("duplicate_requests", ERP, (60, 400)),  # a proxy sends postings twice (only to the ERP that knows keys)
+    Dial("date_off", ERP, (60, 600)),  # its Date header goes wrong by minutes
     # -- the network
     Dial("net_slow", ALL, (60, 400)),
+    Dial("net_loss", ALL, (60, 400)),  # packets come late, after they were sent again
     Dial("net_resets", SYNCD, (60, 300)),
     Dial("partition", ALL, (20, 500), weight=2.0),
+    Dial("one_way", ALL, (20, 300)),  # requests arrive and their answers don't, or the other way round
+    Dial("duplicate_requests", ERP, (60, 400)),  # a proxy sends postings twice (only to the ERP that knows keys)
+    Dial("duplicate_reads", ALL, (60, 600)),  # what is asked for is asked for twice
+    Dial("duplicate_levels", SHOPS, (60, 600)),  # a level is put twice; never a change by so many units
     # -- the daemon's machine
     Dial("kill", SYNCD, (1, 60), weight=2.5, is_kill=True),
+    Dial("restart", SYNCD, (1, 60), weight=1.5, is_kill=True),  # asked to stop, and started again
     Dial("kill_machine", SYNCD, (1, 200), weight=1.0, is_kill=True),
     Dial("kill_at_commit", SYNCD, (1, 60), weight=2.5, is_kill=True),
     Dial("kill_at_write", SYNCD, (1, 60), weight=2.5, is_kill=True),
     Dial("freeze", SYNCD, (20, 600)),
     Dial("freeze_hour", SYNCD, (3_600, 3_700), weight=0.3, outlasts=True),
     Dial("freeze_at_commit", SYNCD, (60, 300)),
+    Dial("clock_jump", SYNCD, (1, 100), weight=0.7, is_kill=True),  # the machine comes back with another time
+    Dial("clock_step", SYNCD, (1, 100)),  # its wall clock is put right, or wrong, while the daemon lives
     # -- aimed only: what the mutants need
-    Dial("late_orders_long", BIG, (100, 600), {"late_orders_seconds": (25.0, 55.0)}),
+    Dial("shop_clock_step", SHOPS, (60, 300)),  # and stays so
+    Dial("late_orders_settle", BIG, (100, 600), {"late_orders_seconds": (6.0, 18.0)}),
+    Dial("late_orders_long", BIG, (100, 600), {"late_orders_seconds": (85.0, 95.0)}),
     Dial("erp_very_late", ERP, (60, 400), {"late_rate": 1.0, "late_seconds": 110.0}),
+    Dial("erp_too_late", ERP, (60, 400), {"late_rate": 1.0, "late_seconds": 200.0}),  # later than it may be
     Dial("kill_at_orders", SYNCD, (1, 60), is_kill=True),
     Dial("kill_at_level", SYNCD, (1, 60), is_kill=True),
     Dial("freeze_at_level", SYNCD, (60, 300)),
-    Dial("clock_jump", SYNCD, (1, 100), weight=0.7, is_kill=True),  # the machine comes back with another time
+    Dial("hidden_orders", SHOPS, (60, 300)),  # no order is to be found
+    Dial("renamed", ("woo",), (60, 300)),  # a product has another SKU, and so have its old orders
+    Dial("operator_reads", SHOPS, (30, 30)),
+    Dial("bad_units", SYNCD, (60, 300)),
 )
 DIALS: dict[str, Dial] = {dial.name: dial for dial in _LIST}
-CALM = frozenset({"late_orders_long", "erp_very_late", "kill_at_orders", "kill_at_level", "freeze_at_level"})
+CALM = frozenset(dial.name for dial in _LIST[[dial.name for dial in _LIST].index("shop_clock_step") :])
 """Dials that no seed draws by itself: the mutants' scripts aim them."""

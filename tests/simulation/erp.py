@@ -47,15 +47,37 @@ class WatchedErp:
         self._counting = counting
         self.book.watch = self._watched
         self.broken: Broken | None = None
+        self._opened = 0
 
     def open(self, levels: dict[str, int]) -> None:
         """Opening stock."""
         for sku, level in levels.items():
             self.book.add_product(sku, Decimal(level), LOCATION)
+        self._opened = len(self.book.journal)
 
     def happen(self, kind: str, sku: str, units: int) -> None:
         """The ERP's own business: a receipt (units above 0) or a sale (below)."""
         self.book.record(kind, sku, LOCATION, Decimal(units))
+
+    def restore(self, forget: int) -> None:
+        """It comes back from a backup, without its last entries. What people had booked they book again; the moves are ours."""
+        kept = max(self._opened, len(self.book.journal) - forget)
+        gone = self.book.journal[kept:]
+        self.book.restore(len(gone))
+        for entry in gone:
+            if entry.kind == "move":
+                store, order, line = entry.reference.split("/")
+                self.told[store, order, line, entry.sku] += int(entry.change)
+            else:
+                self.book.record(entry.kind, entry.sku, entry.location, entry.change)
+
+    def renumber(self, old: str, new: str) -> int:
+        """An article gets another number: all stock is booked over to it, the old number stays known. Returns the units."""
+        units = self.level(old)
+        self.book.add_product(new, Decimal(0), LOCATION)
+        self.happen("sale", old, -units)
+        self.happen("receipt", new, units)
+        return units
 
     def most_since(self, sku: str, at: float) -> int:
         """The most that it had at some moment since that second of the story."""

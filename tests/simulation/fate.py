@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.dials import DIALS
 from tests.simulation.house import HOST
+from tests.simulation.script import STORES
+from tests.simulation.wire import DIALS as WIRE
+from tests.simulation.wire import Wire
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 JUMPS_SECONDS = (-86_400.0, -3_600.0, -15.0, 90.0, 3_600.0)
+STEPS_SECONDS = (
+    -7_200.0,
+    -600.0,
+    -40.0,
+    -3.0,
+    5.0,
+    70.0,
+    1_800.0,
+    7_200.0,
+)  # of the daemon's wall clock, while it lives
+SHOP_STEPS_SECONDS = (-120.0, -30.0, 30.0, 120.0)
+DATES_SECONDS = (-600.0, -90.0, 90.0, 600.0)
+LOSS = 0.2
+STOP_SECONDS = 30.0  # a step that runs has 10 s, then comes the ledger's last commit
 SLOW_NET = (0.2, 4.0)
 RESET_EVERY_SECONDS = 9.0
 
@@ -25,7 +44,8 @@ class Fate:
         self.struck: Counter[str] = Counter()
         self.kills = 0
         self._cut: set[str] = set()
-        self._doubled: set[str] = set()
+        self.wire = Wire(world)
+        self.date_off: defaultdict[str, float] = defaultdict(float)  # seconds by which a host's Date header is off
         self._armed: list[tuple[str, float]] = []
         self._open: dict[int, tuple[dict[str, Any], int]] = {}
         self._ends: list[Any] = []
@@ -40,8 +60,10 @@ class Fate:
         self._open[mark] = (args, world.health.begin(args["host"], world.now))
         if dial.is_kill:
             if dial.name == "clock_jump":
-                world.house.machine.ahead_seconds += JUMPS_SECONDS[int(args["draw"] * len(JUMPS_SECONDS))]
-            if dial.name in {"kill", "kill_machine", "clock_jump"}:
+                world.house.machine.ahead_seconds += _drawn(JUMPS_SECONDS, args)
+            if dial.name == "restart":
+                self._restart(args["seconds"])
+            elif dial.name in {"kill", "kill_machine", "clock_jump"}:
                 self._kill(args["seconds"], silently=dial.name != "kill")
             else:
                 self._armed.append((dial.name, args["seconds"]))
@@ -74,21 +96,21 @@ class Fate:
         world, dial, host = self.world, DIALS[args["dial"]], args["host"]
         if dial.turn:
             self._turn_simulator(host, dial.turn, on=on)
-        elif dial.name == "duplicate_requests":
-            (self._doubled.add if on else self._doubled.discard)(host)
-        elif dial.name == "net_slow":
-            from tests.simulation.world import LATENCY
-
-            for src, dst in ((HOST, f"{host}.localhost"), (f"{host}.localhost", HOST)):
-                world.loop.net.set_link(src, dst, latency=SLOW_NET if on else LATENCY)
-        elif dial.name == "net_resets":
+        elif dial.name in WIRE:
+            self.wire.turn(dial.name, host, on=on)
+        elif dial.name.startswith("net_") or dial.name in {"partition", "one_way"}:
+            self._turn_net(args, on=on)
+        elif dial.name == "bad_units":
             if on:
-                world.loop.call_later(0.0, self._reset, args, Random(args["draw"]))
-        elif dial.name == "partition":
-            (self._cut.add if on else self._cut.discard)(host)
-            world.loop.heal()
-            if self._cut:
-                world.loop.net.partition([HOST], [f"{name}.localhost" for name in sorted(self._cut)])
+                self.wire.bad_units(partial(self._is_open, args))
+        elif dial.name == "clock_step":
+            if on:
+                world.house.machine.ahead_seconds += _drawn(STEPS_SECONDS, args)
+        elif dial.name == "date_off":
+            self.date_off[host] = _drawn(DATES_SECONDS, args) if on else 0.0
+        elif dial.name == "shop_clock_step":
+            if on:
+                world.clocks[host].ahead_seconds += _drawn(SHOP_STEPS_SECONDS, args)
         elif dial.name in {"freeze", "freeze_hour"}:
             if on and HOST not in world.loop.frozen:
                 world.loop.freeze(HOST)
@@ -103,6 +125,27 @@ class Fate:
         else:
             raise AssertionError(dial.name)
 
+    def _turn_net(self, args: dict[str, Any], *, on: bool) -> None:
+        loop, host = self.world.loop, args["host"]
+        pairs = ((HOST, f"{host}.localhost"), (f"{host}.localhost", HOST))
+        if args["dial"] == "net_slow":
+            from tests.simulation.world import LATENCY
+
+            for src, dst in pairs:
+                loop.net.set_link(src, dst, latency=SLOW_NET if on else LATENCY)
+        elif args["dial"] == "net_loss":
+            loop.lossy = {**loop.lossy, **dict.fromkeys(pairs, LOSS if on else 0.0)}
+        elif args["dial"] == "net_resets":
+            if on:
+                loop.call_later(0.0, self._reset, args, Random(args["draw"]))
+        elif args["dial"] == "one_way":  # either way: requests that don't arrive, or answers
+            loop.cut_one_way(*pairs[args["draw"] < 0.5], on=on)
+        else:
+            (self._cut.add if on else self._cut.discard)(host)
+            loop.heal()
+            if self._cut:
+                loop.net.partition([HOST], [f"{name}.localhost" for name in sorted(self._cut)])
+
     def _turn_simulator(self, host: str, turn: dict[str, Any], *, on: bool) -> None:
         if host == "erp":
             faults = self.world.erp.simulated.faults
@@ -114,14 +157,13 @@ class Fate:
             shop_faults.change(turn if on else {name: getattr(default, name) for name in turn})
 
     def _reset(self, args: dict[str, Any], random: Random) -> None:
-        if all(other is not args for other, _ in self._open.values()):
+        if not self._is_open(args):
             return
         self.world.loop.reset_one(HOST, random.randrange(1_000))
         self.world.loop.call_later(random.uniform(1.0, RESET_EVERY_SECONDS), self._reset, args, random)
 
-    def duplicates(self, host: str) -> bool:
-        """Whether a proxy sends this request twice. Not to an ERP that books what it knows: nobody could survive that."""
-        return host in self._doubled and not self.world.script.counting_erp
+    def _is_open(self, args: dict[str, Any]) -> bool:
+        return any(other is args for other, _ in self._open.values())
 
     # -- kills
 
@@ -136,9 +178,9 @@ class Fate:
         if host != "erp":
             self._strike_armed("kill_at_level")
 
-    def asked(self, path: str) -> None:
-        """A list of orders is on its way to the daemon: the next commit may be theirs."""
-        if "orders" in path:
+    def asked(self, host: str, path: str) -> None:
+        """A list of orders is on its way to the daemon: the next commit may be theirs. (The first shop's: it has a crowd.)"""
+        if "orders" in path and host == STORES[0]:
             self._armed = [("kill_at_commit" if name == "kill_at_orders" else name, at) for name, at in self._armed]
 
     def sending(self) -> None:
@@ -156,6 +198,20 @@ class Fate:
             self._kill(entry[1], silently=False)
             return
 
+    def _restart(self, seconds: float) -> None:
+        """SIGTERM; what has not ended after a while is killed, and that is a finding."""
+        house, life = self.world.house, self.world.house.lives
+        house.stop()
+
+        def over() -> None:
+            if house.lives != life or house.app is None:
+                return  # killed meanwhile
+            if not house.stopped and HOST not in self.world.loop.frozen:
+                self.world.judges.blame("BUG", f"the daemon has not stopped within {STOP_SECONDS:.0f} s")
+            self._kill(seconds, silently=False)
+
+        self.world.loop.call_later(STOP_SECONDS, over)
+
     def _kill(self, seconds: float, *, silently: bool) -> None:
         world = self.world
         if world.house.app is None:
@@ -171,3 +227,7 @@ class Fate:
             world.house.start()
 
         world.loop.host_call("driver", lambda: world.loop.call_later(seconds, back))
+
+
+def _drawn(choices: Sequence[float], args: dict[str, Any]) -> float:
+    return choices[int(args["draw"] * len(choices))]

@@ -42,10 +42,12 @@ class Health:
 
     def last_well(self, hosts: Collection[str], at: float, seconds: float) -> float:
         """The beginning of the last `seconds` in a row, before `at`, in which all of these were well; 0 if there were none."""
+        unwell = [(began, ended) for host in hosts for began, ended in self.spans.get(host, ()) if began < at]
+        unwell += [(began, at) for host in hosts for began in self.open.get(host, {}).values() if began <= at]
         moment = at
         while moment > seconds:
-            since = self.well_since(hosts, moment)
-            if moment - since >= seconds:
+            between = [began for began, ended in unwell if began < moment and ended > moment - seconds]
+            if not between:
                 return moment - seconds
-            moment = min(since, moment - 1.0) if since < moment else moment - 5.0
+            moment = min(between)
         return 0.0

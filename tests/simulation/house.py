@@ -21,6 +21,9 @@ from syncd.control.commands import Commands
 from syncd.errors import SyncdError
 from syncd.ledger.ledger import Ledger, open_ledger
 from syncd.observability.log import make_log
+from tests.simulation.books import CONFIGURATION as SECOND_TENANT
+from tests.simulation.books import FILE as STOCK_BOOK
+from tests.simulation.books import NAME as BOOKS
 from tests.simulation.broken import Broken
 from tests.simulation.clocks import HostClock, ProcessClock, SeededChance, SeededHop
 from tests.simulation.loop import GRAVE, Loop
@@ -29,6 +32,7 @@ from tests.simulation.script import BIGCOMMERCE, KITS, STORES, Script
 HOST = "syncd"
 POLL_SECONDS, SETTLE_SECONDS, READ_SECONDS, SWEEP_HOURS, LATE_SECONDS = 60, 20, 300, 0.1, 120
 SECRETS = {"token": "sim-token", "key": "ck_simulated", "secret": "cs_simulated", "erp": "erp-token"}
+BOOK_POLL_SECONDS = 10.0  # of the embedded ERP: its usual 2 s would be a third of all that the daemon does here
 _STORE = """
 [stores.{name}]
 kind = "{kind}"
@@ -67,6 +71,8 @@ def write_configuration(folder: Path, script: Script) -> None:
     for kit, parts in KITS.items():
         text += f"[kits.{kit}]\n" + "".join(f"{sku} = {count}\n" for sku, count in parts.items())
     (tenants / "acme.toml").write_text(text)
+    if script.books:
+        (tenants / f"{BOOKS}.toml").write_text(SECOND_TENANT.format(mode=script.mode))
 
 
 @cache
@@ -117,6 +123,8 @@ class House:
         self.ledger: Ledger | None = None
         self.commands: Commands | None = None
         self.failure: BaseException | None = None
+        self.stopping = anyio.Event()
+        self.stopped = False
         self._committed = committed
         self._random = Random(f"daemon {script.seed}")
         write_configuration(folder, script)
@@ -133,7 +141,12 @@ class House:
 
     def start(self) -> None:
         """Boot the process."""
+        self.stopping, self.stopped = anyio.Event(), False
         self.loop.net.host(HOST).create_task(self._live(self.lives), name=f"syncd, life {self.lives}")
+
+    def stop(self) -> None:
+        """SIGTERM: the process ends by itself, soon."""
+        self.loop.host_call(HOST, self.stopping.set)
 
     def kill(self, *, silently: bool) -> Path:
         """kill -9; returns the copy of the ledger that the next life will find."""
@@ -143,8 +156,9 @@ class House:
         before = self.state
         self.lives += 1
         self.state.mkdir(mode=0o700)
-        for name in ("ledger.sqlite3", "ledger.sqlite3-wal"):
+        for name in ("ledger.sqlite3", "ledger.sqlite3-wal", str(STOCK_BOOK), f"{STOCK_BOOK}-wal"):
             if (before / name).exists():
+                (self.state / name).parent.mkdir(mode=0o700, exist_ok=True)
                 shutil.copyfile(before / name, self.state / name)
         return self.state
 
@@ -154,7 +168,9 @@ class House:
         except BaseException as error:  # noqa: BLE001 - a daemon that ends by itself is a finding
             self.failure = error
         else:
-            self.failure = Broken("BUG", f"the daemon of life {life} ended by itself")
+            self.stopped = self.stopping.is_set()
+            if not self.stopped:
+                self.failure = Broken("BUG", f"the daemon of life {life} ended by itself")
 
     async def _run(self) -> None:
         random = Random(self._random.random())
@@ -168,20 +184,27 @@ class House:
         self.app = await compose(self.configuration, given)
         self._tune(self.app)
         self.commands = Commands.for_daemon(self.configuration, given, self.app)
-        await self.app.supervisor.run(anyio.Event())
+        await self.app.supervisor.run(self.stopping)
+        await session.close()
+        await self.ledger.close()
 
     def _tune(self, app: App) -> None:
-        """A script's knobs: how far the scan overlaps, how many rows a page has."""
+        """A script's knobs: how often a store is read, how far the scan overlaps, how many rows a page has."""
         knobs = self.script.knobs
         options = {
-            name: knobs[name] for name in ("overlap_seconds", "overlap_long_seconds", "sweep_seconds") if name in knobs
+            name: value for name, value in knobs.items() if name.endswith("_seconds") and name != "settle_seconds"
         }
+        if BOOKS in app.tenants:
+            context_of_books = app.tenants[BOOKS].context
+            context_of_books.options = dataclasses.replace(context_of_books.options, poll_seconds=BOOK_POLL_SECONDS)
         for reconciler in app.tenants["acme"].reconcilers:
             context = reconciler.context
             context.options = dataclasses.replace(context.options, **options)
+            orders: Any = context.port.orders
             if "page_max" in knobs:
-                orders: Any = context.port.orders
                 orders._traits = msgspec.structs.replace(orders._traits, page_max=knobs["page_max"])
+            if "settle_seconds" in knobs:
+                orders._traits = msgspec.structs.replace(orders._traits, settle_us=int(knobs["settle_seconds"] * 1e6))
 
     def release_all(self) -> None:
         """The operator decides about everything in quarantine: it counts."""
@@ -195,7 +218,9 @@ class House:
         try:
             held = await commands.call("quarantine.list", {}, tell)
             for entry in held["entries"]:
-                await commands.call("quarantine.release", {"id": entry["id"], "decision": "count"}, tell)
+                await commands.call(
+                    "quarantine.release", {"tenant": entry["tenant"], "id": entry["id"], "decision": "count"}, tell
+                )
         except SyncdError:
             return  # tried again in a while
 

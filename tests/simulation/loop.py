@@ -20,6 +20,8 @@ from simloop import SimLoop
 from simloop._loop import SimulationDeadlockError, _host_of
 
 STEPS_WITHOUT_TIME_MAX = 100_000  # callbacks at one instant; honest work has some thousands
+SENT_AGAIN_SECONDS = 0.2  # Linux's first retransmission; each further one waits twice as long
+LOST_SECONDS_MAX = 20.0
 GRAVE: list[object] = []  # what a kill left behind: a reference keeps the garbage collector from closing coroutines
 
 
@@ -44,6 +46,9 @@ class Loop(SimLoop):
         self._steps_here = 0
         self.steps = 0
         self.frozen: dict[str, _Frozen] = {}
+        self.lossy: dict[tuple[str, str], float] = {}  # the share of packets that are lost, from host to host
+        self._one_way: set[tuple[str, str]] = set()
+        self._stuck: list[Any] = []
         self._deliver_packet = self.net._deliver
         self.net._deliver = self._deliver_unless_frozen  # type: ignore[method-assign]
 
@@ -115,20 +120,49 @@ class Loop(SimLoop):
 
     def _deliver_unless_frozen(self, packet: Any) -> None:
         asleep = self.frozen.get(packet.dst)
-        if asleep is not None:
+        if (packet.src, packet.dst) in self._one_way:
+            self._stuck.append(packet)
+        elif asleep is not None:
             asleep.packets.append(packet)
-        else:
+        elif not self._is_lost(packet):
             self._deliver_packet(packet)
+
+    def _is_lost(self, packet: Any) -> bool:
+        """A stream loses nothing: a lost packet comes when it was sent again, and those behind it wait for it."""
+        share = self.lossy.get((packet.src, packet.dst))
+        if not share:
+            return False
+        wait, lost = SENT_AGAIN_SECONDS, 0.0
+        while self.net._rng.random() < share and lost < LOST_SECONDS_MAX:
+            lost, wait = lost + wait, 2 * wait
+        if lost:
+            self.call_later(lost, self._deliver_packet, packet)
+        return lost > 0.0
 
     # -- the network
 
+    def cut_one_way(self, src: str, dst: str, *, on: bool) -> None:
+        """Nothing from `src` arrives at `dst`; the other way it does. When that ends, what connections still wait for comes."""
+        if on:
+            self._one_way.add((src, dst))
+            return
+        self._one_way.discard((src, dst))
+        stuck = [packet for packet in self._stuck if (packet.src, packet.dst) == (src, dst)]
+        self._stuck = [packet for packet in self._stuck if (packet.src, packet.dst) != (src, dst)]
+        open_ends = self._open_ends()
+        for packet in stuck:
+            if (packet.conn, packet.src) in open_ends:
+                self.net._transmit(packet)
+
     def heal(self) -> None:
         """Every partition ends. What a closed connection had under way is gone: its kernel has forgotten it."""
-        net = self.net
-        open_ends = {(conn, host) for conn, host, _ in net._streams}
-        open_ends |= {(conn, asked.local[0]) for conn, asked in net._pending.items()}
+        net, open_ends = self.net, self._open_ends()
         net._held = [packet for packet in net._held if (packet.conn, packet.src) in open_ends]
         net.heal()
+
+    def _open_ends(self) -> set[tuple[Any, str]]:
+        ends = {(conn, host) for conn, host, _ in self.net._streams}
+        return ends | {(conn, asked.local[0]) for conn, asked in self.net._pending.items()}
 
     def reset_one(self, host: str, pick: int) -> bool:
         """Reset one of the host's connections, as seen from both ends. Returns whether there was one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import shutil
+import traceback
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.simulation import precautions
 from tests.simulation.broken import Broken
 from tests.simulation.house import _scratch
 from tests.simulation.loop import Livelock
-from tests.simulation.script import Script, draw
+from tests.simulation.script import WORLDS, Script
 from tests.simulation.world import World
 
 
@@ -32,6 +33,7 @@ class Outcome(msgspec.Struct, frozen=True):
     done: dict[str, int] = {}
     oversold: dict[str, int] = {}
     settled_after: float = 0.0
+    again: str = ""  # what `replay` is given
 
 
 def play(
@@ -40,12 +42,14 @@ def play(
     without: Collection[str] = (),
     prepare: Callable[[World], None] = lambda _: None,
     log: Callable[[str], None] = lambda _: None,
+    again: str = "",
 ) -> Outcome:
-    """Play a script in this process. `without` leaves precautions out, `prepare` may lay a hand on the world first."""
+    """Play a script in this process. `without` leaves precautions out, `prepare` may lay a hand on the world first; `again` is
+    what replays it, if that is not its seed."""
     folder = Path(_scratch())
     gc.disable()  # a collection would close what is kept for dead, at a moment that no seed decides
     world = World(script, folder)
-    undo = precautions.take(script.seed, lambda: world.loop._now, without=without)
+    undo = precautions.take(lambda: world.loop._now, without=without)
     invariant = numbers = ""
     try:
         prepare(world)
@@ -54,6 +58,9 @@ def play(
         invariant, numbers = broken.invariant, broken.numbers
     except Livelock as stuck:
         invariant, numbers = "LIVELOCK", str(stuck)
+    except Exception as error:  # noqa: BLE001 - a world that breaks is a finding too, and its seed must be told
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        invariant, numbers = "WORLD", f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
     finally:
         undo()
     log(world.house.log.getvalue())
@@ -73,12 +80,13 @@ def play(
         done=dict(world.done),
         oversold=dict(world.judges.oversold),
         settled_after=world.settled_after,
+        again=again or f"{script.seed}" + (f" --world {script.world}" if script.world else ""),
     )
 
 
-def play_seed(seed: int) -> Outcome:
+def play_seed(seed: int, world: str = "") -> Outcome:
     """Draw and play."""
-    return play(draw(seed))
+    return play(WORLDS[world](seed))
 
 
 def _ledger_rows(world: World) -> str:

@@ -1,26 +1,34 @@
 """What makes one seed run the same in every process. Each precaution has a name, and a test sees determinism fail without it.
 
 - `ordered`: anyio keeps tasks and scopes in sets and cancels in their order, which follows memory addresses.
-- `random`: the global `random` is drawn from by libraries.
 - `monotonic`: aiohttp decides by `time.monotonic` which kept connection is too old.
-- `date`: aiohttp puts the machine's date into answers.
+
+Nothing draws from the global `random`; whatever would is refused, and named at the end. The machine's date doesn't matter: each
+simulated host puts a date of its own into its answers, over the one that aiohttp has put there.
 """
 
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, MutableSet
-from types import SimpleNamespace
 from typing import Any
 
 import aiohttp.connector
-import aiohttp.helpers
 from anyio._backends import _asyncio as backend
 
-from tests.simulation.clocks import START_SECONDS
-
-NAMES = ("ordered", "random", "monotonic", "date")
+NAMES = ("ordered", "monotonic")
+_DRAWS = (
+    "random",
+    "randint",
+    "randrange",
+    "uniform",
+    "choice",
+    "choices",
+    "sample",
+    "shuffle",
+    "getrandbits",
+    "randbytes",
+)
 
 
 class OrderedSet(MutableSet[Any]):
@@ -51,7 +59,7 @@ class OrderedSet(MutableSet[Any]):
         return OrderedSet(self._items)
 
 
-def take(seed: int, now: Callable[[], float], *, without: Collection[str] = ()) -> Callable[[], None]:
+def take(now: Callable[[], float], *, without: Collection[str] = ()) -> Callable[[], None]:
     """Take all precautions but those in `without`; returns what undoes them. `now`: the simulated seconds."""
     undo: list[Callable[[], None]] = []
 
@@ -63,21 +71,31 @@ def take(seed: int, now: Callable[[], float], *, without: Collection[str] = ()) 
     if "ordered" not in without:
         for cls, names in ((backend.CancelScope, ("_child_scopes", "_tasks")), (backend.TaskGroup, ("_tasks",))):
             put(cls, "__init__", _with_ordered_sets(cls.__init__, names))
-    if "random" not in without:
-        state = random.getstate()
-        undo.append(lambda: random.setstate(state))
-        random.seed(seed)
     if "monotonic" not in without:
         put(aiohttp.connector, "monotonic", now)
-    if "date" not in without:
-        real = {name: getattr(time, name) for name in dir(time) if not name.startswith("_")}
-        put(aiohttp.helpers, "time", SimpleNamespace(**{**real, "time": lambda: START_SECONDS + now()}))
+    drawn: list[str] = []
+    for name in _DRAWS:
+        put(random, name, _refused(name, drawn))
 
     def put_back() -> None:
         for step in reversed(undo):
             step()
+        if drawn:
+            raise Undetermined(f"random.{drawn[0]} was called: no seed decides what it returns")
 
     return put_back
+
+
+class Undetermined(AssertionError):
+    """Something was asked that no seed decides."""
+
+
+def _refused(name: str, drawn: list[str]) -> Callable[..., Any]:
+    def refuse(*_: Any, **__: Any) -> Any:
+        drawn.append(name)
+        raise Undetermined(name)
+
+    return refuse
 
 
 def _with_ordered_sets(plain: Callable[..., None], names: Collection[str]) -> Callable[..., None]:

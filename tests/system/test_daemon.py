@@ -4,68 +4,9 @@ from __future__ import annotations
 
 import signal
 import socket
-import time
 from pathlib import Path
 
-from tests.system.house import House, call, open_house, wait_for
-
-
-def agree(house: House, levels: dict[str, int]) -> None:
-    """Wait until the ERP has these levels and both shops show them."""
-
-    def all_agree() -> bool:
-        return all(house.shown(name) == levels for name in house.ports) and house.erp_levels() == {
-            sku: str(count) for sku, count in levels.items()
-        }
-
-    try:
-        wait_for(all_agree, "agreement")
-    except AssertionError as error:
-        shown = {name: house.shown(name) for name in house.ports}
-        tail = "\n".join(str(entry)[:300] for entry in house.log()[-30:])
-        raise AssertionError(f"should be {levels}, ERP {house.erp_levels()}, shops {shown}\n{tail}") from error
-
-
-def buy(house: House, name: str, lines: dict[str, int]) -> bool:
-    """A purchase; False if the shop refused it."""
-    wanted = [{"sku": sku, "quantity": count} for sku, count in lines.items()]
-    return call(house.ports[name], "/orders", {"lines": wanted, "paid": True}) is not None
-
-
-def test_sales_count_once_though_the_daemon_is_killed_again_and_again(tmp_path: Path) -> None:
-    with open_house(tmp_path) as house:
-        house.open_shops({"A": 100, "B": 50})
-        sold = {"A": 0, "B": 0}
-        daemon = house.daemon()
-        wait_for(lambda: house.has_logged("store.baseline_done", 2), "both baselines")
-        for turn in range(4):
-            for name in house.ports:
-                for _ in range(3):
-                    assert buy(house, name, {"A": 1, "B": 1})
-                    sold["A"] += 1
-                    sold["B"] += 1
-                    time.sleep(0.1 * turn)  # the kill comes at another moment of the work each time
-            daemon.send_signal(signal.SIGKILL)
-            daemon.wait()
-            assert buy(house, "us", {"A": 1})  # shoppers don't wait for us
-            sold["A"] += 1
-            daemon = house.daemon()
-        agree(house, {"A": 100 - sold["A"], "B": 50 - sold["B"]})
-        audit = house.command("audit", "--json")
-        assert audit.returncode == 0, audit.stdout + audit.stderr
-
-
-def test_sigterm_ends_the_daemon_with_exit_code_0_and_a_second_start_goes_on(tmp_path: Path) -> None:
-    with open_house(tmp_path) as house:
-        house.open_shops({"A": 10})
-        daemon = house.daemon()
-        wait_for(lambda: house.has_logged("store.baseline_done", 2), "both baselines")
-        assert buy(house, "woo", {"A": 2})
-        daemon.send_signal(signal.SIGTERM)
-        assert daemon.wait(timeout=60) == 0
-        assert house.has_logged("daemon.stopped")
-        house.daemon()
-        agree(house, {"A": 8})
+from tests.system.house import open_house, wait_for
 
 
 def test_the_service_manager_hears_that_it_is_ready_and_that_it_lives(tmp_path: Path) -> None:

@@ -187,6 +187,7 @@ def _create_line() -> None:
         _text("rule"),
         _flag("open"),
         _flag("moves"),
+        _number("shipped", 0),
         sa.PrimaryKeyConstraint("tenant", "store", "order", "line", "part", name=op.f("pk_line")),
         sqlite_with_rowid=False,
     )
