@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
+
+import typer
 
 from syncd.cli.options import DEFAULT_FOLDER, Folder, Json, StoreWord, TenantWord
 from syncd.cli.reach import reach
-from syncd.cli.say import print_json, print_line, print_table
+from syncd.cli.say import is_terminal, print_json, print_line, print_table
+from syncd.cli.watch import watch
 
 PLAN_EPILOG = "Examples: syncd plan; syncd plan acme us --json"
 APPROVE_EPILOG = "Example: syncd approve acme us"
@@ -17,12 +21,25 @@ def quiet(_told: Mapping[str, Any]) -> None:
     """For commands that tell nothing on the way."""
 
 
-def status(tenant: TenantWord = None, config: Folder = DEFAULT_FOLDER, json: Json = False) -> None:
+def status(
+    tenant: TenantWord = None,
+    config: Folder = DEFAULT_FOLDER,
+    json: Json = False,
+    again: Annotated[bool, typer.Option("--watch", "-w", help="Go on showing it, each 2 s, until Ctrl-C.")] = False,
+) -> None:
     """Show what goes on: each tenant and store, what is behind, what waits for whom."""
+    if again:
+        show = partial(print_json, on_one_line=True) if json else _print_status
+        watch(config, tenant, show, clear=is_terminal() and not json)
+        return
     told = reach(config, "status", {"tenant": tenant}, quiet)
     if json:
         print_json(told)
         return
+    _print_status(told)
+
+
+def _print_status(told: Mapping[str, Any]) -> None:
     print_line(f"daemon: {'running' if told['running'] else 'not running'}   state: {told['state_dir']}")
     _print_configuration(told.get("configuration") or {})
     for each in told["tenants"]:

@@ -24,9 +24,9 @@ def console(*, errors: bool = False) -> Console:
     return Console(file=stream, width=width, highlight=False, soft_wrap=False)
 
 
-def print_json(value: Any) -> None:
-    """One JSON document."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+def print_json(value: Any, *, on_one_line: bool = False) -> None:
+    """One JSON document; `on_one_line` where more follow."""
+    print(json.dumps(value, indent=None if on_one_line else 2, ensure_ascii=False), flush=on_one_line)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -40,6 +40,16 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     where.print(table)
+
+
+def clear_screen() -> None:
+    """On a terminal, so that what follows stands where the last one stood."""
+    console().clear()
+
+
+def is_terminal() -> bool:
+    """Whether a person looks."""
+    return sys.stdout.isatty()
 
 
 def print_line(text: str = "", style: str = "") -> None:

@@ -227,3 +227,36 @@ def test_after_a_kill_commands_work_on_the_ledger_itself(daemon, folder):
     assert (folder / "state" / "control.sock").exists()
     done = run("status", "--json", folder=folder)
     assert (done.returncode, json.loads(done.stdout)["running"]) == (0, False)
+
+
+def test_watching_shows_the_status_again_and_again_and_ends_well_at_ctrl_c(daemon, folder):
+    watch = start("status", "--watch", "--json", folder=folder)
+    try:
+        told = [json.loads(watch.stdout.readline()) for _ in range(2)]
+        watch.send_signal(signal.SIGINT)
+        assert watch.wait(30) == 0
+    finally:
+        watch.kill()
+        watch.communicate()
+    assert [each["running"] for each in told] == [True, True]
+    assert told[0]["at"] < told[1]["at"]
+
+
+def test_watching_takes_no_lock_and_waits_for_a_daemon(folder):
+    watch = start("status", "--watch", folder=folder)
+    try:
+        assert watch.stdout.readline().startswith("daemon: not running")
+        assert "\x1b" not in watch.stdout.readline(), "it is no terminal"
+        assert not (folder / "state").exists(), "it only looks"
+    finally:
+        watch.kill()
+        watch.communicate()
+
+
+def start(*words, folder):
+    """A command that goes on."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SYNCD_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "syncd", *words, "--config", str(folder / "config")],
+        cwd=PROJECT, env=clean | {"PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip

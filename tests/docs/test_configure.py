@@ -75,6 +75,6 @@ def test_a_section_names_every_choice(key):
 
 def test_the_full_example_shows_every_key_of_a_tenant():
     text = (PROJECT / "config/tenants/full.toml.example").read_text("utf-8")
-    daemons = {"state_dir", "format", "level", "drain_seconds", "listen", "public_url"}
+    daemons = {"state_dir", "format", "level", "drain_seconds", "listen", "public_url", "private", "token"}
     names = {key.rsplit(".", 1)[-1] for key in keys()} - daemons
     assert not [name for name in sorted(names) if not re.search(rf"^#?(\[)?{name}(_file)?(\]| =)", text, re.MULTILINE)]
