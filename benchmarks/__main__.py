@@ -68,7 +68,9 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the results to this file, too")
     parser.add_argument("--orders", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3, help="of the order path, in each setting")
-    parser.add_argument("--only", action="append", choices=["orders", IDLE, MEMORY, GROUPS, HOOKS], help="may be repeated")
+    parser.add_argument(
+        "--only", action="append", choices=["orders", IDLE, MEMORY, GROUPS, HOOKS], help="may be repeated"
+    )
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))  # so that the shops' processes end, too
     results = measure(given.orders, given.runs, set(given.only or ["orders", IDLE, MEMORY, GROUPS, HOOKS]))

@@ -206,7 +206,6 @@ def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook], public_
         client=client,
     )
     reconcilers = [Reconciler(build_store(name, tenant, context, given, public_url)) for name in tenant.stores]
-    context.stores = {reconciler.context.store: reconciler.context for reconciler in reconcilers}
     return TenantWork(context, reconcilers)
 
 

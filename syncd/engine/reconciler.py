@@ -113,6 +113,8 @@ class Reconciler:
         except SyncdError:
             self.context.stream = Stream.FAILING
             raise
+        if self.publisher.awaiting:  # an item waits for the orders: not longer than without webhooks
+            wait = min(wait, self.context.options.poll_seconds)
         if self.publisher.is_ripe:
             self.context.bell.ring()
         self._judge_freshness()

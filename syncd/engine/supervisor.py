@@ -43,6 +43,7 @@ class TenantWork:
         """Until cancelled."""
         context = self.context
         context.publish = self._ring
+        context.siblings = lambda: [reconciler.context for reconciler in self.reconcilers]
         context.log.emit(events.TENANT_STARTED, mode=context.mode, stores=len(self.reconcilers))
         for name, pause in context.pauses.items():  # it was paused before this start, and may be forgotten
             tell_paused(context, name, pause)

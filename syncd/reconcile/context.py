@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -84,6 +84,7 @@ class TenantContext:
     watcher_bell: Bell = field(default_factory=Bell)
     erp_watched: Instant = LONG_AGO  # soft: when the last reading of the ERP's levels began
     publish: Callable[[], None] = lambda: None  # rings every store's publisher
+    siblings: Callable[[], Sequence[StoreContext]] = tuple  # its stores, as they are at this moment
     pauses: dict[str, Pause] = field(default_factory=dict)  # by store, as the ledger has them; "": the whole tenant
     meters: Meters = field(default_factory=Meters)
     client: HttpClient | None = (
@@ -163,7 +164,9 @@ class StoreContext:
 
     def may_hide_sales(self, now: Instant) -> bool:
         """Whether a look at its orders is due that would tell of sales: nobody knows them after a restart or a long sleep. A
-        store that can't be read tells nothing for hours: others don't wait for that (ISOLATED)."""
+        store that can't be read, or is paused, tells nothing for hours: others don't wait for that (ISOLATED)."""
+        if self.is_paused:
+            return False
         return self.stream is Stream.UNKNOWN or (self.stream is Stream.FLOWING and not self.is_fresh(now))
 
     @property

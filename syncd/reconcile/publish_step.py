@@ -154,7 +154,7 @@ class PublishStep:
             drained=context.drained,
             erp_fresh=now - context.tenant.erp_watched <= microseconds(context.tenant.options.fresh_seconds),
             orders_fresh=context.is_fresh(now)
-            and not any(store.may_hide_sales(now) for store in context.tenant.stores.values()),
+            and not any(store.may_hide_sales(now) for store in context.tenant.siblings()),
         )
 
     async def _round(self, page: LevelPage | None, asked: frozenset[str] = frozenset()) -> Round:

@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 from tests.system.house import House, call, free_port, open_house, wait_for
-from tests.system.test_daemon import agree, buy
 
 SECOND = """
 returns = "store"
@@ -52,7 +51,7 @@ def test_sighup_adds_a_tenant_while_the_first_goes_on_selling(tmp_path: Path) ->
         (house.config / "tenants" / "beta.toml").write_text(SECOND.format(port=port))
         sold = 0
         for turn in range(6):
-            assert buy(house, ("us", "woo")[turn % 2], {"A": 1})
+            assert house.buy(("us", "woo")[turn % 2], {"A": 1})
             sold += 1
             if turn in (2, 3):
                 daemon.send_signal(signal.SIGHUP)
@@ -97,8 +96,8 @@ def test_an_invalid_file_is_said_everywhere_and_the_tenant_goes_on_as_it_was(tmp
         told = json.loads(house.command("status", "--json").stdout)
         assert "returns" in told["tenants"][0]["kept"][0]
         assert told["broken"] == []
-        assert buy(house, "us", {"A": 3})
-        agree(house, {"A": 7})
+        assert house.buy("us", {"A": 3})
+        house.agree()
         file.write_text(good)
         done = house.command("reload", "--json")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -115,8 +114,8 @@ def test_a_changed_key_is_used_and_blotted_out_from_then_on(tmp_path: Path) -> N
         assert "another-token-of-the-shop" not in (house.folder / "log").read_text()
         (house.config / "tenants" / "token").write_text("sim-token")
         assert house.command("reload").returncode == 0
-        assert buy(house, "us", {"A": 1})
-        agree(house, {"A": 9})
+        assert house.buy("us", {"A": 1})
+        house.agree()
 
 
 def test_a_pause_survives_kill_9_and_ends_when_it_is_resumed(tmp_path: Path) -> None:
@@ -128,15 +127,15 @@ def test_a_pause_survives_kill_9_and_ends_when_it_is_resumed(tmp_path: Path) -> 
         house.processes[-1].wait()
         house.daemon()
         wait_for(lambda: house.has_logged("daemon.started", 2), "the second start")
-        assert buy(house, "us", {"A": 2})
-        assert buy(house, "woo", {"A": 1})
+        assert house.buy("us", {"A": 2})
+        assert house.buy("woo", {"A": 1})
         wait_for(lambda: house.erp_levels() == {"A": "19"} and house.shown("woo") == {"A": 19}, "the other shop's sale")
         assert house.shown("us") == {"A": 18}
         told = json.loads(house.command("status", "--json").stdout)
         us = next(store for store in told["tenants"][0]["stores"] if store["store"] == "us")
         assert (us["writes"], us["paused"]["reason"]) == ("paused", "stocktake")
         assert house.command("resume", "acme", "us").returncode == 0
-        agree(house, {"A": 17})
+        house.agree()
 
 
 def test_reload_without_a_daemon_says_so(tmp_path: Path) -> None:

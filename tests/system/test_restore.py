@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.system.house import open_house, wait_for
-from tests.system.test_daemon import agree, buy
 
 
 @pytest.mark.parametrize("only", [["--only", "ledger"], []], ids=["the ledger", "ledger and book"])
@@ -18,21 +17,21 @@ def test_a_backup_made_beside_the_daemon_is_put_back_and_nothing_counts_twice(tm
         house.open_shops({"A": 40, "B": 20})
         daemon = house.daemon()
         wait_for(lambda: house.has_logged("store.baseline_done", 2), "both baselines")
-        assert buy(house, "us", {"A": 2, "B": 1})
-        agree(house, {"A": 38, "B": 19})
+        assert house.buy("us", {"A": 2, "B": 1})
+        house.agree()
         done = house.command("backup", str(tmp_path / "backups"), "--json")
         assert done.returncode == 0, done.stdout + done.stderr
         backup = json.loads(done.stdout)["backup"]
-        assert buy(house, "us", {"A": 3})
-        assert buy(house, "woo", {"A": 4, "B": 5})
-        agree(house, {"A": 31, "B": 14})
+        assert house.buy("us", {"A": 3})
+        assert house.buy("woo", {"A": 4, "B": 5})
+        house.agree()
         daemon.send_signal(signal.SIGTERM)
         assert daemon.wait(timeout=60) == 0
-        assert buy(house, "woo", {"B": 2})
+        assert house.buy("woo", {"B": 2})
         done = house.command("restore", backup, *only)
         assert done.returncode == 0, done.stdout + done.stderr
         house.daemon()
-        agree(house, {"A": 31, "B": 12})
+        house.agree()
         audit = house.command("audit", "--json")
         assert audit.returncode == 0, audit.stdout + audit.stderr
         assert not house.has_logged("drift.found")
