@@ -14,7 +14,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from syncd.core.publish import Blocked, brake
-from syncd.core.quantity import LONG_AGO, ZERO, Instant, Quantity, microseconds, seconds, show
+from syncd.core.quantity import LONG_AGO, Instant, Quantity, microseconds, seconds, show
 from syncd.errors import StoreFault, Throttled
 from syncd.ledger import items, stores, tenants, writes
 from syncd.ledger.stores import StoreRow
@@ -24,10 +24,10 @@ from syncd.ports.store import LevelPage, LevelWrite, WriteOutcome, WriteResult
 from syncd.reconcile.context import StoreContext
 from syncd.reconcile.drift_unit import settle_drift
 from syncd.reconcile.evaluate import Evaluation, Moment, Shop, evaluate
+from syncd.reconcile.plan_write import plan_write
 
 ITEMS_PER_STEP_MAX = 2_000  # looked at in one transaction; the brake judges them together
 WRITES_PER_REQUEST_MAX = 100  # small enough that a lost answer leaves few items in doubt
-NOT_AFTER_SECONDS = 30.0  # a level that was decided longer ago is not sent any more
 RECHECK_SECONDS = 2.0  # an item whose belief is still open is looked at again after this
 REFUSED_RECHECK_SECONDS = 30.0
 STALE_RECHECK_SECONDS = 10.0  # nothing changes before the ERP or the orders have been read again
@@ -301,7 +301,7 @@ def _decide(connection: Connection, context: StoreContext, shop: Shop, moment: M
     if chosen and not (done.to_read and page is None):
         first = tenants.take_numbers(connection, shop.tenant, len(chosen))
         done.writes = [
-            _plan(shop, result, seen, page, moment, first + k, absolute=absolute)
+            plan_write(shop, result, seen, page, moment, first + k, absolute=absolute)
             for k, (result, absolute) in enumerate(chosen)
         ]
         writes.add_writes(connection, shop.tenant, shop.store, done.writes, context.tenant.epoch)
@@ -327,48 +327,6 @@ def _put_off(connection: Connection, shop: Shop, result: Evaluation, moment: Mom
 
 def _later(now: Instant, wait_seconds: float) -> Instant:
     return Instant(now + microseconds(wait_seconds))
-
-
-def _plan(
-    shop: Shop,
-    result: Evaluation,
-    seen: Mapping[str, Quantity],
-    page: LevelPage | None,
-    moment: Moment,
-    seq: int,
-    *,
-    absolute: bool,
-) -> PlannedWrite:
-    """The effect for one decision."""
-    change = result.decision.change
-    level: Quantity | None = None
-    blind_from = Instant(2**62)
-    if absolute:
-        base = seen.get(result.row.item, ZERO)
-        # Fewer than believed are sales that nobody has read yet: they stay. More are a hand's or a cancelled order's, and no
-        # reason to show more than may be sold.
-        level = Quantity(min(base + change, result.decision.shown))
-        if shop.traits.floor is not None:
-            level = Quantity(max(shop.traits.floor, level))
-        change = Quantity(level - base)
-        blind_from = Instant((page.began if page is not None else moment.now) - shop.traits.stale_us)
-    target = result.target if result.target is not None else ZERO
-    return PlannedWrite(
-        item=result.row.item,
-        seq=seq,
-        key=f"w{seq}",
-        change=change,
-        level=level,
-        blind_from=blind_from,
-        sent_at=moment.now,
-        not_after=_later(moment.now, NOT_AFTER_SECONDS),
-        ended=Instant(2**62),
-        target=target,
-        low=result.belief.interval.lo,
-        high=result.belief.interval.hi,
-        why=f"{'put ' + show(level) if level is not None else 'add ' + show(change)}: target {show(target)}, "
-        f"believed {show(result.belief.interval.lo)}..{show(result.belief.interval.hi)}",
-    )
 
 
 def _end(

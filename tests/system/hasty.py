@@ -8,7 +8,7 @@ from typing import Any
 
 from syncd import app, daemon
 from syncd.cli import main
-from syncd.reconcile import post_step, publish_step
+from syncd.reconcile import plan_write, post_step
 from syncd.transport.limits import Limits
 
 NOT_AFTER_SECONDS = 1.5  # of a level that was decided
@@ -28,7 +28,7 @@ def hasty_limits(**given: Any) -> Limits:
 
 def run() -> int:
     """The daemon; its arguments are those of `syncd`."""
-    publish_step.NOT_AFTER_SECONDS = NOT_AFTER_SECONDS
+    plan_write.NOT_AFTER_SECONDS = NOT_AFTER_SECONDS
     post_step.SENDING_SECONDS = WORST_SECONDS
     daemon.CLOCK_LOOK_SECONDS = LOOK_SECONDS
     vars(app)["Limits"] = hasty_limits
