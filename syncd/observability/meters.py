@@ -11,7 +11,18 @@ from collections.abc import Sequence
 from typing import Final
 
 REQUEST_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # a shop's page of orders takes seconds
-COMMIT_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)  # one sync, up to a disk in distress
+COMMIT_SECONDS: Final = (
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    1.0,
+    5.0,
+)  # one sync, up to a disk in distress
 
 
 class Histogram:
