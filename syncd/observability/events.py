@@ -117,6 +117,10 @@ ITEM_REFUSED = Event("item.refused", "error", "A stock item cannot be kept in ag
 DRIFT_FOUND = Event("drift.found", "warning", "Readings of a stock item contradict each other or the book.")
 DRIFT_EXPLAINED = Event("drift.explained", "info", "A drift has found its explanation, or was corrected.")
 
+DRIFT_UNEXPLAINED = Event(
+    "drift.unexplained", "warning", "Drift was found that stays in a store's counters until a person looks at it."
+)
+
 ERP_UNREACHABLE = Event(
     "erp.unreachable", "warning", "The ERP no longer answers as it should; nothing is raised meanwhile."
 )
@@ -125,6 +129,9 @@ ERP_EPOCH_CHANGED = Event(
     "erp.epoch_changed", "warning", "The ERP's book was replaced or restored; recent moves are asked again."
 )
 
+QUARANTINE_GREW = Event(
+    "quarantine.grew", "error", "More of a store's orders wait for a person: once for all that were found together."
+)
 QUARANTINE_RELEASED = Event(
     "quarantine.released", "info", "An operator decided about something in quarantine; it goes on."
 )

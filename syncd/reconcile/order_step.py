@@ -283,6 +283,8 @@ class OrderStep:
                 context.log.emit(events.ORDER_APPLIED, order=order, status=status, moves=count)
         for order, line, reason in taken.quarantined:
             context.log.emit(events.ORDER_QUARANTINED, order=order, line=line, reason=reason)
+        if taken.quarantined:
+            context.log.emit(events.QUARANTINE_GREW, entries=len(taken.quarantined))
         if taken.moves:
             context.tenant.poster_bell.ring()
         if taken.skus or taken.items:

@@ -6,6 +6,7 @@ before the request is surely dead, then the very same key is sent again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -184,15 +185,17 @@ class PostStep:
         context = self.context
         now = context.clock.now()
 
-        def unit(connection: Connection) -> None:
+        def unit(connection: Connection) -> Counter[str]:
             tenants.assert_epoch(connection, context.tenant, context.epoch)
+            held: Counter[str] = Counter()  # by store
             for entry, outcome in zip(due, outcomes, strict=True):
                 goes_on = leap(connection, context.tenant, entry, later.get(entry.key))
-                _settle(connection, context.tenant, entry, outcome, now, context.epoch)
+                held[entry.store] += _settle(connection, context.tenant, entry, outcome, now, context.epoch)
                 if goes_on:
                     follow(connection, context.tenant, entry, later[entry.key], now=now, epoch=context.epoch)
+            return held
 
-        await context.ledger.run(unit)
+        held = await context.ledger.run(unit)
         for entry, outcome in zip(due, outcomes, strict=True):
             if isinstance(outcome, PostOutcome):
                 change = outcome.found.change if outcome.found and not entry.change else entry.change
@@ -203,6 +206,9 @@ class PostStep:
                     event, store=entry.store, order=entry.order, line=entry.line, sku=entry.sku, effect=entry.key,
                     change=show(change), **({"reason": outcome.reason} if outcome.reason else {}),
                 )  # fmt: skip
+        for store, entries in held.items():
+            if entries:
+                context.log.emit(events.QUARANTINE_GREW, store=store, entries=entries)
         context.watcher_bell.ring()
         context.publish()
 
@@ -223,8 +229,8 @@ def _asked(
 
 def _settle(
     connection: Connection, tenant: str, entry: DueMove, outcome: PostOutcome | Instant, now: Instant, epoch: int
-) -> None:
-    """One move's end, or its next step."""
+) -> bool:
+    """One move's end, or its next step. Returns whether it waits for a person now."""
     if not isinstance(outcome, PostOutcome):
         if outcome:  # absent so far: it may still arrive
             retry = min(outcome, Instant(now + microseconds(5.0)))
@@ -233,11 +239,10 @@ def _settle(
             moves.set_move(connection, tenant, entry, state=VOID, doubt=0)
         else:  # absent, and its request is dead: the very same key is sent again
             moves.set_move(connection, tenant, entry, state=INTENDED, retry_at=0, doubt=0)
-        return
+        return False
     where = (tenant, entry.store, entry.order, entry.line, entry.part)
     if outcome.result is PostResult.REFUSED:
-        _refuse(connection, tenant, entry, outcome.reason, now)
-        return
+        return _refuse(connection, tenant, entry, outcome.reason, now)
     counted = entry.change
     values: dict[str, object] = {"state": CONFIRMED, "confirmed_at": now, "doubt": 0, "erp_ref": outcome.erp_ref}
     if outcome.result is PostResult.DIFFERENT and outcome.found is not None:
@@ -253,12 +258,13 @@ def _settle(
     items.make_due(connection, tenant, [entry.sku], now)
     if counted != entry.change or where[-1] != entry.part:
         replan(connection, tenant, entry.store, entry.order, now=now, epoch=epoch)
+    return False
 
 
-def _refuse(connection: Connection, tenant: str, entry: DueMove, reason: str, now: Instant) -> None:
+def _refuse(connection: Connection, tenant: str, entry: DueMove, reason: str, now: Instant) -> bool:
     """The ERP won't count a move: its account waits for a person, unless nothing is left to tell by now.
 
-    What was planned behind it goes too: a cancellation must not give back what was never counted.
+    What was planned behind it goes too: a cancellation must not give back what was never counted. Returns whether it waits.
     """
     moves.set_move(connection, tenant, entry, state=REFUSED, doubt=0, reason=reason)
     for later in moves.live_moves(connection, tenant, entry.store, [entry.order]).get(entry.order, []):
@@ -269,11 +275,12 @@ def _refuse(connection: Connection, tenant: str, entry: DueMove, reason: str, no
     items.make_due(connection, tenant, [entry.sku], now)
     accounts = orders.read_accounts(connection, tenant, entry.store, [entry.order]).get(entry.order, [])
     if not any((a.line, a.part) == (entry.line, entry.part) and a.commitment != a.confirmed for a in accounts):
-        return
+        return False
     orders.set_account_state(connection, tenant, entry.store, entry.order, entry.line, entry.part, state="quarantined")
-    quarantine.hold(
+    number = quarantine.hold(
         connection, tenant, entry.store, entry.order, entry.line,
         reason=f"the ERP refused {show(entry.change)} of {entry.sku}: {reason}",
         hint="mend it in the ERP, then release --count; or --already-counted if it was booked by hand",
         raw=b"", now=now,
     )  # fmt: skip
+    return number is not None

@@ -181,6 +181,9 @@ class PublishStep:
         for name, units in done.drifts:
             context.tenant.meters.of(shop.tenant, shop.store).drifts += 1
             context.log.emit(events.DRIFT_FOUND, item=name, units=show(units), policy=shop.drift)
+        left = [units for _, units in done.drifts if units and shop.drift == "report"]
+        if left:
+            context.log.emit(events.DRIFT_UNEXPLAINED, items=len(left), units=show(Quantity(sum(map(abs, left)))))
         if done.unread:
             context.bell.ring()
         if done.drifts:

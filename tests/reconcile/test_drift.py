@@ -62,6 +62,8 @@ async def test_a_reported_drift_leaves_the_shop_and_the_erp_as_they_are(tmp_path
                 return (await one.levels())["A"] != 3 or world.erp_levels()["A"] != 8
 
             await world.until(kept_off, "the offset is not kept:")
+        (told,) = [event for event in world.events() if event["event"] == "drift.unexplained"]
+        assert (told["store"], told["items"]) == ("one", 1)
 
 
 async def test_what_a_hand_has_added_is_not_kept_by_the_next_write(tmp_path: Path, kind: str) -> None:

@@ -29,6 +29,8 @@ async def test_the_other_lines_of_the_order_go_on_and_the_unknown_one_is_quarant
             await world.until(lambda: not quarantined(world), "the unknown line is not held:")
             assert "NEW" in quarantined(world)[0]["reason"]
             assert world.erp_levels() == {"A": 8}
+        grown = [(event["store"], event["entries"]) for event in world.events() if event["event"] == "quarantine.grew"]
+        assert grown == [("woo", 1)]
 
 
 async def test_a_sku_that_the_erp_gets_in_time_is_counted_without_anybody(tmp_path: Path) -> None:
