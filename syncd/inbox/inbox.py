@@ -55,7 +55,10 @@ class Inbox:
         """
         if not orders:
             return
-        if self._pending + len(orders) > PENDING_MAX or self.backlog >= BACKLOG_MAX:
+        if self._pending + len(orders) > PENDING_MAX:
+            raise Full
+        if self.backlog >= BACKLOG_MAX:
+            self._something.set()  # count them again: they may have been read meanwhile
             raise Full
         group = self._groups[-1]
         if len(group.places) >= GROUP_MAX:
@@ -85,6 +88,9 @@ class Inbox:
             self.backlog = await self._note(list(group.places))
         except TransientError as error:
             group.error = error
+        except BaseException:  # a stop, or a bug: perhaps they were noted, but nobody may say so
+            group.error = TransientError("signals were not noted", operation="inbox")
+            raise
         finally:
             self._pending -= len(group.places)
             group.written.set()
