@@ -55,9 +55,7 @@ async def pause(scene: Scene, request: PauseRequest, tell: Tell) -> dict[str, An
         tell_paused(context, name, made)
         if scene.running:
             chosen = work.reconcilers if found is None else [found]
-            await work.hold(
-                [each for each in chosen if each.context.is_paused], post=context.is_paused, wait_seconds=DRAIN_SECONDS
-            )
+            await work.hold(chosen, post=context.is_paused, wait_seconds=DRAIN_SECONDS)
         _ring(work)
     return _answer(work, name)
 

@@ -21,6 +21,7 @@ DESCRIBE_SECONDS = 3_600.0  # how often settings and clock are read again
 RESTART_SECONDS = (1.0, 5.0, 15.0, 60.0, 300.0)
 RESTART_SECONDS_MAX = 60.0  # of a store: its orders wait too, and other shops sell what it has sold
 STEADY_SECONDS = 120.0  # a life that lasted so long was no failed start: the pauses begin anew
+WRITING_STEPS = frozenset({"publish", "webhooks"})  # those that write to the store
 MISCONFIGURED_SECONDS = 300.0  # somebody has to mend it; then it goes on by itself
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from syncd.core.quantity import Instant
 from syncd.engine.care import CareStep
 from syncd.engine.lives import Lives
-from syncd.engine.reconciler import RESTART_SECONDS, STEADY_SECONDS, Reconciler
+from syncd.engine.reconciler import RESTART_SECONDS, STEADY_SECONDS, WRITING_STEPS, Reconciler
 from syncd.engine.steps import Loop, Step, Timer, until_idle
 from syncd.errors import MisconfiguredError, TransientError
 from syncd.ledger import moves, pauses, switch, tenants
@@ -80,18 +80,20 @@ class TenantWork:
             self._start(reconciler)
 
     async def hold(self, chosen: Sequence[Reconciler], *, post: bool, wait_seconds: float) -> None:
-        """These stores (with `post` the ERP's poster, too) were paused just now: return when nothing of them is under way. A
-        step that takes longer (a baseline) is ended, and goes on at its cursor when the store is resumed."""
+        """These stores (with `post` the ERP's poster, too) were paused just now: return when nothing that their pause holds
+        back is under way. A step that takes longer (a baseline) is ended, and goes on at its cursor when the store is
+        resumed."""
 
         def loops() -> list[Loop]:
-            mine = [each.loop for each in chosen if each.loop is not None]
+            mine = [each.loop for each in chosen if each.loop is not None and _is_at_held_work(each)]
             return mine + [loop for loop in self.loops if post and loop.timers[0].name == POST]
 
         await until_idle(loops, self.context.clock, wait_seconds)
         for reconciler in chosen:
-            if self.lives is not None and reconciler.loop is not None and reconciler.loop.progress.busy:
+            if self.lives is not None and _is_at_held_work(reconciler):
                 await self.lives.end(reconciler.context.store)
-                self._start(reconciler)
+                if any(each is reconciler for each in self.reconcilers):  # else a reload has put another in its place
+                    self._start(reconciler)
 
     def _ring(self) -> None:
         for reconciler in self.reconcilers:
@@ -121,6 +123,13 @@ class TenantWork:
             finally:
                 self.loops.remove(loop)
             await context.clock.sleep(wait * context.chance.uniform(0.5, 1.0))
+
+
+def _is_at_held_work(reconciler: Reconciler) -> bool:
+    """Whether a step runs that its store's pause holds back: any, or those that write to it."""
+    context = reconciler.context
+    busy = reconciler.loop.progress.busy if reconciler.loop is not None else ""
+    return bool(busy) and (context.is_paused or (busy in WRITING_STEPS and not context.may_write))
 
 
 def _silent(_name: str, _error: TransientError) -> None:

@@ -179,3 +179,43 @@ async def test_a_pause_in_the_middle_of_a_long_step_ends_it_and_it_goes_on_at_it
             await call(world, app, "resume", tenant="acme", store="woo")
             assert await shop.buy({"A": 1})
             await world.settled({"A": 9})
+
+
+async def test_a_pause_of_writes_waits_for_those_under_way_and_lets_reading_go_on(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        shop = await world.serve("woo", "woocommerce", stock={"A": 10})
+        world.open_stock({"A": 10})
+        world.configure()
+        async with world.daemon() as app:
+            await world.started()
+            (reconciler,) = app.tenants["acme"].reconcilers
+            loop = reconciler.loop
+            assert loop is not None
+            ended: list[str] = []
+
+            def takes(name: str, long_seconds: float) -> None:
+                timer = next(each for each in loop.timers if each.name == name)
+                step = timer.step
+
+                async def slowly() -> float:
+                    timer.step = step
+                    await world.clock.sleep(long_seconds)
+                    ended.append(name)
+                    return 0.0
+
+                timer.step, timer.due = slowly, 0.0
+                reconciler.context.bell.ring()
+
+            takes("publish", 4.0)
+            await world.until(lambda: "" if app.supervisor.busy() == ["acme: publish"] else "nothing is written")
+            await call(world, app, "pause", tenant="acme", store="woo", writes=True)
+            assert ended == ["publish"], "what is under way ends first"
+            await call(world, app, "resume", tenant="acme", store="woo")
+            takes("sweep", 4.0)
+            await world.until(lambda: "" if app.supervisor.busy() == ["acme: sweep"] else "no sweep")
+            await call(world, app, "pause", tenant="acme", store="woo", writes=True)
+            assert app.supervisor.busy() == ["acme: sweep"], "reading isn't held back"
+            await call(world, app, "resume", tenant="acme", store="woo")
+            assert await shop.buy({"A": 1})
+            await world.settled({"A": 9})
+            assert reconciler.loop is loop
