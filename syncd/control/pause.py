@@ -17,6 +17,7 @@ from syncd.engine.supervisor import DRAIN_SECONDS, TenantWork, tell_paused
 from syncd.ledger import pauses
 from syncd.ledger.pauses import Pause
 from syncd.observability import events
+from syncd.reconcile.context import TenantContext
 
 REASON_CHARACTERS_MAX: Final = 300  # it stands in every status
 
@@ -51,6 +52,7 @@ async def pause(scene: Scene, request: PauseRequest, tell: Tell) -> dict[str, An
     )
     with anyio.CancelScope(shield=True):  # on disk and in force, or neither; bounded by the wait
         await _write(scene, work, name, made)
+        work, found, context = _now(scene, work, found)
         context.pauses[name] = made
         tell_paused(context, name, made)
         if scene.running:
@@ -68,7 +70,8 @@ async def resume(scene: Scene, request: ResumeRequest, tell: Tell) -> dict[str, 
     if before is not None:
         with anyio.CancelScope(shield=True):
             await _write(scene, work, name, None)
-            del context.pauses[name]
+            work, found, context = _now(scene, work, found)
+            context.pauses.pop(name, None)
             fields = {"store": name} if name else {}
             event = events.STORE_RESUMED if name else events.TENANT_RESUMED
             context.log.emit(event, paused_seconds=round(seconds(scene.clock.now() - before.since)), **fields)
@@ -101,6 +104,15 @@ async def _write(scene: Scene, work: TenantWork, name: str, pause: Pause | None)
             hint=f"pause the tenant, or take the store out of its file and run `syncd reload`: syncd pause {tenant}",
             exit_code=EXIT_AGAIN,
         )
+
+
+def _now(
+    scene: Scene, work: TenantWork, found: Reconciler | None
+) -> tuple[TenantWork, Reconciler | None, TenantContext]:
+    """The same tenant and store, once the ledger knows: a reload may have begun them anew from what it said before. Raises
+    CommandFailed where one is gone."""
+    work = scene.tenant(work.context.tenant)
+    return work, None if found is None else scene.store(work, found.context.store), work.context
 
 
 def _ring(work: TenantWork) -> None:

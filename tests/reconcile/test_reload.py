@@ -12,6 +12,8 @@ import pytest
 
 from syncd.app import App, doors
 from syncd.config.load import load
+from syncd.control import pause
+from syncd.control.commands import Commands
 from syncd.control.failure import CommandFailed
 from syncd.errors import TransientError
 from syncd.observability.redact import Redaction
@@ -33,6 +35,10 @@ async def reloading(world: World) -> AsyncIterator[tuple[App, Reloader]]:
             app, world.given, configuration, lambda: load(folder, {}), Redaction(), doors(app), lambda *_: None
         )
         yield app, reloader
+
+
+async def told_to_nobody(_told: Any) -> None:
+    """Nobody listens to a command's progress."""
 
 
 def task_names() -> dict[str, set[int]]:
@@ -260,6 +266,33 @@ async def test_a_shop_that_a_kept_tenant_still_has_is_given_to_no_other(tmp_path
             answer = await reloader.reload()
             assert {each["tenant"]: each["running"] for each in answer["kept"]} == {"acme": True, "b": False}
             assert set(app.tenants) == {"acme"}
+
+
+async def test_a_pause_that_meets_a_reload_holds_for_the_tenants_new_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_world(tmp_path) as world:
+        await two_tenants(world)
+        async with reloading(world) as (app, reloader):
+            await world.started()
+            old, write = app.tenants["acme"], pause._write
+            world.configure("payload_days = 5")
+
+            async def reloads_first(*given: Any) -> None:
+                await reloader.reload()  # it reads the pauses before this one is on disk
+                await write(*given)
+
+            monkeypatch.setattr(pause, "_write", reloads_first)
+            commands = Commands.for_daemon(reloader.configuration, world.given, app)
+            told = await commands.call("pause", {"tenant": "acme", "store": "woo"}, told_to_nobody)
+            assert told["paused"]["scope"] == "all"
+            work = app.tenants["acme"]
+            assert work is not old
+            assert [each.context.is_paused for each in work.reconcilers] == [True]
+            monkeypatch.setattr(pause, "_write", write)
+            await commands.call("resume", {"tenant": "acme", "store": "woo"}, told_to_nobody)
+            assert await world.stores["woo"].buy({"A": 3})
+            await world.settled({"A": 7})
 
 
 async def test_the_doors_for_webhooks_follow(tmp_path: Path) -> None:
