@@ -7,7 +7,7 @@ be built keeps the old one running.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -168,17 +168,20 @@ class Reloader:
             for name in change.stopped:
                 self.app.drop(name)
                 answer["stopped"].append(name)
+            new = self._build_stores(change)
+            for tenant in change.stores:  # all that end end first: a shop may go from one tenant to another
+                await self._end_stores(tenant, answer)
+            for tenant in change.stores:
+                await self._start_stores(tenant, new[tenant.name], answer)
             for tenant in [*change.restarted, *change.started]:
                 if tenant.name in built:
                     await self._start(tenant, built, answer)
-            for tenant in change.stores:
-                await self._change_stores(tenant, answer)
         finally:
             for _, book in built.values():  # those that were not started
                 if book is not None:
                     book.close()
-        self.doors.clear()
-        self.doors.update(doors(self.app))
+            self.doors.clear()
+            self.doors.update(doors(self.app))
         kept = sum(each["running"] for each in answer["kept"])
         answer["unchanged"] = untouched - sum(
             each["running"] for each in answer["kept"] if each["tenant"] not in ending
@@ -221,19 +224,33 @@ class Reloader:
         self.app.supervisor.start(work)
         answer["started" if old is None else "restarted"].append(tenant.name)
 
-    async def _change_stores(self, tenant: Tenant, answer: Answer) -> None:
-        """Only stores have changed: the ERP's tasks and the other stores go on, under the same epoch. An old store's task has
-        surely ended before the new one begins, so nothing of it can write."""
-        work, before = self.app.tenants[tenant.name], self.app.models[tenant.name].stores
-        gone = [name for name in before if name not in tenant.stores]
-        new = [name for name, store in tenant.stores.items() if before.get(name) != store]
+    def _build_stores(self, change: Change) -> dict[str, list[Reconciler]]:
+        """The new and changed stores of tenants of which nothing else has changed, before anything of them ends."""
         url = public_url_of(self.configuration)
-        made = [Reconciler(build_store(name, tenant, work.context, self.given, url)) for name in new]
-        await work.change_stores(gone, made, drain_seconds=self.app.supervisor.drain_seconds)
+        return {
+            tenant.name: [
+                Reconciler(build_store(name, tenant, self.app.tenants[tenant.name].context, self.given, url))
+                for name, store in tenant.stores.items()
+                if self.app.models[tenant.name].stores.get(name) != store
+            ]
+            for tenant in change.stores
+        }
+
+    async def _end_stores(self, tenant: Tenant, answer: Answer) -> None:
+        """Only stores have changed: the ERP's tasks and the other stores go on, under the same epoch."""
+        before = self.app.models[tenant.name].stores
+        ending = [name for name, store in before.items() if tenant.stores.get(name) != store]
+        await self.app.tenants[tenant.name].change_stores(ending, (), drain_seconds=self.app.supervisor.drain_seconds)
+        answer["stores"]["stopped"] += [f"{tenant.name}/{name}" for name in ending if name not in tenant.stores]
+
+    async def _start_stores(self, tenant: Tenant, new: Sequence[Reconciler], answer: Answer) -> None:
+        """An old store's task has surely ended by now, so nothing of it can write."""
+        work, before = self.app.tenants[tenant.name], self.app.models[tenant.name].stores
+        await work.change_stores((), new, drain_seconds=self.app.supervisor.drain_seconds)
         self.app.models[tenant.name] = tenant
-        for name in new:
+        for each in new:
+            name = each.context.store
             answer["stores"]["restarted" if name in before else "started"].append(f"{tenant.name}/{name}")
-        answer["stores"]["stopped"] += [f"{tenant.name}/{name}" for name in gone]
 
     def _keep(self, name: str, problems: list[str], answer: Answer) -> None:
         running = name in self.app.tenants

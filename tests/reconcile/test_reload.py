@@ -15,6 +15,7 @@ from syncd.config.load import load
 from syncd.control import pause
 from syncd.control.commands import Commands
 from syncd.control.failure import CommandFailed
+from syncd.engine.supervisor import TenantWork
 from syncd.errors import TransientError
 from syncd.observability.redact import Redaction
 from syncd.reload import Reloader, Reloads, needs_restart
@@ -176,6 +177,33 @@ async def test_a_changed_store_restarts_alone_and_its_tenant_keeps_its_tasks(tmp
             assert all(now[name] == tasks[name] for name in same)
             assert await world.stores["woo"].buy({"A": 3})
             await world.settled({"A": 7})
+
+
+async def test_a_shop_that_goes_from_one_tenant_to_another_is_never_counted_by_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_world(tmp_path) as world:
+        await world.serve("us", "bigcommerce", stock={"A": 10})
+        await two_tenants(world)
+        async with reloading(world) as (app, reloader):
+            await world.started()
+            add_tenant(world, "b", "woo")
+            woo = world.stores.pop("woo")
+            world.configure()
+            path = tenants_folder(world) / "b.toml"
+            at = path.read_text().index("[stores.us]")
+            path.write_text(path.read_text()[:at] + path.read_text()[path.read_text().index("[stores.woo]") :])
+            start, alive = app.supervisor.start, []
+
+            def begins(work: TenantWork) -> None:
+                alive.append(sorted(name for name in task_names() if name.endswith("/woo")))
+                start(work)
+
+            monkeypatch.setattr(app.supervisor, "start", begins)
+            answer = await reloader.reload()
+            assert (answer["started"], answer["stores"]["stopped"]) == (["b"], ["acme/woo"])
+            assert alive == [[]], "the old tenant's work at the shop has ended before the new one's begins"
+            world.stores["woo"] = woo
 
 
 async def test_a_tenant_that_could_not_start_gets_another_try(tmp_path: Path) -> None:
