@@ -64,6 +64,12 @@ def _called(address: str) -> str:
     return address.rstrip("/")
 
 
+def _with_port(listen: str, usual: int) -> str:
+    if int(listen.rpartition(":")[2]) > PORT_MAX:
+        raise refusal(f"a port from 0 to {PORT_MAX}", f"The usual one is {usual}.")
+    return listen
+
+
 class WebhookSettings(BaseModel):
     """The listener that stores call."""
 
@@ -81,6 +87,11 @@ class WebhookSettings(BaseModel):
         AfterValidator(_called),
         Field(description="Where the listener is reached from outside; stores call PUBLIC_URL/TENANT/STORE."),
     ]
+
+    @field_validator("listen")
+    @classmethod
+    def _has_port(cls, listen: str) -> str:
+        return _with_port(listen, 8484)
 
 
 class PrivateSettings(BaseModel):
@@ -110,9 +121,7 @@ class PrivateSettings(BaseModel):
     @field_validator("listen")
     @classmethod
     def _guarded(cls, listen: str, info: ValidationInfo) -> str:
-        host, _, port = listen.rpartition(":")
-        if int(port) > PORT_MAX:
-            raise refusal(f"a port from 0 to {PORT_MAX}", "The usual one is 8485.")
+        host = _with_port(listen, 8485).rpartition(":")[0]
         if info.data.get("token", True) is None and not is_loopback(host.strip("[]")):
             raise refusal(
                 "an address of this machine alone, like 127.0.0.1:8485, as there is no token",

@@ -88,3 +88,9 @@ def test_a_mistake_is_told_once_and_keeps_the_daemon_from_running(read, text, ke
 def test_the_keys_of_tables_that_may_be_left_out_have_variables():
     assert {"SYNCD_PRIVATE__LISTEN", "SYNCD_WEBHOOKS__PUBLIC_URL"} <= set(known_variables())
     assert "SYNCD_PRIVATE__TOKEN" not in known_variables(), "a secret is given by SYNCD_SECRET_PRIVATE_TOKEN"
+
+
+def test_a_port_that_does_not_exist_is_told_of_the_webhook_listener_too(read):
+    text = '[webhooks]\npublic_url = "https://syncd.example.com"\nlisten = "127.0.0.1:{port}"'
+    assert list(read(text.format(port=99999))[1]) == ["webhooks.listen"]
+    assert read(text.format(port=65535))[1] == {}
