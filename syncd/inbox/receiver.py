@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import anyio
 from aiohttp import web
 
 from syncd.inbox.inbox import FULL_SECONDS, Full, Inbox
@@ -22,6 +23,7 @@ from syncd.ports.clock import Clock
 from syncd.ports.hooks import HooksPort, NotGenuine
 
 BODY_BYTES_MAX: Final = 2 * 1024 * 1024  # WooCommerce sends the whole order: hundreds of lines are some 500 KB
+BODY_SECONDS: Final = 30.0  # a stranger who sends a byte now and then keeps neither a connection nor memory
 GREETING: Final = re.compile(rb"webhook_id=[0-9]{1,20}")  # WooCommerce's, unsigned, when a webhook is made
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 
@@ -67,7 +69,11 @@ class Receiver:
         address, now = _address(request), self._clock.monotonic()
         if not self._sources.may_speak(address, now):
             return web.Response(status=429, headers={"Retry-After": "60"})
-        body = await request.read()  # 413 above BODY_BYTES_MAX
+        try:
+            with anyio.fail_after(BODY_SECONDS):
+                body = await request.read()  # 413 above BODY_BYTES_MAX
+        except TimeoutError:
+            return web.Response(status=408, headers={"Connection": "close"})
         if GREETING.fullmatch(body):
             return web.Response()
         door = self._doors.get((request.match_info["tenant"], request.match_info["store"]))

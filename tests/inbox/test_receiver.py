@@ -22,6 +22,7 @@ from aiohttp import web
 from syncd.clock import SystemClock
 from syncd.errors import TransientError
 from syncd.inbox import inbox as inbox_module
+from syncd.inbox import receiver as receiver_module
 from syncd.inbox.inbox import Inbox
 from syncd.inbox.receiver import BODY_BYTES_MAX, Door, Receiver
 from syncd.inbox.sources import WRONG_MAX
@@ -159,6 +160,17 @@ async def test_who_guesses_is_not_heard_any_more_but_genuine_callers_behind_the_
 async def test_a_body_above_the_limit_is_not_read(tmp_path: Path) -> None:
     async with opened(tmp_path) as bench:
         assert (await bench.post(body=io.BytesIO(bytes(BODY_BYTES_MAX + 1)), **GENUINE))[0] == 413
+
+
+async def test_who_never_ends_a_body_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiver_module, "BODY_SECONDS", 0.05)
+    async with opened(tmp_path) as bench:
+        host, _, port = bench.url.removeprefix("http://").rpartition(":")
+        async with await anyio.connect_tcp(host, int(port)) as stream:
+            await stream.send(b"POST /acme/us HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+            with anyio.fail_after(30):
+                assert (await stream.receive()).startswith(b"HTTP/1.1 408 ")
+        assert (await bench.post(body=call(1), **GENUINE))[0] == 200
 
 
 async def test_where_the_ledger_takes_nothing_the_store_is_asked_to_call_again(tmp_path: Path) -> None:
