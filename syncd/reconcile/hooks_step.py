@@ -27,7 +27,7 @@ class HooksStep:
         """Look, and mend. Returns the seconds until it is due again. Raises TransientError."""
         context = self.context
         if context.hooks is None or not context.may_write:
-            return LOOK_REFUSED_SECONDS
+            return LOOK_SECONDS  # nothing is asked; a pause may end
         try:
             kept = await context.hooks.keep(context.hooks_address)
         except (RefusedError, MisconfiguredError) as error:  # a key without that right still reads orders
