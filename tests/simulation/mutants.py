@@ -118,7 +118,7 @@ MUTANTS: tuple[Mutant, ...] = (
            skews={"alpha": 38.0, "beta": -38.0, "woo": 38.0}),
     # -- the ledger
     Mutant("decide inside the transaction", "moves follow from rows that were read when the request began", taken_out.decided_before,
-           tuple(("latency", store) for store in STORES), every=10.0, people="growing", knobs={"poll_seconds": 2.0}, slow_ledger=1.0, story_seconds=360.0),
+           (("erp_slow", "erp"),), every=10.0, people="growing", knobs={"poll_seconds": 2.0}, slow_ledger=1.0, story_seconds=360.0),
     Mutant("a failed group is run again", "what a bad unit rolled back counts as done", taken_out.group_not_run_again,
            (("bad_units", "syncd"),), slow_ledger=0.5),
     Mutant("a bad unit leaves nothing behind", "what it did before its error is committed with the others",

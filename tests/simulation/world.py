@@ -18,6 +18,7 @@ from tests.simulation.books import Books
 from tests.simulation.broken import Broken
 from tests.simulation.checkers import Judges
 from tests.simulation.clocks import HostClock
+from tests.simulation.dials import CALM
 from tests.simulation.erp import Line, WatchedErp
 from tests.simulation.fate import Fate
 from tests.simulation.health import Health
@@ -323,7 +324,7 @@ class World:
         if bugs:
             raise Broken("BUG", f"{len(bugs)} in the log; the first: {bugs[0]}")
         drifts = [e for e in events if e["event"] == "drift.found" and e["store"] in set(self.shops) - self.meddled]
-        if drifts:
+        if drifts and not CALM & set(self.script.dials):  # an aimed fault may break what a platform has promised
             raise Broken("DRIFT", f"{len(drifts)} found where nobody touched a counter; the first: {drifts[0]}")
         self.journal.note("erp", str(sorted(self.erp.book.current.items())))
         for name, shop in self.shops.items():
