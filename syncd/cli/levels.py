@@ -58,7 +58,7 @@ def _print_configuration(told: Mapping[str, Any]) -> None:
 
 
 def _print_paused(name: str, paused: Mapping[str, Any]) -> None:
-    what = "nothing is written to its stores" if paused["scope"] == "writes" else "nothing is read or written"
+    what = "no level is written" if paused["scope"] == "writes" else "nothing is read or written"
     why = f" ({paused['reason']})" if paused["reason"] else ""
     print_line(f"  {name} is paused since {paused['since']}{why}: {what}", style="yellow")
 
