@@ -63,10 +63,6 @@ def take(order: Order, line: Line, was: Quantity, rule: TakingRule, *, before: P
         return _exactly(was, taken, line, plain=plain)
     # Edits, cancellations and refunds without a witness: the settings say what the shop does, no reading has shown it.
     low, high = (ZERO, max(was, taken, line.quantity)) if before is None else (min(was, taken), max(was, taken))
-    if order.phase in _HOLDING and rule.takes_at == "placed":
-        # Cancelled and placed again since, it has taken what it says now.
-        says = Quantity(line.quantity - line.restocked)
-        low, high = min(low, says), max(high, says)
     if order.phase is Phase.REFUNDED:  # where it was the API's, no document says what the counter does
         low = ZERO
     least, most = _between(was, taken, line.quantity)

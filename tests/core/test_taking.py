@@ -97,11 +97,6 @@ def test_taken_an_order_that_was_refunded_and_is_no_more_may_have_been_taken_aga
     assert bounds(told)[:2] == (0, 3)
 
 
-def test_taken_an_edited_line_may_have_been_given_back_and_taken_again_meanwhile():
-    told = taking(Phase.PLACED, line(1), was=3, before=Phase.PAID, rule=TakingRule(edits_adjust=False), after_seconds=9)
-    assert (told.taken, bounds(told)[:2]) == (units(3), (1, 3))
-
-
 def test_taken_restocking_is_followed_even_where_edits_are_not():
     told = taking(Phase.PAID, line(3, restocked=1), was=3, before=Phase.PAID, rule=TakingRule(edits_adjust=False))
     assert told.taken == units(2)
