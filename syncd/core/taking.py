@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from syncd.core.order import DEAD, Line, Order, Phase
-from syncd.core.quantity import ZERO, Quantity
+from syncd.core.quantity import UNIT, ZERO, Quantity
 
 
 class TakingRule(msgspec.Struct, frozen=True):
@@ -43,6 +43,7 @@ class Taking(msgspec.Struct, frozen=True):
         return not (self.plain and self.least == self.most == self.low == self.high)
 
 
+UNTOLD_MAX = Quantity(100_000 * UNIT)  # of a line whose first quantity nobody has seen: more than any shopper orders
 _NOT_YET = (None, Phase.DRAFT, Phase.PENDING)  # states before the order was placed, as far as we have seen
 _HOLDING = frozenset({Phase.PLACED, Phase.PAID, Phase.COMPLETED})
 
@@ -65,7 +66,9 @@ def take(order: Order, line: Line, was: Quantity, rule: TakingRule, *, before: P
     low, high = (ZERO, max(was, taken, line.quantity)) if before is None else (min(was, taken), max(was, taken))
     if order.phase is Phase.REFUNDED:  # where it was the API's, no document says what the counter does
         low = ZERO
-    least, most = _between(was, taken, line.quantity)
+    if not told:
+        high = max(high, UNTOLD_MAX)
+    least, most = _between(was, taken, line.quantity, Quantity(high))
     return Taking(was, taken, Quantity(low), Quantity(high), least, most, plain=False)
 
 
