@@ -64,28 +64,29 @@ class PublishStep:
     awaiting: dict[str, Instant] = field(default_factory=dict)  # soft, at most all items: see Round
 
     async def run(self) -> float:
-        """Publish what is due. Returns the seconds until it should look again (the bell may ring before)."""
+        """Publish what is due, one round of it: a shop that answers slowly must not keep its orders waiting. Returns the seconds
+        until it should look again (the bell may ring before)."""
         context = self.context
         if self.unrecorded:
             await context.tenant.ledger.run(self._doubt_unrecorded)
             self.unrecorded = False
-        while True:
-            row, due = await context.tenant.ledger.read(self._look)
-            if row is not None and row.state == stores.READY and not row.approved and not self.plan_told:
-                self.plan_told = await context.tenant.ledger.read(self._tell_plan)
-            if row is None or row.state != stores.READY or not self._may_write(row):
-                return context.options.poll_seconds
-            if not self.is_ripe and (due is None or due > context.tenant.clock.now()):
-                return self._wait_seconds(due)
-            done = await self._round(None)
-            if done.to_read:
-                page = await context.port.inventory.levels(done.to_read)
-                done = await self._round(page, frozenset(done.to_read))
-            if done.brake or not done.writes:
-                return self._wait_seconds(done.next_due)
-            self.unrecorded = True
-            await self._send(done.writes)
-            self.unrecorded = False
+        row, due = await context.tenant.ledger.read(self._look)
+        if row is not None and row.state == stores.READY and not row.approved and not self.plan_told:
+            self.plan_told = await context.tenant.ledger.read(self._tell_plan)
+        if row is None or row.state != stores.READY or not self._may_write(row):
+            return context.options.poll_seconds
+        if not self.is_ripe and (due is None or due > context.tenant.clock.now()):
+            return self._wait_seconds(due)
+        done = await self._round(None)
+        if done.to_read:
+            page = await context.port.inventory.levels(done.to_read)
+            done = await self._round(page, frozenset(done.to_read))
+        if done.brake or not done.writes:
+            return self._wait_seconds(done.next_due)
+        self.unrecorded = True
+        await self._send(done.writes)
+        self.unrecorded = False
+        return 0.0  # what else is due goes on at once, but not before the shop's orders, if they are due
 
     @property
     def is_ripe(self) -> bool:
@@ -303,14 +304,27 @@ def _decide(connection: Connection, context: StoreContext, shop: Shop, moment: M
         done.to_read = done.to_read[: shop.traits.batch_max]
     if chosen and not (done.to_read and page is None):
         first = tenants.take_numbers(connection, shop.tenant, len(chosen))
-        done.writes = [
+        planned = [
             plan_write(shop, result, seen, page, moment, first + k, absolute=absolute)
             for k, (result, absolute) in enumerate(chosen)
         ]
+        done.writes = [write for write in planned if not _is_needless(write, seen)]
+        for write in planned:
+            if page is not None and _is_needless(write, seen):
+                done.awaiting[write.item] = page.ended
+                items.set_item(
+                    connection, shop.tenant, shop.store, write.item, due=_later(moment.now, AWAITING_SECONDS)
+                )
         writes.add_writes(connection, shop.tenant, shop.store, done.writes, context.tenant.epoch)
         for write in done.writes:
             items.set_item(connection, shop.tenant, shop.store, write.item, due=_later(moment.now, RECHECK_SECONDS))
     return done
+
+
+def _is_needless(write: PlannedWrite, seen: Mapping[str, Quantity]) -> bool:
+    """Whether the shop was just seen to show what it should. Belief differs, so the book doesn't explain it yet: the orders have to
+    be drained past that reading, and no write can hasten it."""
+    return write.level is not None and seen.get(write.item) == write.level
 
 
 def _put_off(connection: Connection, shop: Shop, result: Evaluation, moment: Moment, *, awaits: bool) -> bool:

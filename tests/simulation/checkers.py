@@ -31,6 +31,8 @@ OVERWRITE_SECONDS = 75.0  # between the reading of a level and its writing: not-
 TASKS_MAX = 120  # of the daemon at once; it has about 15, and some for each request
 QUEUE_MAX = 300
 REQUESTS_PER_SECOND_MAX = 3.0
+WRITES_SECONDS = 120.0
+WRITES_MAX = 12  # of ours to one counter in that time: more is a loop, whatever the reason
 
 
 @dataclass
@@ -109,6 +111,7 @@ class Judges:
         if self.begun and self.mode == "live":
             self._told_in_time(at)
             self._shows_too_much(at)
+            self._writes_too_often(at)
 
     def _told_in_time(self, at: float) -> None:
         """COMPLETE and ISOLATED: what could be read and told for long enough has been."""
@@ -153,6 +156,17 @@ class Judges:
                         "EARLY",
                         f"{store} shows {shown} of {item} at {at:.0f} s; since {since:.0f} s the ERP never had more than {known}, "
                         f"and {back} came back to this shop",
+                    )
+
+    def _writes_too_often(self, at: float) -> None:
+        """BOUNDED: a store is a host, and each write to it has a reason."""
+        for store, shop in self.shops.items():
+            since = shop.now() - WRITES_SECONDS * 1e6
+            for item in (*SKUS, *KITS, RENAMED[1]):
+                ours = sum(1 for when, _, cause in shop.writes(item) if when >= since and cause.startswith("api"))
+                if ours > WRITES_MAX:
+                    self.blame(
+                        "BOUNDED", f"{store}: {item} was written {ours} times in {WRITES_SECONDS:.0f} s, at {at:.0f} s"
                     )
 
     def _above_floor(self, store: str, level: int) -> int:

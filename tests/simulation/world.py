@@ -224,6 +224,11 @@ class World:
         if not waiting:
             return f"nothing to {what}"
         order = waiting[args["pick"] % len(waiting)]
+        unseen = self.now - self.placed[shop.name, order] < SEEN_SECONDS
+        if what == "edit" and shop.relative and unseen and shop.shop.faults.silent_edits:
+            self.meddled.add(
+                shop.name
+            )  # a counter that may be deaf to edits, and neither stamp nor line tells what was placed
         self.journal.note("change", f"{shop.name} {order} {what}")
         shop.act(order, what, args)
         if what == "refund" and shop.relative and args["restock"]:  # units put back by hand
