@@ -48,6 +48,7 @@ class WatchedErp:
         self.book.watch = self._watched
         self.broken: Broken | None = None
         self._opened = 0
+        self._forgotten: list[tuple[int, str, int]] = []  # until when, SKU, level: what it had before it was restored
 
     def open(self, levels: dict[str, int]) -> None:
         """Opening stock."""
@@ -61,6 +62,7 @@ class WatchedErp:
 
     def restore(self, forget: int) -> None:
         """It comes back from a backup, without its last entries. What people had booked they book again; the moves are ours."""
+        self._remember()
         kept = max(self._opened, len(self.book.journal) - forget)
         gone = self.book.journal[kept:]
         self.book.restore(len(gone))
@@ -70,6 +72,15 @@ class WatchedErp:
                 self.told[store, order, line, entry.sku] += int(entry.change)
             else:
                 self.book.record(entry.kind, entry.sku, entry.location, entry.change)
+
+    def _remember(self) -> None:
+        """What it has and has had: people saw it, whatever its books will say."""
+        levels = {sku: self.level(sku) for sku, _ in self.book.current}
+        until = dict.fromkeys(levels, self.book.now())
+        for entry in reversed(self.book.journal):
+            self._forgotten.append((until[entry.sku], entry.sku, levels[entry.sku]))
+            levels[entry.sku] -= int(entry.change)
+            until[entry.sku] = entry.at
 
     def renumber(self, old: str, new: str) -> int:
         """An article gets another number: all stock is booked over to it, the old number stays known. Returns the units."""
@@ -89,7 +100,7 @@ class WatchedErp:
             if entry.sku == sku and entry.kind != "opening":
                 level -= int(entry.change)
                 most = max(most, level)
-        return most
+        return max([most, *(had for until, name, had in self._forgotten if name == sku and until >= since)])
 
     def level(self, sku: str) -> int:
         """What it has available."""
