@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 KNOWN_SECONDS = 290.0  # raising needs orders read 230 s ago at most; then come not-after, and a request that travels
 JUST_NOW_SECONDS = 1.5
-HAND_SECONDS = 900.0  # a counter that somebody typed into
+HAND_SECONDS = 900.0  # of health, until a counter that somebody typed into has been read again
 
 
 def judge_level(world: World, store: str) -> None:
@@ -27,10 +27,9 @@ def judge_level(world: World, store: str) -> None:
         newest = shop.writes(item)[-1:]
         if not newest or newest[0][1] <= 0 or not newest[0][2].startswith("api"):
             continue
-        if (
-            newest[0][0] < shop.now() - JUST_NOW_SECONDS * 1e6
-            or judges.hands.get((store, item), -1e9) > at - HAND_SECONDS
-        ):
+        if newest[0][0] < shop.now() - JUST_NOW_SECONDS * 1e6 or judges.hands.get(
+            (store, item), -1e9
+        ) > world.health.last_well([store, "syncd"], at, HAND_SECONDS):
             continue
         shown = shop.shown(item)
         could = world.accounts.capacity(item, at - KNOWN_SECONDS) + judges._given_back(shop, item, KNOWN_SECONDS)
