@@ -88,7 +88,7 @@ class Judges:
         could += self._given_back(self.shops[store], item, at - since)
         if shown <= could:
             return "unavoidable", ""
-        if self.hands.get((store, item), -1e9) >= since - HAND_SECONDS:
+        if self._typed(store, item, since):
             return "unavoidable", ""
         shop = self.shops[store]
         if shown <= could + self._overwritten(shop, item, at - since):
@@ -142,7 +142,7 @@ class Judges:
                 if not shop.sells(item) or not self.accounts.past.keys() >= KITS.get(item, {item: 1}).keys():
                     continue
                 shown = shop.shown(item)
-                if shown <= 0 or self.hands.get((store, item), -1e9) >= min(window, ever) - HAND_SECONDS:
+                if shown <= 0 or self._typed(store, item, min(window, ever)):
                     continue
                 kind, why = self._judge_oversell(at, store, item, shown)
                 if kind == "avoidable":
@@ -168,6 +168,11 @@ class Judges:
                     self.blame(
                         "BOUNDED", f"{store}: {item} was written {ours} times in {WRITES_SECONDS:.0f} s, at {at:.0f} s"
                     )
+
+    def _typed(self, store: str, item: str, since: float) -> bool:
+        """Whether somebody typed a level that the daemon, as far as it and the shop were well, may not have read twice by `since`."""
+        typed = self.hands.get((store, item))
+        return typed is not None and typed >= self.health.last_well([store, "syncd"], since, HAND_SECONDS)
 
     def _above_floor(self, store: str, level: int) -> int:
         """What is shown of it: where a counter stops at 0, what comes back to it counts from there."""
