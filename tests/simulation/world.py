@@ -35,6 +35,7 @@ CALM_SECONDS = 150.0  # everything must still agree this long after it did
 UNSEEN_NEVER_TOLD = {
     "archive"
 }  # BigCommerce hides archived orders: one that nobody has read before is told of by no list
+READ_SECONDS = 150.0  # of health, after which what happened in a shop has been read: a poll, settling, a retry
 SEEN_SECONDS = 660.0  # of a shop in trouble, after which its orders have surely been read
 MEDDLING = {"hand", "delete", "archive", "trash", "rename", "recreate"}  # moves a counter, or hides what has moved it
 LATENCY = (0.001, 0.08)
@@ -75,6 +76,7 @@ class World:
         self.over: set[tuple[str, str]] = set()
         self.meddled: set[str] = set()  # shops where drift is no wonder
         self.placed: dict[tuple[str, str], float] = {}
+        self.shipped: dict[tuple[str, str], float] = {}  # in part: what left the house is told by the order alone
         self.done: Counter[str] = Counter()
         self.requests = 0
         self.settled_after = -1.0
@@ -218,17 +220,25 @@ class World:
         if what in {"buy", "buy_all"}:
             self._buy(shop, what, args)
             return what
+        return self._change(shop, what, args)
+
+    def _change(self, shop: Shop, what: str, args: dict[str, Any]) -> str:
+        """Something becomes of an order."""
         waiting = [order for order in self.orders[shop.name] if what == "refund" or (shop.name, order) not in self.over]
         if what in UNSEEN_NEVER_TOLD:
             waiting = [order for order in waiting if self.now - self.placed[shop.name, order] > SEEN_SECONDS]
+        if what == "delete":
+            waiting = [
+                order for order in waiting if not self._is_news(shop.name, self.shipped.get((shop.name, order), 0.0))
+            ]
         if not waiting:
             return f"nothing to {what}"
         order = waiting[args["pick"] % len(waiting)]
-        unseen = self.now - self.placed[shop.name, order] < SEEN_SECONDS
-        if what == "edit" and shop.relative and unseen and shop.shop.faults.silent_edits:
+        hides = what == "remove" or (what == "edit" and shop.shop.faults.silent_edits)
+        if hides and shop.relative and self._is_news(shop.name, self.placed[shop.name, order]):
             self.meddled.add(
                 shop.name
-            )  # a counter that may be deaf to edits, and neither stamp nor line tells what was placed
+            )  # its counter may be deaf to edits, and nothing that can be read tells what was placed
         self.journal.note("change", f"{shop.name} {order} {what}")
         shop.act(order, what, args)
         if what == "refund" and shop.relative and args["restock"]:  # units put back by hand
@@ -236,11 +246,17 @@ class World:
                 if where[:2] == (shop.name, order):
                     for item in (where[3], *(kit for kit, parts in KITS.items() if where[3] in parts)):
                         self.judges.hands[shop.name, item] = self.now
+        if what == "ship_some":
+            self.shipped[shop.name, order] = self.now
         if what in {"complete", "ship", "refund", "refunded"}:
             self.over.add((shop.name, order))
         if what in {"delete", "archive"}:  # what becomes of an archived one is told by the sweep alone
             self.orders[shop.name].remove(order)
         return what
+
+    def _is_news(self, store: str, at: float) -> bool:
+        """Whether what happened in a shop at that second may not have been read yet."""
+        return at > self.health.last_well([store, "syncd"], self.now, READ_SECONDS)
 
     def _in_erp(self, what: str, sku: str, args: dict[str, Any]) -> None:
         """The ERP's own business: goods in, goods out, what a stock count finds, another number for an article."""
