@@ -66,7 +66,11 @@ class ScanRequest(msgspec.Struct, frozen=True):
 
 
 class OrderPage(msgspec.Struct, frozen=True):
-    """One answer. `full`: it holds as many rows as asked for, so there may be more. `raw`: the answer's body, or b""."""
+    """One answer. `full`: it holds as many rows as asked for, so there may be more. `raw`: the answer's body, or b"".
+
+    `clock_ahead_us` is the store's clock minus ours as the answer itself told it, known to within `clock_error_us`; None where
+    it told nothing.
+    """
 
     orders: tuple[Order | Unreadable, ...]
     raw: bytes
@@ -74,6 +78,8 @@ class OrderPage(msgspec.Struct, frozen=True):
     ended: Instant
     full: bool
     missing: tuple[str, ...] = ()  # by_ids only: ids for which the store has said explicitly that there is none
+    clock_ahead_us: int | None = None
+    clock_error_us: int = 0
 
 
 class OrdersPort(Protocol):

@@ -17,7 +17,7 @@ from syncd.core import scan
 from syncd.core.moves import move_key
 from syncd.core.order import Order, Unreadable
 from syncd.core.policy import Baseline
-from syncd.core.quantity import LONG_AGO, Instant, Quantity, microseconds
+from syncd.core.quantity import LONG_AGO, SECOND, Instant, Quantity, microseconds
 from syncd.errors import StoreFault
 from syncd.ledger import levels, payloads, stores, tenants
 from syncd.ledger.lanes import Lane
@@ -36,7 +36,8 @@ POLL_STRETCH = (
 RETRY_SECONDS = 2.0  # an unsettled order is read again after this
 PAGES_MAX = 100_000  # of one scan: ten million orders; more is a list that never ends
 CONTENTS_REMEMBERED_MAX = 2_000  # orders of the overlap that were seen unchanged; a hint that saves a transaction
-MEASURE_SECONDS = 300.0  # a clock is measured again at most so often: some plugin may write stamps of tomorrow
+MEASURE_SECONDS = 300.0  # stamps of tomorrow have the clock measured at most so often: some plugin may write them
+CLOCK_STEP_US = 5 * SECOND  # by which a shop's clock must have moved: its servers differ by a second or two
 ASK_ROUNDS_MAX = 20  # moves of one line that `baseline = "ask_erp"` looks for
 
 
@@ -47,6 +48,10 @@ class Waiting:
 
     since: Instant
     drained: Instant
+
+
+class _ClockStepped(Exception):
+    """The shop's clock was stepped since its last poll: the scan begins again, from where all was read."""
 
 
 @dataclass(slots=True)
@@ -63,7 +68,8 @@ class OrderStep:
     last_complete: Instant = LONG_AGO
     complete: Instant = LONG_AGO  # up to when the last scan had read all but the orders that were waiting
     baseline_told: bool = False
-    measured: Instant = LONG_AGO  # when an order from the future had the shop's clock measured again
+    measured: Instant = LONG_AGO  # when the shop's clock was measured again, as it seemed to have been stepped
+    seen_ahead_us: int | None = None  # the shop's clock, by the last page that told of it
 
     async def run(self) -> float:
         """One poll. Returns the seconds until the next is due."""
@@ -94,16 +100,27 @@ class OrderStep:
     # -- the two lanes
 
     async def _poll(self, row: StoreRow) -> None:
-        options, traits = self.context.options, self.context.port.orders.traits
+        options = self.context.options
         now = self.context.tenant.clock.now()
         gap = now - max(self.last_complete, row.drained) > options.fresh_us
         long = gap or self.polls % options.overlap_long_every == 0
-        overlap = options.overlap_long_seconds if long else options.overlap_seconds
-        margin = microseconds(overlap) + traits.settle_us + self.context.slack_us
-        since = Instant(max(LONG_AGO, (row.cursor or row.cutover) - margin))
-        began = await self._scan(row, since, lane=Lane.LIVE, in_baseline=False)
+        overlap = microseconds(options.overlap_long_seconds if long else options.overlap_seconds)
+        try:
+            began = await self._scan(row, self._since(row, overlap), lane=Lane.LIVE, in_baseline=False)
+        except _ClockStepped:
+            began = await self._scan(row, self._since(row, overlap), lane=Lane.LIVE, in_baseline=False)
         self.polls += 1
         self.last_complete = began
+
+    def _since(self, row: StoreRow, overlap_us: int) -> Instant:
+        """Where a poll begins: an overlap before the cursor. A shop whose clock was stepped back stamps below the cursor, so it is
+        never later than where that clock stands now for the moment up to which all was read."""
+        context = self.context
+        reached = row.cursor or row.cutover
+        if context.drained > LONG_AGO:
+            reached = min(reached, Instant(context.drained + context.clock_ahead_us))
+        margin = overlap_us + context.port.orders.traits.settle_us + context.slack_us
+        return Instant(max(LONG_AGO, reached - margin))
 
     async def _baseline(self, row: StoreRow) -> None:
         """Read all that there is; resumes at the cursor. Then, and only then, the store is ready to be written to."""
@@ -156,7 +173,8 @@ class OrderStep:
             except scan.FilterIgnored as error:
                 context.log.emit(events.STORE_FILTER_IGNORED, order=error.order, reason=error.what)
                 raise StoreFault(str(error), operation="orders", store=context.store) from error
-            await self._measure_clock(page)
+            if await self._measure_clock(page) and lane is Lane.LIVE:
+                raise _ClockStepped
             settled = context.settled(page.began)
             state = scan.after_page(state, rows, full=page.full)
             # Not past the bound that is still being read: rows may have slipped past its pages, and a crash would skip them.
@@ -185,21 +203,30 @@ class OrderStep:
     async def take_named(self, page: OrderPage, reading: int, row: StoreRow) -> set[str]:
         """Take orders that were read by their ids, beside the scan: they move neither its cursor nor the drain mark. Returns
         those whose state can't be acted on yet."""
+        await self._measure_clock(page)
         settled = self.context.settled(page.began)
         taken = await self._take(page, reading, row, row.cursor, settled, lane=Lane.LIVE, in_baseline=False)
         return set() if taken is None else {*taken.unsettled, *taken.asking}
 
-    async def _measure_clock(self, page: OrderPage) -> None:
-        """An order that was changed later than it was read: the shop's clock has been stepped since it was measured. Dated by
-        the old measure, what it took would seem to lie behind readings that have it."""
+    async def _measure_clock(self, page: OrderPage) -> bool:
+        """Measure the shop's clock again where it seems to have been stepped: its answers tell another time than before, or an
+        order was changed later than it was read. Returns whether it was. Dated by the old measure, what an order took would
+        seem to lie on the other side of a reading, and orders of a clock that went back would lie below the cursor.
+        """
         context = self.context
+        seen, self.seen_ahead_us = self.seen_ahead_us, page.clock_ahead_us
+        stepped = False
+        if seen is not None and page.clock_ahead_us is not None:
+            stepped = abs(page.clock_ahead_us - seen) > CLOCK_STEP_US + page.clock_error_us
         newest = max((e.modified for e in page.orders if e.modified is not None), default=LONG_AGO)
-        if newest - context.clock_ahead_us - context.slack_us <= page.ended:
-            return
-        now = context.tenant.clock.now()
-        if now - self.measured >= microseconds(MEASURE_SECONDS):
-            self.measured = now
-            await describe_store(context)
+        if not stepped and newest - context.clock_ahead_us - context.slack_us <= page.ended:
+            return False
+        now, before = context.tenant.clock.now(), context.clock_ahead_us
+        if not stepped and now - self.measured < microseconds(MEASURE_SECONDS):
+            return False
+        self.measured = now
+        await describe_store(context)
+        return abs(context.clock_ahead_us - before) > CLOCK_STEP_US
 
     async def _ask_again(self, row: StoreRow, names: list[str], cursor: Instant, *, lane: Lane) -> set[str]:
         """Read by their ids the orders with an unknown SKU that the scan doesn't reach any more: after a long pause the

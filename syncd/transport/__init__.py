@@ -1,6 +1,6 @@
 """The one HTTP client: quotas, retries, breaker, limits, redaction. Stores, ERPs and sinks talk through it alone."""
 
-from syncd.transport.answer import Answer
+from syncd.transport.answer import Answer, clock_of
 from syncd.transport.client import HttpClient
 from syncd.transport.edges import QuietListener, TransportListener
 from syncd.transport.limits import Limits
@@ -18,5 +18,6 @@ __all__ = [
     "QuietListener",
     "Signer",
     "TransportListener",
+    "clock_of",
     "make_session",
 ]

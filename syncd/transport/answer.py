@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import msgspec
 
-from syncd.core.quantity import Instant
+from syncd.core.quantity import SECOND, Instant
+from syncd.core.quota import http_date
 from syncd.errors import OutcomeUnknown, StoreFault
 from syncd.transport.redaction import NOTHING_SECRET, Redaction
 
@@ -47,3 +48,15 @@ class Answer:
         if self.wrote:
             raise OutcomeUnknown(message, operation=self.operation, hint="ask whether it took place")
         raise StoreFault(message, status=self.status, first_bytes=excerpt.encode(), operation=self.operation)
+
+
+def clock_of(answers: Sequence[Answer]) -> tuple[int, int] | None:
+    """The server's clock minus ours, and how wrong that may be, from the `Date` of the quickest answer that has one
+    (microseconds). The header has whole seconds and was written somewhere between request and answer; not where a cache
+    says that it kept the answer (`Age`, RFC 9111)."""
+    for answer in sorted(answers, key=lambda each: each.ended - each.began):
+        date = http_date(answer.headers.get("Date"))
+        if date is not None and answer.headers.get("Age", "0") == "0":
+            half_trip_us = max(0, answer.ended - answer.began) // 2
+            return date + SECOND // 2 - (answer.began + half_trip_us), half_trip_us + SECOND
+    return None

@@ -148,7 +148,7 @@ class World:
         else:
             shop = WooCommerceShop(clock=self.clock, rng=random)
             app = woocommerce_app(shop)
-        url = await self.listen(name, app, lambda: shop.clock.now() if kind == "bigcommerce" else shop.now())
+        url = await self.listen(name, app, lambda: shop.stamp() * 1_000_000 if kind == "bigcommerce" else shop.now())
         store = Store(name, url, self.session, shop)
         self.stores[name] = store
         if stock is not None:

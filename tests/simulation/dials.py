@@ -90,8 +90,8 @@ _LIST = (
     Dial("freeze_at_commit", SYNCD, (60, 300)),
     Dial("clock_jump", SYNCD, (1, 100), weight=0.7, is_kill=True),  # the machine comes back with another time
     Dial("clock_step", SYNCD, (1, 100)),  # its wall clock is put right, or wrong, while the daemon lives
+    Dial("shop_clock_step", SHOPS, (60, 300), weight=1.5),  # a shop's clock is put right, or wrong, and stays so
     # -- aimed only: what the mutants need
-    Dial("shop_clock_step", SHOPS, (60, 300)),  # and stays so
     Dial("late_orders_settle", BIG, (100, 600), {"late_orders_seconds": (6.0, 18.0)}),
     Dial("late_orders_long", BIG, (100, 600), {"late_orders_seconds": (85.0, 95.0)}),
     Dial("erp_very_late", ERP, (60, 400), {"late_rate": 1.0, "late_seconds": 110.0}),
@@ -105,5 +105,5 @@ _LIST = (
     Dial("bad_units", SYNCD, (60, 300)),
 )
 DIALS: dict[str, Dial] = {dial.name: dial for dial in _LIST}
-CALM = frozenset(dial.name for dial in _LIST[[dial.name for dial in _LIST].index("shop_clock_step") :])
+CALM = frozenset(dial.name for dial in _LIST[[dial.name for dial in _LIST].index("late_orders_settle") :])
 """Dials that no seed draws by itself: the mutants' scripts aim them."""

@@ -28,7 +28,7 @@ STEPS_SECONDS = (
     1_800.0,
     7_200.0,
 )  # of the daemon's wall clock, while it lives
-SHOP_STEPS_SECONDS = (-120.0, -30.0, 30.0, 120.0)
+SHOP_STEPS_SECONDS = (-80.0, -30.0, 30.0, 120.0, 3_600.0)  # not back to before the cutover
 DATES_SECONDS = (-600.0, -90.0, 90.0, 600.0)
 LOSS = 0.2
 STOP_SECONDS = 30.0  # a step that runs has 10 s, then comes the ledger's last commit

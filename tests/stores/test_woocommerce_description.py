@@ -12,8 +12,8 @@ from syncd.core.quantity import SECOND, Instant
 from syncd.errors import StoreFault
 from syncd.simulator.woocommerce import routes
 from syncd.simulator.woocommerce.rest import Answer as SimulatedAnswer
-from syncd.stores.woocommerce.description import clock_of, identity_of
-from syncd.transport import Answer, Limits
+from syncd.stores.woocommerce.description import identity_of
+from syncd.transport import Answer, Limits, clock_of
 from tests.simulator.woocommerce_shop import START_US
 from tests.stores.woocommerce_shop import open_front
 
@@ -30,7 +30,9 @@ def answer(began: int, ended: int, date: str | None) -> Answer:
 )
 def test_the_clock_is_known_within_the_error_that_is_told(began: int, there_us: int, back_us: int, ahead_us: int):
     stamp = formatdate((began + there_us + ahead_us) // SECOND, usegmt=True)
-    told_us, error_us = clock_of([answer(began, began + there_us + back_us, stamp)])
+    told = clock_of([answer(began, began + there_us + back_us, stamp)])
+    assert told is not None
+    told_us, error_us = told
     assert abs(told_us - ahead_us) <= error_us
     assert error_us <= 3 * SECOND
 
@@ -43,7 +45,12 @@ def test_the_quickest_answer_tells_the_clock():
 
 
 def test_without_a_usable_date_nothing_is_claimed():
-    assert clock_of([answer(START_US, START_US, None), answer(START_US, START_US, "soon")]) == (0, 60 * SECOND)
+    assert clock_of([answer(START_US, START_US, None), answer(START_US, START_US, "soon")]) is None
+
+
+def test_an_answer_that_a_cache_has_kept_does_not_tell_the_clock():
+    headers = {"Date": formatdate(START_US // SECOND - 600, usegmt=True), "Age": "600"}
+    assert clock_of([Answer(200, headers, b"", Instant(START_US), Instant(START_US))]) is None
 
 
 @pytest.mark.parametrize(

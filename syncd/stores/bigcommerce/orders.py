@@ -25,7 +25,7 @@ from syncd.stores.bigcommerce.mapping import (
     unreadable,
 )
 from syncd.stores.bigcommerce.settings import ShopSettings
-from syncd.transport import Answer
+from syncd.transport import Answer, clock_of
 
 PAGE_MAX = 250  # the vendor's greatest page; above it answers 413
 INCLUSIVE_MARGIN_US = SECOND  # no vendor page says whether min_date_modified is inclusive: ask from one grain earlier
@@ -126,6 +126,7 @@ class BigCommerceOrders:
                     missing.append(str(number))
                 elif answer.status == 200:
                     found[str(number)] = (answer.body, await self._map_one(answer.body, str(number)))
+        clock = clock_of(answers) or (None, 0)
         return OrderPage(
             orders=tuple(row for _, row in found.values()),
             raw=b"[" + b",".join(raw for raw, _ in found.values()) + b"]",
@@ -133,16 +134,21 @@ class BigCommerceOrders:
             ended=Instant(max((answer.ended for answer in answers), default=0)),
             full=False,
             missing=tuple(missing),
+            clock_ahead_us=clock[0],
+            clock_error_us=clock[1],
         )
 
     async def _page(self, query: list[tuple[str, str]], limit: int) -> OrderPage:
         answer, rows = await self._rows(query, limit)
+        clock = clock_of([answer]) or (None, 0)
         return OrderPage(
             orders=await self._map(rows),
             raw=answer.body,
             began=answer.began,
             ended=answer.ended,
             full=len(rows) >= limit,
+            clock_ahead_us=clock[0],
+            clock_error_us=clock[1],
         )
 
     async def _rows(self, query: list[tuple[str, str]], limit: int) -> tuple[Answer, list[bytes]]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from email.utils import parsedate_to_datetime
 
 from yarl import URL
 
@@ -13,11 +11,12 @@ from syncd.errors import MisconfiguredError, RefusedError, StoreFault
 from syncd.ports.store import StockBehaviour, StoreDescription
 from syncd.stores.woocommerce.api import V3, Api
 from syncd.stores.woocommerce.wire import Index, Setting, SystemStatus
-from syncd.transport import Answer
+from syncd.transport import Answer, clock_of
 
 EDITS_ADJUST_FROM = (9, 5)  # since then, an edit of a placed order's lines by REST moves the counter (pull 51974)
 MODIFIED_AFTER_FROM = (5, 8)  # before, modified_after is silently ignored, and a scan would never end
 NO_RIGHT = (401, 403, 404)
+UNTOLD_ERROR_US = 60 * SECOND  # of the clock of a shop whose answers have no Date
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 INDEX_FIELDS = "name,url,home,namespaces"
 
@@ -44,7 +43,7 @@ async def describe(api: Api) -> tuple[StoreDescription, int]:
     edits_adjust = not version or version >= EDITS_ADJUST_FROM
     if not edits_adjust:
         warnings.append("WooCommerce before 9.5: edits of an order's lines by REST don't move the shop's stock")
-    ahead_us, error_us = clock_of(answers)
+    ahead_us, error_us = clock_of(answers) or (0, UNTOLD_ERROR_US)
     description = StoreDescription(
         identity=identity_of(address),
         name=index.name,
@@ -61,22 +60,6 @@ def identity_of(address: str) -> str:
     url = URL(address)
     port = "" if url.port is None or url.is_default_port() else f":{url.port}"
     return f"woocommerce:{(url.host or '').lower()}{port}{url.path.rstrip('/')}"
-
-
-def clock_of(answers: Sequence[Answer]) -> tuple[int, int]:
-    """The store's clock minus ours, and how wrong that may be, from the `Date` of the quickest answer (microseconds).
-
-    The header has whole seconds and was written somewhere between request and answer. Without one: 0, known to a minute.
-    """
-    for answer in sorted(answers, key=lambda each: each.ended - each.began):
-        try:
-            stamp = parsedate_to_datetime(answer.headers["Date"])
-        except (KeyError, ValueError):
-            continue
-        theirs = int(stamp.timestamp()) * SECOND + SECOND // 2
-        half_trip_us = max(0, answer.ended - answer.began) // 2
-        return theirs - (answer.began + half_trip_us), half_trip_us + SECOND
-    return 0, 60 * SECOND
 
 
 async def _read_index(api: Api, answers: list[Answer]) -> Index:

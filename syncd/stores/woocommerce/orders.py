@@ -16,7 +16,7 @@ from syncd.stores.woocommerce.description import describe
 from syncd.stores.woocommerce.mapping import PHASES, Terms, read_order
 from syncd.stores.woocommerce.statuses import TRASH, StatusList
 from syncd.stores.woocommerce.windows import Window, find_place, read_window
-from syncd.transport import Answer
+from syncd.transport import Answer, clock_of
 
 ORDERS = f"{V3}/orders"
 INVALID_ID = "woocommerce_rest_shop_order_invalid_id"  # the shop's explicit word that there is no such order
@@ -130,7 +130,10 @@ class WooCommerceOrders:
                 if order.order == number:
                     found.append(order)
                     raw = _array([*msgspec.json.decode(raw, type=Rows), answer.body])
-        return OrderPage(tuple(found), raw, began, ended, full=False, missing=tuple(missing))
+        return OrderPage(
+            tuple(found), raw, began, ended, full=False, missing=tuple(missing),
+            clock_ahead_us=page.clock_ahead_us, clock_error_us=page.clock_error_us,
+        )  # fmt: skip
 
     async def by_number(self, after: str, limit: int) -> OrderPage:
         """Up to `limit` orders with ids above `after`; `full` says that there may be more.
@@ -195,14 +198,21 @@ def _joined(parts: Sequence[_Part], *, by_number: bool = False) -> OrderPage:
     """One page of all parts, in order. What lies beyond the end of a part that goes on is left for later pages."""
     answers = [answer for part in parts for answer in part.answers]
     began, ended = span(answers)
+    ahead, error = clock_of(answers) or (None, 0)
     if len(answers) == 1:
-        return OrderPage(tuple(parts[0].orders), answers[0].body, began, ended, full=parts[0].last is not None)
+        return OrderPage(
+            tuple(parts[0].orders), answers[0].body, began, ended, full=parts[0].last is not None,
+            clock_ahead_us=ahead, clock_error_us=error,
+        )  # fmt: skip
     place = _number_of if by_number else _stamp_of
     end = min([part.last for part in parts if part.last is not None], default=None)
     found = [(order, row) for part in parts for order, row in zip(part.orders, part.rows, strict=True)]
     found = sorted([pair for pair in found if end is None or place(pair[0]) <= end], key=lambda pair: place(pair[0]))
     raw = _array([row for _, row in found])
-    return OrderPage(tuple([order for order, _ in found]), raw, began, ended, full=end is not None)
+    return OrderPage(
+        tuple([order for order, _ in found]), raw, began, ended, full=end is not None,
+        clock_ahead_us=ahead, clock_error_us=error,
+    )  # fmt: skip
 
 
 def _array(rows: Sequence[bytes | msgspec.Raw]) -> bytes:
