@@ -131,7 +131,7 @@ class _Unit:
         if row.reading > self.page.reading:  # LAST-READ: a reading that began later is in the ledger already
             self.taken.overtaken += 1
             return False
-        if row.content == order.content and row.modified == order.modified and row.phase is order.phase:
+        if _is_state(order, row, order.content):
             self.taken.unchanged += 1
             self.taken.contents[order.order] = order.content
             return False
@@ -166,6 +166,10 @@ class _Unit:
             outcome = self._without_unknown(
                 order, account(order, before, book, phase_before=row.phase if row else None)
             )
+            if row is not None and _is_state(order, row, _in_part(order.content)):
+                outcome = _of_unknown(outcome, before)
+                if not outcome.changed and order.order in self.taken.asking:
+                    continue  # still unknown, and all else was counted when this very state was read first
             if self._waits(order, before, outcome):
                 self.taken.unsettled.append(order.order)
                 continue
@@ -178,7 +182,7 @@ class _Unit:
             self._settle(order, before, after, live.get(order.order, ()), ask=forgotten)
             self._problems(order, outcome)
             asked = order.order in self.taken.asking  # not all of it is counted: it is no state that is known yet
-            state = msgspec.structs.replace(order, content=b"") if asked else order
+            state = msgspec.structs.replace(order, content=_in_part(order.content)) if asked else order
             self.order_rows.append(
                 orders.order_row(
                     facts.tenant, facts.store, state, reading=self.page.reading, read_at=self.page.began,
@@ -355,3 +359,24 @@ class _Unit:
             facts.tenant, facts.store, entry.item, seq, order, entry.line, began, ended, taking.was, taking.low,
             taking.high, taking.least, taking.most, int(taking.plain),
         )  # fmt: skip
+
+
+def _is_state(order: Order, row: OrderRow, content: bytes) -> bool:
+    """Whether the ledger has the order in this very state."""
+    return row.content == content and row.modified == order.modified and row.phase is order.phase
+
+
+def _in_part(content: bytes) -> bytes:
+    """The content of a state of which some lines wait for their SKU: news again when it is read again, and yet known."""
+    return b"?" + content
+
+
+def _of_unknown(outcome: Accounts, before: Sequence[Account]) -> Accounts:
+    """What a state comes to that was counted in part before: of the lines that waited. The shop took nothing more for the others;
+    each look would seem to be another chance that it had, and belief would widen with each."""
+    known = {row.line for row in before}
+    return Accounts(
+        outcome.changed,
+        tuple(taking for taking in outcome.takings if taking.line not in known),
+        outcome.problems,
+    )

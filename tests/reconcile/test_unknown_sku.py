@@ -64,3 +64,23 @@ async def test_an_unknown_sku_of_an_order_that_later_polls_dont_read_again_is_he
         async with world.daemon():
             await world.until(lambda: world.erp_levels() != {"A": 7}, "the known lines are not counted:")
             await world.until(lambda: not quarantined(world), "the unknown line is not held:")
+
+
+async def test_while_a_sku_is_asked_for_the_other_lines_are_counted_once(tmp_path: Path) -> None:
+    """Each look at the waiting order would else seem to be another change of its other lines, and belief would widen with each:
+    the shop was put lower and lower."""
+    async with open_world(tmp_path) as world:
+        shop = await world.serve("woo", "woocommerce", stock={"A": 10, "NEW": 10})
+        await world.serve("other", "woocommerce", stock={"A": 10})
+        world.open_stock({"A": 10})
+        world.configure()
+        async with world.daemon():
+            await world.started()
+            await shop.buy({"A": 2, "NEW": 1})
+            await world.until(lambda: world.erp_levels() != {"A": 8}, "the known line is not counted:")
+            await world.clock.sleep(30.0)  # it is asked for every two seconds
+            assert not quarantined(world)
+            applied = [event for event in world.events() if event["event"] == "order.applied"]
+            await world.stores["other"].buy({"A": 1})
+            await world.settled({"A": 7})
+    assert len(applied) == 1
