@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from syncd.errors import BugError, MisconfiguredError
 
-HEAD = "0002"  # the newest revision in `migrations/versions`; a test holds the two together
+HEAD = "0003"  # the newest revision in `migrations/versions`; a test holds the two together
 SCRIPTS = Path(__file__).parent / "migrations"
 
 

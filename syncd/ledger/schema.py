@@ -83,6 +83,8 @@ store = Table(
     _number("swept", 0),
     _number("catalogued", 0),
     *_pause(),
+    _number("clock_ahead", 0),
+    _number("clock_at", 0),
     PrimaryKeyConstraint("tenant", "store"),
 )
 

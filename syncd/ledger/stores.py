@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, insert
 
-from syncd.core.quantity import Instant
+from syncd.core.quantity import LONG_AGO, Instant
 from syncd.ledger.rows import OneRow, Statement
 from syncd.ledger.schema import store
 
@@ -15,7 +15,10 @@ NEW, BASELINE, READY = "new", "baseline", "ready"
 
 
 class StoreRow(msgspec.Struct, frozen=True):
-    """A store as the ledger knows it. `cursor` and `cutover` are by the store's clock, `drained` by ours."""
+    """A store as the ledger knows it. `cursor` and `cutover` are by the store's clock, `drained` by ours.
+
+    `clock_ahead` is its clock less ours (microseconds) as measured at `clock_at` (0: never).
+    """
 
     identity: str
     state: str
@@ -29,6 +32,8 @@ class StoreRow(msgspec.Struct, frozen=True):
     paused: bool
     swept: Instant
     catalogued: Instant
+    clock_ahead: int = 0
+    clock_at: Instant = LONG_AGO
 
 
 _FIELDS = StoreRow.__struct_fields__

@@ -23,6 +23,9 @@ from syncd.ports.store import Store
 from syncd.transport.client import HttpClient
 
 LIVE, SHADOW = "live", "shadow"
+CLOCK_STEP_US = (
+    5 * SECOND
+)  # by which a clock must have moved to have been stepped: a shop's servers differ by a second or two
 SETTLED_SLACK_US_MAX = 5 * SECOND  # a shop whose clock isn't known must not have all of its orders wait
 
 
@@ -148,6 +151,8 @@ class StoreContext:
     rule: TakingRule = field(default_factory=TakingRule)
     clock_ahead_us: int = 0
     clock_error_us: int = 1_000_000
+    clock_was_ahead_us: int | None = None  # before it was stepped: orders of then may still have to be read
+    clock_stepped: Instant = LONG_AGO
     drained: Instant = LONG_AGO
     stream: Stream = Stream.UNKNOWN
     unknown_products: bool = False  # an order named a product that the catalogue doesn't know
@@ -168,6 +173,20 @@ class StoreContext:
         if self.is_paused:
             return False
         return self.stream is Stream.UNKNOWN or (self.stream is Stream.FLOWING and not self.is_fresh(now))
+
+    @property
+    def clock_span_us(self) -> tuple[int, int]:
+        """The least and the most by which a stamp that is read now may be ahead of our clock."""
+        was = self.clock_ahead_us if self.clock_was_ahead_us is None else self.clock_was_ahead_us
+        return min(was, self.clock_ahead_us), max(was, self.clock_ahead_us)
+
+    def clock_is(self, ahead_us: int, error_us: int, was_ahead_us: int | None, now: Instant) -> bool:
+        """The store's clock was measured, as it was before (None: never). Returns whether it, or ours, has been stepped since."""
+        stepped = was_ahead_us is not None and abs(ahead_us - was_ahead_us) > CLOCK_STEP_US + error_us
+        if stepped:
+            self.clock_was_ahead_us, self.clock_stepped = was_ahead_us, now
+        self.clock_ahead_us, self.clock_error_us = ahead_us, error_us
+        return stepped
 
     @property
     def slack_us(self) -> int:

@@ -17,7 +17,7 @@ from syncd.core import scan
 from syncd.core.moves import move_key
 from syncd.core.order import Order, Unreadable
 from syncd.core.policy import Baseline
-from syncd.core.quantity import LONG_AGO, SECOND, Instant, Quantity, microseconds
+from syncd.core.quantity import LONG_AGO, Instant, Quantity, microseconds
 from syncd.errors import StoreFault
 from syncd.ledger import levels, payloads, stores, tenants
 from syncd.ledger.lanes import Lane
@@ -25,7 +25,7 @@ from syncd.ledger.stores import StoreRow
 from syncd.observability import events
 from syncd.ports.erp import ErpMove
 from syncd.ports.store import OrderPage, ScanRequest
-from syncd.reconcile.context import StoreContext, Stream
+from syncd.reconcile.context import CLOCK_STEP_US, StoreContext, Stream
 from syncd.reconcile.order_unit import Page, StoreFacts, Taken, take_page
 from syncd.reconcile.start_store import describe_store
 
@@ -37,7 +37,6 @@ RETRY_SECONDS = 2.0  # an unsettled order is read again after this
 PAGES_MAX = 100_000  # of one scan: ten million orders; more is a list that never ends
 CONTENTS_REMEMBERED_MAX = 2_000  # orders of the overlap that were seen unchanged; a hint that saves a transaction
 MEASURE_SECONDS = 300.0  # stamps of tomorrow have the clock measured at most so often: some plugin may write them
-CLOCK_STEP_US = 5 * SECOND  # by which a shop's clock must have moved: its servers differ by a second or two
 ASK_ROUNDS_MAX = 20  # moves of one line that `baseline = "ask_erp"` looks for
 
 
@@ -118,7 +117,7 @@ class OrderStep:
         context = self.context
         reached = row.cursor or row.cutover
         if context.drained > LONG_AGO:
-            reached = min(reached, Instant(context.drained + context.clock_ahead_us))
+            reached = min(reached, Instant(context.drained + context.clock_span_us[0]))
         margin = overlap_us + context.port.orders.traits.settle_us + context.slack_us
         return Instant(max(LONG_AGO, reached - margin))
 
@@ -198,6 +197,8 @@ class OrderStep:
         self.asking = {order: self.asking.get(order, Waiting(now, before)) for order in asking}
         drained = min([drained, *(entry.drained for entry in self.waiting.values())])
         context.drained = Instant(max(context.drained, drained))
+        if context.drained > context.clock_stepped:
+            context.clock_was_ahead_us = None  # every order of before has been read
         return began
 
     async def take_named(self, page: OrderPage, reading: int, row: StoreRow) -> set[str]:
@@ -221,12 +222,11 @@ class OrderStep:
         newest = max((e.modified for e in page.orders if e.modified is not None), default=LONG_AGO)
         if not stepped and newest - context.clock_ahead_us - context.slack_us <= page.ended:
             return False
-        now, before = context.tenant.clock.now(), context.clock_ahead_us
+        now = context.tenant.clock.now()
         if not stepped and now - self.measured < microseconds(MEASURE_SECONDS):
             return False
         self.measured = now
-        await describe_store(context)
-        return abs(context.clock_ahead_us - before) > CLOCK_STEP_US
+        return await describe_store(context)
 
     async def _ask_again(self, row: StoreRow, names: list[str], cursor: Instant, *, lane: Lane) -> set[str]:
         """Read by their ids the orders with an unknown SKU that the scan doesn't reach any more: after a long pause the
@@ -291,7 +291,7 @@ class OrderStep:
             rule=context.rule,
             cutover=row.cutover,
             in_baseline=in_baseline,
-            clock_ahead_us=context.clock_ahead_us,
+            clock_span_us=context.clock_span_us,
             slack_us=context.slack_us,
             drained=context.drained,
         )

@@ -60,7 +60,7 @@ class StoreFacts:
     rule: TakingRule
     cutover: Instant
     in_baseline: bool
-    clock_ahead_us: int
+    clock_span_us: tuple[int, int]  # the least and the most by which the store's stamps are ahead of our clock
     slack_us: int
     drained: Instant
 
@@ -349,8 +349,9 @@ class _Unit:
         not after its stamp, nor after the answer that showed it."""
         facts, taking = self.facts, entry.taking
         drained = self.page.drained_at.get(order, facts.drained)
-        began = max(state.created - facts.clock_ahead_us - facts.slack_us, drained)
-        ended = min(state.modified - facts.clock_ahead_us + facts.slack_us, self.page.ended)
+        least_us, most_us = facts.clock_span_us
+        began = max(state.created - most_us - facts.slack_us, drained)
+        ended = min(state.modified - least_us + facts.slack_us, self.page.ended)
         if (
             ended < began or state.phase is Phase.GONE
         ):  # an edit that didn't touch the stamp: any time until it was seen

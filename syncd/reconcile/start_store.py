@@ -22,13 +22,33 @@ async def start_store(context: StoreContext) -> None:
 
     Raises MisconfiguredError when another shop answers behind the same configuration.
     """
-    told = await describe_store(context)
+    told = await _describe(context)
+    context.clock_ahead_us, context.clock_error_us = told.clock_ahead_us, told.clock_error_us
     row = await context.tenant.ledger.run(lambda connection: _begin(connection, context, told))
+    was = row.clock_ahead if row.clock_at else None
+    await _set_clock(context, told, was)
     context.drained = row.drained
 
 
-async def describe_store(context: StoreContext) -> StoreDescription:
-    """Read behaviour and clock; settings apply to what is read from now on (PIN-POLICY)."""
+async def describe_store(context: StoreContext) -> bool:
+    """Read behaviour and clock; settings apply to what is read from now on (PIN-POLICY). Returns whether the store's clock has
+    been stepped since it was measured last."""
+    return await _set_clock(context, await _describe(context), context.clock_ahead_us)
+
+
+async def _set_clock(context: StoreContext, told: StoreDescription, was_ahead_us: int | None) -> bool:
+    """Take the measure, and note it in the ledger where it differs: another life has to know by which clock the orders that were
+    not read before have their stamps."""
+    now = context.tenant.clock.now()
+    stepped = context.clock_is(told.clock_ahead_us, told.clock_error_us, was_ahead_us, now)
+    if was_ahead_us is None or stepped:
+        noted = {"clock_ahead": told.clock_ahead_us, "clock_at": now}
+        tenant, store = context.tenant.tenant, context.store
+        await context.tenant.ledger.run(lambda connection: stores.change_store(connection, tenant, store, **noted))
+    return stepped
+
+
+async def _describe(context: StoreContext) -> StoreDescription:
     told = await context.port.orders.describe()
     behaviour = told.behaviour
     context.rule = TakingRule(
@@ -37,7 +57,6 @@ async def describe_store(context: StoreContext) -> StoreDescription:
         cancel_returns=behaviour.cancel_returns,
         witnessed=behaviour.witnessed,
     )
-    context.clock_ahead_us, context.clock_error_us = told.clock_ahead_us, told.clock_error_us
     for warning in told.warnings:
         context.log.emit(events.STORE_WARNED, reason=warning)
     return told

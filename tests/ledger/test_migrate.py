@@ -22,12 +22,13 @@ from syncd.ledger.hop import InlineHop
 from syncd.ledger.schema import metadata
 from tests.ledger.entries import opened
 
-THIRD = """
+AFTER_HEAD = f"{int(migrate.HEAD) + 1:04}"
+ONE_MORE = f"""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "{AFTER_HEAD}"
+down_revision = "{migrate.HEAD}"
 branch_labels = None
 depends_on = None
 
@@ -138,7 +139,7 @@ def test_a_ledger_of_a_newer_syncd_is_refused_untouched(folder):
 def scripts(tmp_path):
     """This version's migrations, and one more that rebuilds a table."""
     folder = shutil.copytree(migrate.SCRIPTS, tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "v0003_third.py").write_text(THIRD)
+    (folder / "versions" / f"v{AFTER_HEAD}_one_more.py").write_text(ONE_MORE)
     return folder
 
 
@@ -146,7 +147,7 @@ def test_a_migration_that_rebuilds_a_table_keeps_its_rows(folder, scripts):
     with closing(sqlite3.connect(ledger_path(folder))) as connection, connection:
         connection.execute("INSERT INTO lease (tenant, epoch, holder, expires) VALUES ('t', 1, 'me', 2)")
     engine = write_engine(ledger_path(folder))
-    assert migrate.upgrade(engine, head="0003", scripts=scripts)
+    assert migrate.upgrade(engine, head=AFTER_HEAD, scripts=scripts)
     with engine.connect() as after:
         assert after.exec_driver_sql("SELECT tenant, epoch, owner, note FROM lease").one() == ("t", 1, "me", "me")
         assert after.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
@@ -156,7 +157,7 @@ def test_a_migration_that_rebuilds_a_table_keeps_its_rows(folder, scripts):
 def test_a_kill_at_any_point_of_a_migration_leaves_the_old_schema_or_the_new_one(
     start, template, scripts, tmp_path, project_folder
 ):
-    begin, head, stride = (tmp_path / "absent", "0002", 3) if start == "nothing" else (template, "0003", 1)
+    begin, head, stride = (tmp_path / "absent", migrate.HEAD, 3) if start == "nothing" else (template, AFTER_HEAD, 1)
     arguments = [str(begin), str(tmp_path / "work"), head, str(scripts), str(stride)]
     ran = subprocess.run(
         [sys.executable, "-m", "tests.ledger.killed_migration", *arguments],

@@ -22,7 +22,7 @@ from syncd.ledger import moves, orders, stores, writes
 from syncd.ledger.schema import level_write, move
 from syncd.ledger.writer import Done, Failed, Writer, Written
 from syncd.ports.store import OrderPage, WriteResult
-from syncd.reconcile import context, evaluate, order_step, order_unit, post_step, publish_step, start_store, sweep_step
+from syncd.reconcile import context, evaluate, order_step, order_unit, post_step, publish_step, sweep_step
 from syncd.transport.client import HttpClient
 
 Patch = list[tuple[Any, str, Any]]
@@ -344,14 +344,11 @@ def no_brake_for_gone() -> Patch:
 
 
 def one_clock_for_all() -> Patch:
-    plain = start_store.describe_store
+    def clock_is(store: Any, ahead_us: int, error_us: int, was_ahead_us: int | None, now: Instant) -> bool:
+        store.clock_ahead_us, store.clock_error_us = 0, error_us
+        return False
 
-    async def describe(store: Any) -> Any:
-        told = await plain(store)
-        store.clock_ahead_us = 0
-        return told
-
-    return [(start_store, "describe_store", describe), (order_step, "describe_store", describe)]
+    return [(context.StoreContext, "clock_is", clock_is)]
 
 
 def gone_at_first_sight() -> Patch:
