@@ -22,7 +22,9 @@ touch it unclean. They are used only where there is no clean one.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 import msgspec
 
@@ -127,79 +129,109 @@ def believe(book: ItemBook, drained: Instant) -> Belief:
     two looks) come last: clean ones are preferred. The newest readings are used, and of the older ones those that bound
     the level best: readings that are all taken while an own write lands are wide by it, and one from before it is exact.
     """
-    oldest = min((r.began for r in book.readings), default=NEVER)
-    usable = [r for r in book.readings if r.ended <= drained and _needed_since(book, r) >= oldest]
-    clean = [r for r in usable if _is_clean(book, r)]
+    told = [reading for reading in book.readings if reading.ended <= drained]
+    if not told:
+        return Belief(ANYTHING)
+    course = Course(book)
+    oldest = min(reading.began for reading in book.readings)
+    usable = [reading for reading in told if course.needed_since(reading) >= oldest]
+    clean = [reading for reading in usable if course.is_clean(reading)]
     candidates = clean or usable
     used = candidates[-READINGS_USED:]
-    belief = _intersect(book, used)
+    belief = _intersect(course, used)
     if belief.lo < belief.hi and len(candidates) > READINGS_USED:
-        older = [(carried(book, reading), reading) for reading in candidates[:-READINGS_USED]]
-        for told, reading in (max(older, key=lambda pair: pair[0].lo), min(older, key=lambda pair: pair[0].hi)):
-            if belief & told != belief:
-                belief, used = belief & told, [reading, *used]
+        older = [(course.carried(reading), reading) for reading in candidates[:-READINGS_USED]]
+        for told_then, reading in (max(older, key=lambda pair: pair[0].lo), min(older, key=lambda pair: pair[0].hi)):
+            if belief & told_then != belief:
+                belief, used = belief & told_then, [reading, *used]
     if belief.is_empty:
-        return Belief(_intersect(book, used[-1:]), drift=True, used=tuple(used[-1:]))
+        return Belief(_intersect(course, used[-1:]), drift=True, used=tuple(used[-1:]))
     return Belief(belief, used=tuple(used))
 
 
-def _intersect(book: ItemBook, readings: Sequence[Reading]) -> Interval:
+def _intersect(course: Course, readings: Sequence[Reading]) -> Interval:
     result = ANYTHING
     for reading in readings:
-        result &= carried(book, reading)
+        result &= course.carried(reading)
     return result
 
 
-def _is_clean(book: ItemBook, reading: Reading) -> bool:
-    """Whether no change that may hide others touches the reading, or an absolute write after it."""
-    spans = [(reading.began, reading.ended)] + [(w.blind_from, w.ended) for w in _put_after(book, reading)]
-    return not any(not c.plain and any(a <= c.ended and c.began <= b for a, b in spans) for c in book.changes)
+class _Put(msgspec.Struct, frozen=True):
+    """An absolute write: by how much it changes the level, and since when the changes must be known to tell that: as old as
+    its base, and those of the writes that it undoes."""
+
+    write: Write
+    effect: Interval
+    since: Instant
 
 
-def carried(book: ItemBook, reading: Reading) -> Interval:
-    """What one reading says about the item now: surely later changes move it, unclear ones widen it."""
-    moves = [*book.changes, *(_as_change(w) for w in book.writes if not w.is_absolute)]
-    lo = hi = int(reading.level)
-    for move in moves:
-        if move.ended < reading.began:
-            continue
-        if move.began > reading.ended:
-            lo -= move.high - move.was
-            hi -= move.low - move.was
-        elif move.plain:  # all of it, a part, or nothing is still to come
-            lo -= max(0, move.high - move.was)
-            hi -= min(0, move.low - move.was)
-        else:
-            lo -= move.high - move.least
-            hi += move.most - move.low
-    for write in _put_after(book, reading):
-        effect = _overwritten(write, moves)
-        for other in _undone_by(book, write):
-            undone = _overwritten(other, moves)
+class Course:
+    """All that moved the item's counter, worked out once for all of its readings: a shop that can't add may have hundreds of
+    absolute writes in ten minutes, and each looks at those before it."""
+
+    def __init__(self, book: ItemBook) -> None:
+        self._changes = book.changes
+        self._moves = [*book.changes, *(_as_change(w) for w in book.writes if not w.is_absolute)]
+        self._puts = _puts([w for w in book.writes if w.is_absolute], self._moves)
+
+    def needed_since(self, reading: Reading) -> Instant:
+        """Since when the changes must be known to carry this reading: as old as the bases of later writes. The book forgets
+        what is older than its oldest reading."""
+        return min([reading.began, *(put.since for put in self._after(reading))])
+
+    def is_clean(self, reading: Reading) -> bool:
+        """Whether no change that may hide others touches the reading, or an absolute write after it."""
+        hiding = [change for change in self._changes if not change.plain]
+        if not hiding:
+            return True
+        spans = [(reading.began, reading.ended), *((p.write.blind_from, p.write.ended) for p in self._after(reading))]
+        return not any(a <= change.ended and change.began <= b for change in hiding for a, b in spans)
+
+    def carried(self, reading: Reading) -> Interval:
+        """What one reading says about the item now: surely later changes move it, unclear ones widen it."""
+        lo = hi = int(reading.level)
+        for move in self._moves:
+            if move.ended < reading.began:
+                continue
+            if move.began > reading.ended:
+                lo -= move.high - move.was
+                hi -= move.low - move.was
+            elif move.plain:  # all of it, a part, or nothing is still to come
+                lo -= max(0, move.high - move.was)
+                hi -= min(0, move.low - move.was)
+            else:
+                lo -= move.high - move.least
+                hi += move.most - move.low
+        for put in self._after(reading):
+            effect = put.effect
+            if put.write.state == CONFIRMED and put.write.began >= reading.ended:
+                lo, hi = lo + effect.lo, hi + effect.hi
+            else:
+                lo, hi = lo + min(0, effect.lo), hi + max(0, effect.hi)
+        return Interval(Quantity(lo), Quantity(hi))
+
+    def _after(self, reading: Reading) -> list[_Put]:
+        """The absolute writes that may have been applied after the reading."""
+        own, began = reading.write, reading.began
+        return [put for put in self._puts if put.write.ended >= began and put.write.seq != own]
+
+
+def _puts(writes: Sequence[Write], moves: Sequence[Change]) -> list[_Put]:
+    """The absolute writes, each with its effect. One undoes those before it that its base may lack."""
+    ordered = sorted(writes, key=lambda write: write.seq)
+    alone = [_overwritten(write, moves) for write in ordered]
+    ended_by = list(accumulate((write.ended for write in ordered), max))  # up to each of them; so it only grows
+    puts: list[_Put] = []
+    for number, write in enumerate(ordered):
+        effect, since = alone[number], write.blind_from
+        for earlier in range(bisect_left(ended_by, write.blind_from, 0, number), number):
+            other, undone = ordered[earlier], alone[earlier]
+            if other.ended < write.blind_from or other.seq == write.seq:
+                continue
             effect = Interval(Quantity(effect.lo - max(0, undone.hi)), Quantity(effect.hi - min(0, undone.lo)))
-        if write.state == CONFIRMED and write.began >= reading.ended:
-            lo, hi = lo + effect.lo, hi + effect.hi
-        else:
-            lo, hi = lo + min(0, effect.lo), hi + max(0, effect.hi)
-    return Interval(Quantity(lo), Quantity(hi))
-
-
-def _put_after(book: ItemBook, reading: Reading) -> list[Write]:
-    """The absolute writes that may have been applied after the reading."""
-    return [w for w in book.writes if w.is_absolute and w.seq != reading.write and w.ended >= reading.began]
-
-
-def _undone_by(book: ItemBook, write: Write) -> list[Write]:
-    """The absolute writes that the base of this one may lack: then it undoes them."""
-    return [w for w in book.writes if w.is_absolute and w.seq < write.seq and w.ended >= write.blind_from]
-
-
-def _needed_since(book: ItemBook, reading: Reading) -> Instant:
-    """Since when the changes must be known to carry this reading: as old as the bases of later writes. The book forgets what
-    is older than its oldest reading."""
-    later = _put_after(book, reading)
-    bases = [w.blind_from for write in later for w in (write, *_undone_by(book, write))]
-    return min([reading.began, *bases])
+            since = min(since, other.blind_from)
+        puts.append(_Put(write, effect, since))
+    return puts
 
 
 def _as_change(write: Write) -> Change:

@@ -17,7 +17,7 @@ from random import Random
 import msgspec
 
 from syncd.core.account import Account, Book, Product, account, lowers_only
-from syncd.core.belief import CONFIRMED, DOUBT, SENT, Belief, Change, ItemBook, Reading, Write, _is_clean, believe
+from syncd.core.belief import CONFIRMED, DOUBT, SENT, Belief, Change, Course, ItemBook, Reading, Write, believe
 from syncd.core.order import Line, Order, Phase
 from syncd.core.policy import Baseline, Policy, Returns
 from syncd.core.quantity import NEVER, SECOND, Instant, units
@@ -366,7 +366,7 @@ class World:
         self.known += 1
         self.width += belief.interval.hi - belief.interval.lo
         truth = units(self.truth())
-        if self.setup.wild and not all(_is_clean(self.item_book(), reading) for reading in belief.used):
+        if self.setup.wild and not all(Course(self.item_book()).is_clean(reading) for reading in belief.used):
             return  # an edit up and down again between two looks: nobody can know how far it went
         right = not belief.drift and belief.interval.lo <= truth <= belief.interval.hi
         assert right, "\n".join(

@@ -12,12 +12,12 @@ from syncd.core.belief import (
     SENT,
     UNKNOWN,
     Change,
+    Course,
     Interval,
     ItemBook,
     Reading,
     Write,
     believe,
-    carried,
 )
 from syncd.core.quantity import NEVER, Instant, units
 from tests.core.modelled_shop import Setup, World
@@ -176,7 +176,7 @@ def test_an_absolute_write_may_undo_another_that_its_base_didn_t_show():
 
 def test_the_interval_of_one_reading_is_what_its_neighbours_narrow():
     book = ItemBook((reading(10, 100, 110),), (taking(3, 90, 105),), ())
-    assert carried(book, book.readings[0]) == Interval(units(7), units(10))
+    assert Course(book).carried(book.readings[0]) == Interval(units(7), units(10))
     assert Interval(units(7), units(10)) & Interval(units(9), UNKNOWN) == Interval(units(9), units(10))
 
 
