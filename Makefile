@@ -20,8 +20,8 @@ $(STAMP): requirements/dev.txt requirements/runtime.txt requirements/simulation.
 demo: $(STAMP) ## three simulated shops, an ERP, shoppers, faults, two kills: a minute, then the verdict
 	@$(BIN)/python -m syncd demo
 
-test: $(STAMP) ## all tests
-	@$(BIN)/python -m pytest
+test: $(STAMP) ## all tests, on all cores
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
 
 SEEDS ?= 1000
 soak: $(STAMP) ## the whole daemon in simulated time, SEEDS=10000 seeds of it; goes on where the last one stopped

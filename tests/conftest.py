@@ -18,6 +18,17 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
+# With several workers (`make test` has one a core), these folders stay with one worker each: the seeds take all cores by
+# themselves, and real processes are not started by the dozen at once.
+TOGETHER = {"simulation": "simulation", "system": "processes", "demo": "processes"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before the workers name what belongs together
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if group := TOGETHER.get(item.path.relative_to(PROJECT / "tests").parts[0]):
+            item.add_marker(pytest.mark.xdist_group(group))
+
 
 @pytest.fixture(scope="session")
 def project_folder() -> Path:

@@ -34,8 +34,11 @@ def prepare(folder: Path) -> Path:
     return folder
 
 
-def opened(folder: Path, hop: Hop | None = None, **options) -> Ledger:
-    return open_ledger(folder, clock=SystemClock(), hop=hop, **options)
+GROUP_SECONDS = 60.0  # a slow machine cuts no group short: what is asserted is who shares a commit with whom
+
+
+def opened(folder: Path, hop: Hop | None = None, *, group_seconds: float = GROUP_SECONDS, **options) -> Ledger:
+    return open_ledger(folder, clock=SystemClock(), hop=hop, group_seconds=group_seconds, **options)
 
 
 def add(key: str, value: int = 1) -> Callable[[Connection], int]:
