@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if group := TOGETHER.get(item.path.relative_to(PROJECT / "tests").parts[0]):
             item.add_marker(pytest.mark.xdist_group(group))
+
+
+# Here nothing asks what a disk keeps when its power fails (tests/ledger does), so no test waits for one.
+IN_MEMORY = {"reconcile", "control", "private"}
+MEMORY = Path("/dev/shm")
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A folder of the test's own; of some tests, in memory where the machine has such a place."""
+    if request.path.relative_to(PROJECT / "tests").parts[0] not in IN_MEMORY or not os.access(MEMORY, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="syncd-test-", dir=MEMORY, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")
