@@ -234,11 +234,10 @@ class World:
         if not waiting:
             return f"nothing to {what}"
         order = waiting[args["pick"] % len(waiting)]
-        hides = what == "remove" or (what == "edit" and shop.shop.faults.silent_edits)
-        if hides and shop.relative and self._is_news(shop.name, self.placed[shop.name, order]):
-            self.meddled.add(
-                shop.name
-            )  # its counter may be deaf to edits, and nothing that can be read tells what was placed
+        silent = what in {"edit", "remove"} and shop.shop.faults.silent_edits  # there and back between two looks, say
+        unseen = what == "remove" and shop.relative and self._is_news(shop.name, self.placed[shop.name, order])
+        if silent or unseen:  # a counter that may be deaf to edits, and a line that nobody has read
+            self.meddled.add(shop.name)
         self.journal.note("change", f"{shop.name} {order} {what}")
         shop.act(order, what, args)
         if what == "refund" and shop.relative and args["restock"]:  # units put back by hand
