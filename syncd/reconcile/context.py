@@ -23,9 +23,7 @@ from syncd.ports.store import Store
 from syncd.transport.client import HttpClient
 
 LIVE, SHADOW = "live", "shadow"
-CLOCK_STEP_US = (
-    5 * SECOND
-)  # by which a clock must have moved to have been stepped: a shop's servers differ by a second or two
+CLOCK_STEP_US = 5 * SECOND  # a clock that moved by less wasn't stepped: a shop's servers differ by a second or two
 SETTLED_SLACK_US_MAX = 5 * SECOND  # a shop whose clock isn't known must not have all of its orders wait
 
 
@@ -155,6 +153,7 @@ class StoreContext:
     clock_stepped: Instant = LONG_AGO
     drained: Instant = LONG_AGO
     stream: Stream = Stream.UNKNOWN
+    warned: frozenset[str] = frozenset()  # what its description warned of last: told once
     unknown_products: bool = False  # an order named a product that the catalogue doesn't know
     bell: Bell = field(default_factory=Bell)
     hooks: HooksPort | None = None  # None: this store is only polled

@@ -58,7 +58,9 @@ async def _describe(context: StoreContext) -> StoreDescription:
         witnessed=behaviour.witnessed,
     )
     for warning in told.warnings:
-        context.log.emit(events.STORE_WARNED, reason=warning)
+        if warning not in context.warned:
+            context.log.emit(events.STORE_WARNED, reason=warning)
+    context.warned = frozenset(told.warnings)
     return told
 
 
