@@ -32,7 +32,7 @@ TASKS_MAX = 120  # of the daemon at once; it has about 15, and some for each req
 QUEUE_MAX = 300
 REQUESTS_PER_SECOND_MAX = 3.0
 WRITES_SECONDS = 120.0
-WRITES_MAX = 12  # of ours to one counter in that time: more is a loop, whatever the reason
+WRITES_MAX = 8  # of ours to one counter in that time, and one for each change: more is a loop, whatever the reason
 
 
 @dataclass
@@ -159,14 +159,23 @@ class Judges:
                     )
 
     def _writes_too_often(self, at: float) -> None:
-        """BOUNDED: a store is a host, and each write to it has a reason."""
+        """BOUNDED: a store is a host, and each write to it has a reason: something that was sold, edited, given back or received."""
         for store, shop in self.shops.items():
             since = shop.now() - WRITES_SECONDS * 1e6
             for item in (*SKUS, *KITS, RENAMED[1]):
                 ours = sum(1 for when, _, cause in shop.writes(item) if when >= since and cause.startswith("api"))
-                if ours > WRITES_MAX:
+                if ours <= WRITES_MAX:
+                    continue
+                changes = sum(
+                    1
+                    for sku in KITS.get(item, {item: 1})
+                    for entry in self.accounts.past[sku]
+                    if entry[0] >= at - WRITES_SECONDS
+                )
+                if ours > WRITES_MAX + changes:
                     self.blame(
-                        "BOUNDED", f"{store}: {item} was written {ours} times in {WRITES_SECONDS:.0f} s, at {at:.0f} s"
+                        "BOUNDED",
+                        f"{store}: {item} was written {ours} times, after {changes} changes, in {WRITES_SECONDS:.0f} s",
                     )
 
     def _typed(self, store: str, item: str, since: float) -> bool:

@@ -94,7 +94,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("untold kept after a refusal", "a refused move counts as told", taken_out.forget_refused,
            (("erp_refuses", "erp"),), people="seesaw", seconds=(200.0, 250.0)),
     # -- what is read
-    Mutant("one transaction for cursor and orders", "the cursor goes to disk first", taken_out.cursor_first,
+    Mutant("one transaction for cursor and orders", "how far all was read goes to disk first", taken_out.cursor_first,
            (("kill_at_orders", "syncd"),), people="trickle", knobs={**NO_OVERLAP, "settle_seconds": 0.0},
            seconds=(100.0, 150.0), every=20.0),
     Mutant("overlap", "a scan begins exactly at the cursor", taken_out.no_overlap, (("late_orders_long", "alpha"),),

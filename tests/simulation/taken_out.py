@@ -56,7 +56,7 @@ def key_by_quantity() -> Patch:
 def cursor_first() -> Patch:
     async def take(self: Any, page: Any, reading: int, row: Any, cursor: Any, settled: Any, **how: Any) -> Any:
         context = self.context
-        drained = context.drained
+        drained = max(context.drained, page.began - context.port.orders.traits.settle_us)
 
         def advance(connection: Any) -> None:
             stores.change_store(connection, context.tenant.tenant, context.store, cursor=cursor, drained=drained)
