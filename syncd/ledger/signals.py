@@ -13,7 +13,7 @@ from syncd.ledger.schema import signal
 
 _NOTE = Rows(signal, ("tenant", "store", "order", "first_at", "last_at"), update=("last_at",))
 _MINE = (signal.c.tenant == bindparam("of"), signal.c.store == bindparam("at"))
-_WAITING = select(signal.c.order).where(*_MINE).order_by(signal.c.first_at).limit(bindparam("most"))
+_WAITING = select(signal.c.order, signal.c.last_at).where(*_MINE).order_by(signal.c.first_at).limit(bindparam("most"))
 _DONE = delete(signal).where(*_MINE, signal.c.order == bindparam("named"), signal.c.last_at < bindparam("before"))
 _LATE = select(signal.c.order).where(*_MINE, signal.c.last_at >= bindparam("since"))
 _COUNT = select(func.count()).select_from(signal)
@@ -25,9 +25,10 @@ def note(connection: Connection, places: Iterable[tuple[str, str, str]], now: In
     return int(connection.execute(_COUNT).scalar_one())
 
 
-def waiting(connection: Connection, tenant: str, store: str, limit: int) -> list[str]:
-    """Orders to be read, the longest ago first."""
-    return list(connection.execute(_WAITING, {"of": tenant, "at": store, "most": limit}).scalars())
+def waiting(connection: Connection, tenant: str, store: str, limit: int) -> dict[str, Instant]:
+    """Orders to be read, the longest ago first, and when the store spoke of each last."""
+    rows = connection.execute(_WAITING, {"of": tenant, "at": store, "most": limit})
+    return {order: Instant(last_at) for order, last_at in rows}
 
 
 def noted_since(connection: Connection, tenant: str, store: str, names: Sequence[str], since: Instant) -> set[str]:

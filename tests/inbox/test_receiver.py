@@ -67,7 +67,7 @@ class Bench:
         return await self.ledger.run(partial(signals.note, places=places, now=self.clock.now()))
 
     async def waiting(self) -> list[str]:
-        return await self.ledger.read(lambda connection: signals.waiting(connection, "acme", "us", 100_000))
+        return await self.ledger.read(lambda connection: list(signals.waiting(connection, "acme", "us", 100_000)))
 
     async def post(self, path: str = "/acme/us", body: Any = b"", **headers: str) -> tuple[int, bytes, dict[str, str]]:
         async with self.session.post(self.url + path, data=body, headers={**headers}) as answer:

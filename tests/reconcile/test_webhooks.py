@@ -172,6 +172,27 @@ async def test_an_order_spoken_of_while_it_is_half_written_is_read_again(tmp_pat
         assert await polls(world, shop) == before
 
 
+@pytest.mark.parametrize("name", NAMES)
+async def test_an_order_that_waits_is_read_after_pauses_whatever_else_rings(tmp_path: Path, name: str) -> None:
+    async with two_shops(tmp_path) as world:
+        shop = world.stores[name]
+        await shop.stock({"NEW": 5})  # the ERP doesn't know it: the order waits until it has been asked again
+        async with world.daemon():
+            await calling(world)
+            before = len(await world.asked(shop))
+            assert await shop.buy({"A": 1, "NEW": 1})
+            await world.settled({"A": 49})
+            await anyio.sleep(8.0)
+            waiting = [order for store, order in await world.signals() if store == name]
+            reads = len(named(await world.asked(shop, before)))
+            assert waiting
+            assert 2 <= reads <= 8
+            other = await shop.buy({"B": 1})
+            assert other is not None
+            await world.settled({"B": 49})
+            assert waiting == [order for store, order in await world.signals() if store == name]
+
+
 async def test_an_order_spoken_of_before_it_can_be_seen_is_read_when_it_appears(tmp_path: Path) -> None:
     async with two_shops(tmp_path) as world, world.daemon():
         await calling(world)
