@@ -198,8 +198,9 @@ def read_soon(connection: Connection, tenant: str, store: str, names: Iterable[s
 
 
 def prune(connection: Connection, tenant: str, store: str, names: Sequence[str], drained: Instant) -> None:
-    """Keep the newest usable readings of these items and the oldest that are not usable yet (the newest of those would push
-    them out for ever), and the takings and writes since the oldest reading that is kept.
+    """Keep the newest usable readings of these items, the oldest that are not usable yet (the newest of those would push
+    them out for ever) and the very newest, and the takings and writes since the oldest reading that is kept. Without the very
+    newest, whoever wants one from after the last change would ask for ever: where shops call, changes come between polls.
 
     Older readings that belief still uses are kept too: where an item is read more often than a write takes to land, the
     newest are all wide by it, and forgetting what was known before it would have the item written to for ever.
@@ -218,7 +219,7 @@ def prune(connection: Connection, tenant: str, store: str, names: Sequence[str],
         earliest = mine[-1].began - TELLING_US
         telling = {(one.began, one.write) for one in _telling(books.get(name), drained) if one.began >= earliest}
         old = usable[name][:-USABLE_KEPT]
-        dropped = [one for one in old if (one.began, one.write) not in telling] + fresh[FRESH_KEPT:]
+        dropped = [one for one in old if (one.began, one.write) not in telling] + fresh[FRESH_KEPT - 1 : -1]
         place = {"tenant": tenant, "store": store, "item": name}
         forgotten += [place | {"began": one.began, "write": one.write} for one in dropped]
         since.append(place | {"oldest": next(one for one in mine if one not in dropped).began})

@@ -66,3 +66,12 @@ def test_readings_that_bound_the_level_only_together_are_kept_too(folder: Path):
         book = items.item_books(connection, *HERE, ["p:1"])["p:1"]
         assert len(book.readings) <= items.USABLE_KEPT + 2
         assert believe(book, NEVER).interval == Interval(units(10), units(10))
+
+
+def test_of_readings_that_the_orders_have_not_caught_up_with_the_oldest_and_the_very_newest_are_kept(folder: Path):
+    with write_engine(ledger_path(folder)).begin() as connection:
+        for second in range(3 * items.FRESH_KEPT):
+            items.add_readings(connection, *HERE, {"p:1": units(5)}, at(second), at(second + 0.5), drained=at(0.0))
+        book = items.item_books(connection, *HERE, ["p:1"])["p:1"]
+        oldest = [at(second) for second in range(items.FRESH_KEPT - 1)]
+        assert [reading.began for reading in book.readings] == [*oldest, at(3 * items.FRESH_KEPT - 1)]
