@@ -16,7 +16,9 @@ from typing import Any
 from tests.simulation.accounts import Accounts
 from tests.simulation.books import Books
 from tests.simulation.broken import Broken
+from tests.simulation.calls import Calls
 from tests.simulation.erp import WatchedErp
+from tests.simulation.hands import wrong
 from tests.simulation.health import Health
 from tests.simulation.script import FIRST_SECONDS, KITS, RENAMED, SKUS, STORES
 from tests.simulation.shops import Shop
@@ -24,8 +26,10 @@ from tests.simulation.shops import Shop
 TOLD_SECONDS = (
     900.0  # of all being well, after which the ERP has been told: a sweep, and the wait for orders that are gone
 )
+MENDED_SECONDS = 420.0  # of all being well, after which webhooks are mended: a look every 300 s, and its retries
+TENANT = "acme"
 HAND_SECONDS = 700.0  # until a counter that somebody typed into was read twice, and the orders drained past it
-CRASH_SECONDS = 60.0  # before a crash: the writes of that time are not pruned yet
+CRASH_SECONDS = 20.0  # before a crash: orders settle, no reading of that time is usable, so no write of it is pruned
 UNIT = 10_000  # of the ledger's quantities
 OVERWRITE_SECONDS = 75.0  # between the reading of a level and its writing: not-after, and a request that travels slowly
 TASKS_MAX = 120  # of the daemon at once; it has about 15, and some for each request
@@ -51,6 +55,11 @@ class Judges:
     erp_sales: dict[str, float] = field(default_factory=dict)
     begun: bool = False
     books: Books | None = None
+    calls: Calls | None = None
+    unhooked: dict[str, float] = field(
+        default_factory=dict
+    )  # shops whose webhooks aren't as they should be: since when
+    only_called: set[tuple[str, str]] = field(default_factory=set)  # orders that nothing but a call tells of
 
     def blame(self, invariant: str, numbers: str) -> None:
         """The first broken invariant is the one to look at."""
@@ -108,17 +117,36 @@ class Judges:
             self.blame("BOUNDED", f"{resources} (at most {TASKS_MAX} tasks, {QUEUE_MAX} units)")
         if requests > 600 + REQUESTS_PER_SECOND_MAX * at:
             self.blame("BOUNDED", f"{requests} requests in {at:.0f} s")
+        if self.calls is not None:
+            self.calls.look(at)
+            self._hooks_stand(at)
         if self.begun and self.mode == "live":
             self._told_in_time(at)
             self._shows_too_much(at)
             self._writes_too_often(at)
+
+    def _hooks_stand(self, at: float) -> None:
+        """MENDED: whatever somebody did to a shop's webhooks, they are soon as they should be."""
+        for store, shop in self.shops.items():
+            fault = wrong(shop, TENANT) if self.begun and self.mode == "live" else ""
+            if not fault:
+                self.unhooked.pop(store, None)
+                continue
+            since = max(self.unhooked.setdefault(store, at), self.health.well_since([store, "syncd"], at))
+            if at - since > MENDED_SECONDS:
+                self.blame("MENDED", f"the webhooks of {store}, for {at - since:.0f} s: {fault}")
 
     def _told_in_time(self, at: float) -> None:
         """COMPLETE and ISOLATED: what could be read and told for long enough has been."""
         for where in self.accounts.now:
             store, order = where[:2]
             owed = self.accounts.owed(where)
-            if owed == self.erp.told[where] or where[3] == RENAMED[1] or where[:3] in self.accounts.either:
+            if (
+                owed == self.erp.told[where]
+                or where[:2] in self.only_called
+                or where[3] == RENAMED[1]
+                or where[:3] in self.accounts.either
+            ):
                 continue  # what has a name that the ERP doesn't know is held, and judged at the end
             since = max(self.accounts.changed[store, order], self.health.well_since([store, "erp", "syncd"], at))
             if at - since > TOLD_SECONDS:
@@ -215,6 +243,8 @@ class Judges:
                 ledger.execute("SELECT store, item, change, NULL FROM level_write WHERE state <> 'refused'")
             )
             puts = set(ledger.execute("SELECT store, item, level FROM level_write WHERE state <> 'refused'"))
+            if self.calls is not None and (lost_call := self.calls.crashed(ledger)):
+                self.blame("DURABLE", lost_call)
         for key in self.erp.booked:
             if states.get(key) in {None, "intended", "void"}:
                 self.blame("DURABLE", f"the ERP has booked {key}, the ledger says {states.get(key)}")
@@ -260,9 +290,16 @@ class Judges:
 
     def _incomplete(self, folder: Path) -> str:
         """COMPLETE: the ledger has each order in its latest state."""
+        if self.calls is not None and self.unhooked:
+            return f"MENDED: the webhooks of {', '.join(self.unhooked)} are not as they should be"
         query = 'SELECT store, "order", line, sku, sum(commitment) FROM line GROUP BY store, "order", line, sku'
         with _Reading(folder) as ledger:
             known: dict[Any, int] = {tuple(row[:4]): row[4] for row in ledger.execute(query)}
+            waiting = ledger.execute('SELECT tenant, store, "order" FROM signal').fetchall()
+        if self.calls is not None and (made_up := self.calls.forged(waiting)):
+            return f"FORGED: {made_up}"
+        if waiting:
+            return f"COMPLETE: {waiting[0]} was spoken of, and is still to be read"
         for where, units in self.accounts.now.items():
             if known.get(where, 0) != units * UNIT:
                 return f"COMPLETE: the ledger counts {known.get(where, 0) / UNIT:g} for {where}, should be {units}"

@@ -27,6 +27,11 @@ class Dial:
     weight: float = 1.0
     outlasts: bool = False
     is_kill: bool = False
+    calls: bool = False  # of the shops' webhooks: but for a kill it excuses nothing, as polling goes on
+
+
+def _calls(name: str, hosts: tuple[str, ...], seconds: tuple[float, float], turn: dict[str, Any] | None = None) -> Dial:
+    return Dial(name, hosts, seconds, turn or {}, calls=True)
 
 
 _LIST = (
@@ -91,6 +96,21 @@ _LIST = (
     Dial("clock_jump", SYNCD, (1, 100), weight=0.7, is_kill=True),  # the machine comes back with another time
     Dial("clock_step", SYNCD, (1, 100)),  # its wall clock is put right, or wrong, while the daemon lives
     Dial("shop_clock_step", SHOPS, (60, 300), weight=1.5),  # a shop's clock is put right, or wrong, and stays so
+    # -- the shops' calls: only where shops call
+    _calls("hooks_lost", SHOPS, (60, 600), {"webhook_lost": 0.5}),
+    _calls("hooks_repeated", SHOPS, (60, 600), {"webhook_repeated": 0.6}),
+    _calls("hooks_late", SHOPS, (60, 600), {"webhook_late": 0.5, "webhook_late_seconds": (30.0, 300.0)}),
+    _calls("hooks_shuffled", SHOPS, (60, 600), {"webhook_seconds": (0.0, 45.0)}),  # later ones overtake earlier ones
+    _calls("hooks_wrong_secret", SHOPS, (60, 400), {"webhook_wrong_secret": 0.4}),
+    _calls("hooks_cut", SHOPS, (30, 400)),  # nothing comes through to the listener, or no answer back; the rest does
+    _calls("hook_off", SHOPS, (1, 1)),  # somebody, or the platform, switches the shop's webhooks off
+    _calls("hook_gone", SHOPS, (1, 1)),  # somebody deletes them
+    _calls("hook_moved", SHOPS, (1, 1)),  # somebody has them call another address
+    _calls("hooks_forged", SYNCD, (30, 200)),  # a stranger calls who doesn't know the secret
+    _calls("hooks_replayed", SYNCD, (30, 200)),  # somebody sends genuine calls again
+    _calls("inbox_full", SYNCD, (30, 300)),  # as many orders wait as may: calls are answered with 503
+    Dial("kill_at_hook", SYNCD, (1, 60), is_kill=True, calls=True),  # a call was answered with 2xx
+    Dial("kill_at_named", SYNCD, (1, 60), is_kill=True, calls=True),  # the order it spoke of was shown
     # -- aimed only: what the mutants need
     Dial("late_orders_settle", BIG, (100, 600), {"late_orders_seconds": (6.0, 18.0)}),
     Dial("late_orders_long", BIG, (100, 600), {"late_orders_seconds": (85.0, 95.0)}),

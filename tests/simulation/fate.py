@@ -9,8 +9,10 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.dials import DIALS
+from tests.simulation.hands import LISTENER_PORT, meddle
 from tests.simulation.house import HOST
 from tests.simulation.script import STORES
+from tests.simulation.stranger import HOST as STRANGER
 from tests.simulation.wire import DIALS as WIRE
 from tests.simulation.wire import Wire
 
@@ -57,7 +59,8 @@ class Fate:
             return  # nothing runs
         self.struck[dial.name] += 1
         mark = id(args)
-        self._open[mark] = (args, world.health.begin(args["host"], world.now))
+        excuses = dial.is_kill or not dial.calls
+        self._open[mark] = (args, world.health.begin(args["host"], world.now) if excuses else 0)
         if dial.is_kill:
             if dial.name == "clock_jump":
                 world.house.machine.ahead_seconds += _drawn(JUMPS_SECONDS, args)
@@ -78,7 +81,8 @@ class Fate:
         self.world.journal.note("step", f"end of {args['dial']} at {args['host']}")
         if not DIALS[args["dial"]].is_kill:
             self._turn(args, on=False)
-        self.world.health.end(args["host"], number, self.world.now)
+        if number:
+            self.world.health.end(args["host"], number, self.world.now)
 
     async def over(self) -> None:
         """All faults end, but those that last longer than the story (a process that sleeps for an hour)."""
@@ -98,6 +102,8 @@ class Fate:
             self._turn_simulator(host, dial.turn, on=on)
         elif dial.name in WIRE:
             self.wire.turn(dial.name, host, on=on)
+        elif dial.calls:
+            self._turn_calls(args, on=on)
         elif dial.name.startswith("net_") or dial.name in {"partition", "one_way"}:
             self._turn_net(args, on=on)
         elif dial.name == "bad_units":
@@ -146,6 +152,22 @@ class Fate:
             if self._cut:
                 loop.net.partition([HOST], [f"{name}.localhost" for name in sorted(self._cut)])
 
+    def _turn_calls(self, args: dict[str, Any], *, on: bool) -> None:
+        world, dial, host = self.world, args["dial"], args["host"]
+        if dial == "hooks_cut":  # the calls don't arrive, or their answers don't
+            there, here = f"{host}.localhost", HOST
+            way = (there, here, LISTENER_PORT) if args["draw"] < 0.5 else (here, there, LISTENER_PORT)
+            (world.loop.shut.add if on else world.loop.shut.discard)(way)
+        elif dial == "inbox_full":
+            world.house.inbox_is_full = on
+        elif dial in {"hooks_forged", "hooks_replayed"}:
+            if on:
+                act = world.stranger.forge if dial == "hooks_forged" else world.stranger.replay
+                call = act(Random(args["draw"]), partial(self._is_open, args))
+                world.loop.net.host(STRANGER).create_task(call, name=dial)
+        elif on:
+            meddle(world.shops[host], dial)
+
     def _turn_simulator(self, host: str, turn: dict[str, Any], *, on: bool) -> None:
         if host == "erp":
             faults = self.world.erp.simulated.faults
@@ -182,6 +204,15 @@ class Fate:
         """A list of orders is on its way to the daemon: the next commit may be theirs. (The first shop's: it has a crowd.)"""
         if "orders" in path and host == STORES[0]:
             self._armed = [("kill_at_commit" if name == "kill_at_orders" else name, at) for name, at in self._armed]
+
+    def answered(self) -> None:
+        """A call was answered with 2xx, and its order has not been read yet."""
+        loop = self.world.loop
+        loop.host_call("driver", lambda: loop.call_later(0.0, self._strike_armed, "kill_at_hook"))
+
+    def named(self) -> None:
+        """An order that was asked for by its id is on its way to the daemon."""
+        self._strike_armed("kill_at_named")
 
     def sending(self) -> None:
         """Levels have been decided and committed, and are about to leave."""

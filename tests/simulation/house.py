@@ -6,19 +6,23 @@ import dataclasses
 import io
 import shutil
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import anyio
+import anyio.abc
 import msgspec
 
-from syncd.app import App, Surroundings, compose, open_session
+from syncd.app import App, Surroundings, compose, doors, open_session, signal_note
 from syncd.config.load import Configuration, load
 from syncd.control.commands import Commands
 from syncd.errors import SyncdError
+from syncd.inbox.inbox import BACKLOG_MAX, Inbox, Place
+from syncd.inbox.listener import serve
+from syncd.inbox.receiver import Receiver
 from syncd.ledger.ledger import Ledger, open_ledger
 from syncd.observability.log import make_log
 from tests.simulation.books import CONFIGURATION as SECOND_TENANT
@@ -26,6 +30,7 @@ from tests.simulation.books import FILE as STOCK_BOOK
 from tests.simulation.books import NAME as BOOKS
 from tests.simulation.broken import Broken
 from tests.simulation.clocks import HostClock, ProcessClock, SeededChance, SeededHop
+from tests.simulation.hands import ADDRESS, LISTENER_PORT
 from tests.simulation.loop import GRAVE, Loop
 from tests.simulation.script import BIGCOMMERCE, KITS, STORES, Script
 
@@ -33,6 +38,7 @@ HOST = "syncd"
 POLL_SECONDS, SETTLE_SECONDS, READ_SECONDS, SWEEP_HOURS, LATE_SECONDS = 60, 20, 300, 0.1, 120
 SECRETS = {"token": "sim-token", "key": "ck_simulated", "secret": "cs_simulated", "erp": "erp-token"}
 BOOK_POLL_SECONDS = 10.0  # of the embedded ERP: its usual 2 s would be a third of all that the daemon does here
+_LISTENER = f'[webhooks]\nlisten = "0.0.0.0:{LISTENER_PORT}"\npublic_url = "{ADDRESS}"\n'
 _STORE = """
 [stores.{name}]
 kind = "{kind}"
@@ -54,7 +60,9 @@ def write_configuration(folder: Path, script: Script) -> None:
     for name, secret in SECRETS.items():
         (tenants / name).write_text(secret)
         (tenants / name).chmod(0o600)
-    (folder / "config" / "syncd.toml").write_text(f'state_dir = "{folder / "state"}"\n')
+    (folder / "config" / "syncd.toml").write_text(
+        f'state_dir = "{folder / "state"}"\n' + (_LISTENER if script.hooks else "")
+    )
     text = f'mode = "{script.mode}"\nreturns = "store"\napprove = "automatic"\n'
     text += f'count_on = "{script.knobs.get("count_on", "placed")}"\n'
     text += '[erp]\nkind = "http"\nbase_url = "http://erp.localhost:80"\ntoken_file = "erp"\npoll_seconds = 30\n'
@@ -125,6 +133,8 @@ class House:
         self.failure: BaseException | None = None
         self.stopping = anyio.Event()
         self.stopped = False
+        self.inbox_is_full = False
+        self.watch_calls: Any = None  # a middleware before the webhook listener
         self._committed = committed
         self._random = Random(f"daemon {script.seed}")
         write_configuration(folder, script)
@@ -142,6 +152,7 @@ class House:
     def start(self) -> None:
         """Boot the process."""
         self.stopping, self.stopped = anyio.Event(), False
+        self.loop.boot(HOST)
         self.loop.net.host(HOST).create_task(self._live(self.lives), name=f"syncd, life {self.lives}")
 
     def stop(self) -> None:
@@ -184,9 +195,29 @@ class House:
         self.app = await compose(self.configuration, given)
         self._tune(self.app)
         self.commands = Commands.for_daemon(self.configuration, given, self.app)
-        await self.app.supervisor.run(self.stopping)
+        async with anyio.create_task_group() as group:
+            if self.script.hooks:
+                await self._listen(group, given, self.app)
+            await self.app.supervisor.run(self.stopping)
+            group.cancel_scope.cancel()
         await session.close()
         await self.ledger.close()
+
+    async def _listen(self, group: anyio.abc.TaskGroup, given: Surroundings, app: App) -> None:
+        """The webhook listener, put together as the daemon does."""
+        plain = signal_note(given)
+
+        async def note(places: Sequence[Place]) -> int:
+            return await plain(places) + (BACKLOG_MAX if self.inbox_is_full else 0)
+
+        inbox = Inbox(note)
+        receiver = Receiver(inbox, doors(app), clock=given.clock, log=given.log, meters=given.meters).app()
+        receiver.middlewares.append(self.watch_calls)
+        group.start_soon(inbox.run, name="inbox")
+        settings = self.configuration.settings
+        assert settings is not None
+        assert settings.webhooks is not None
+        await group.start(serve, receiver, settings.webhooks.listen, given.log, name="webhook listener")
 
     def _tune(self, app: App) -> None:
         """A script's knobs: how often a store is read, how far the scan overlaps, how many rows a page has."""

@@ -49,6 +49,8 @@ class Loop(SimLoop):
         self.lossy: dict[tuple[str, str], float] = {}  # the share of packets that are lost, from host to host
         self._one_way: set[tuple[str, str]] = set()
         self._stuck: list[Any] = []
+        self._dark: set[str] = set()  # machines without power
+        self.shut: set[tuple[str, str, int]] = set()  # from host to host, to or from that port: nothing comes through
         self._deliver_packet = self.net._deliver
         self.net._deliver = self._deliver_unless_frozen  # type: ignore[method-assign]
 
@@ -93,9 +95,15 @@ class Loop(SimLoop):
                 stream._send("rst")
             GRAVE.append(stream)
             net._drop_stream(*key)
+        GRAVE.extend([net._listeners.pop(place) for place in list(net._listeners) if place[0] == host])
         if silently:
             net.crash(host)
             net.restart(host)
+            self._dark.add(host)
+
+    def boot(self, host: str) -> None:
+        """The machine has power again: what arrives is answered."""
+        self._dark.discard(host)
 
     def freeze(self, host: str) -> None:
         """SIGSTOP: nothing of the host runs, what arrives waits in its kernel."""
@@ -120,12 +128,25 @@ class Loop(SimLoop):
 
     def _deliver_unless_frozen(self, packet: Any) -> None:
         asleep = self.frozen.get(packet.dst)
+        if packet.dst in self._dark or (self.shut and self._is_shut_out(packet)):
+            return
         if (packet.src, packet.dst) in self._one_way:
             self._stuck.append(packet)
         elif asleep is not None:
             asleep.packets.append(packet)
         elif not self._is_lost(packet):
+            if packet.kind == "accept" and packet.conn not in self.net._pending:
+                self._refuse_late(packet)
             self._deliver_packet(packet)
+
+    def _refuse_late(self, accept: Any) -> None:
+        """Who has asked for this connection has given up meanwhile: its kernel resets it, or the other end would wait for ever."""
+        ends = {"src": accept.dst, "dst": accept.src, "src_port": accept.dst_port, "dst_port": accept.src_port}
+        self.net._send_stream(kind="rst", conn=accept.conn, seq=1, **ends)
+
+    def _is_shut_out(self, packet: Any) -> bool:
+        way = (packet.src, packet.dst)
+        return (*way, packet.dst_port) in self.shut or (*way, packet.src_port) in self.shut
 
     def _is_lost(self, packet: Any) -> bool:
         """A stream loses nothing: a lost packet comes when it was sent again, and those behind it wait for it."""
@@ -182,6 +203,10 @@ class Loop(SimLoop):
             call()
         finally:
             _current_host.reset(token)
+
+    def name(self, host: str, name: str) -> None:
+        """Give a host another name, as a name server does."""
+        self.net._addresses[name] = self.net.address(host)
 
 
 class _Frozen:

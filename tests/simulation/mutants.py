@@ -15,10 +15,18 @@ from typing import Any
 import anyio.lowlevel
 
 from syncd.reconcile import publish_step
-from tests.simulation import taken_out, world
+from tests.simulation import taken_out, taken_out_calls, world
 from tests.simulation.crowds import PEOPLE
 from tests.simulation.play import Outcome, play
-from tests.simulation.script import FIRST_SECONDS, SKUS, STORES, Script, Step
+from tests.simulation.script import (
+    FIRST_SECONDS,
+    HOOKED_PROPAGATION_SECONDS,
+    PROPAGATION_SECONDS,
+    SKUS,
+    STORES,
+    Script,
+    Step,
+)
 
 STORY_SECONDS = 400.0
 PATIENCE_SECONDS = 1_200.0  # after the story: nothing that these scripts do takes longer to mend
@@ -48,6 +56,7 @@ class Mutant:
     story_seconds: float = STORY_SECONDS
     skews: dict[str, float] = field(default_factory=dict)
     slow_ledger: float = 0.05
+    hooks: bool = False
 
 
 def aim(mutant: Mutant, seed: int) -> Script:
@@ -71,6 +80,8 @@ def aim(mutant: Mutant, seed: int) -> Script:
         slow_ledger=mutant.slow_ledger,
         story_seconds=mutant.story_seconds,
         knobs=mutant.knobs,
+        hooks=mutant.hooks,
+        propagation_seconds=HOOKED_PROPAGATION_SECONDS if mutant.hooks else PROPAGATION_SECONDS,
     )
 
 
@@ -127,6 +138,19 @@ MUTANTS: tuple[Mutant, ...] = (
            people="renamed", at=200.0, seconds=(150.0, 150.0), once=True),
     Mutant("baseline", "every order is new", taken_out.all_new, people="early birds", story_seconds=200.0),
     Mutant("restock-only refunds", "every refund gives a unit back", taken_out.every_refund_restocks, people="refunds"),
+    # -- what shops call in
+    Mutant("2xx when it is on disk", "a call is answered before it is written down", taken_out_calls.answered_at_once,
+           (("kill_at_hook", "syncd"),), people="trickle", seconds=(20.0, 40.0), every=30.0, slow_ledger=1.0, hooks=True),
+    Mutant("a signal stays until its order is on disk", "it goes when its order is about to be read",
+           taken_out_calls.cleared_first, (("kill_at_named", "syncd"),), people="trickle", seconds=(20.0, 40.0), every=30.0,
+           hooks=True),
+    Mutant("who calls knows the secret", "any call is believed", taken_out_calls.anybody_is_believed,
+           (("hooks_forged", "syncd"),), hooks=True, story_seconds=260.0),
+    Mutant("webhooks are looked after", "they are made once", taken_out_calls.made_once,
+           tuple((dial, store) for dial in ("hook_off", "hook_gone", "hook_moved") for store in STORES),
+           once=True, at=180.0, seconds=(1.0, 1.0), hooks=True, story_seconds=260.0),
+    Mutant("an order that waits has its pause", "it is read again at once", taken_out_calls.no_pause,
+           (("torn_orders", "alpha"),), people="trickle", seconds=(100.0, 130.0), every=6.0, hooks=True),
     # -- levels
     Mutant("upper bound of belief", "levels are computed from the lower end, doubt or not", taken_out.lower_bound,
            people="lossy"),

@@ -31,6 +31,11 @@ AT_ONCE_MAX = 2  # faults at the same time: together they must stay within what 
 KILLS_MAX = 4
 PROPAGATION_SECONDS = 200.0  # poll, settling, a torn order's wait, a retry, the write and its application
 
+WEATHER = (2, 6)  # what befalls the shops' calls, where shops call
+HOOKED_PROPAGATION_SECONDS = 260.0  # a shop that calls is polled half as often; a call that is lost costs a poll
+LOSE_CALLS = frozenset({"hooks_lost", "hook_off", "hook_gone"})  # what no platform makes up for
+KILLS_AT_CALLS_MAX = 1
+
 CATALOGUE_SECONDS = 600.0  # it is read each hour; a new name that nobody orders is not seen before
 
 HOT_SECONDS = 9_000.0  # a long story about few units
@@ -79,7 +84,14 @@ class Script(msgspec.Struct, frozen=True):
     knobs: dict[str, Any] = {}
     world: str = ""
     books: bool = False
+    hooks: bool = False  # shops call: the daemon has its listener
     propagation_seconds: float = PROPAGATION_SECONDS
+
+    def tells(self, store: str) -> bool:
+        """Whether calls of that store come in the end, whatever befalls them: what nobody else tells of may happen there."""
+        faults = [step.args for step in self.steps if step.what == "fault"]
+        lost = any(each["dial"] in LOSE_CALLS and each["host"] == store for each in faults)
+        return self.hooks and not lost and not any(DIALS[each["dial"]].outlasts for each in faults)
 
     @property
     def dials(self) -> list[str]:
@@ -102,6 +114,8 @@ def draw(seed: int) -> Script:
     if seed % 4 == 1:
         steps += _articles(random)
         knobs["catalogue_seconds"] = CATALOGUE_SECONDS
+    hooks = seed % 3 != 2  # two in three
+    steps += _weather(Random(f"calls {seed}"), STORY_SECONDS) if hooks else []
     mode = "shadow" if seed % 16 == 15 else "live"
     return Script(
         seed=seed,
@@ -113,6 +127,8 @@ def draw(seed: int) -> Script:
         slow_ledger=random.choice([0.0, 0.05, 0.2]),
         knobs=knobs,
         books=books,
+        hooks=hooks,
+        propagation_seconds=HOOKED_PROPAGATION_SECONDS if hooks else PROPAGATION_SECONDS,
     )
 
 
@@ -138,6 +154,7 @@ def draw_hot(seed: int) -> Script:
         ]
     steps += [Step(at, "receipt", {"sku": "hot", "units": random.randint(3, 12)}) for at in moments(300.0)]
     steps += [Step(at, "erp_sale", {"sku": "hot", "units": random.randint(1, 4)}) for at in moments(3_000.0)]
+    steps += _weather(Random(f"hot calls {seed}"), HOT_SECONDS) if plain.hooks else []
     down = random.uniform(600.0, 2_500.0)
     faults = [("erp_down", "erp", down, random.uniform(3_600.0, 5_400.0))]
     faults += [(random.choice(HOT_KILLS), "syncd", at, random.uniform(1.0, 60.0)) for at in moments(2_500.0)]
@@ -246,6 +263,24 @@ def _articles(random: Random) -> list[Step]:
     return [msgspec.structs.replace(step, at=round(step.at, 3)) for step in steps]
 
 
+def _weather(random: Random, until: float) -> list[Step]:
+    """What befalls calls, several at a time: it excuses nothing, as polling goes on. Some orders are saved again and again."""
+    steps: list[Step] = []
+    dials = [dial for dial in DIALS.values() if dial.calls]
+    kills = 0
+    for _ in range(random.randint(*WEATHER)):
+        dial = random.choice(dials)
+        at, seconds = random.uniform(FIRST_SECONDS, until), random.uniform(*dial.seconds)
+        args = {"dial": dial.name, "host": random.choice(dial.hosts), "seconds": round(seconds, 3)}
+        kills += dial.is_kill
+        if not dial.is_kill or kills <= KILLS_AT_CALLS_MAX:
+            steps.append(Step(round(at, 3), "fault", {**args, "draw": random.random()}))
+    if random.random() < 0.5:
+        at, store = random.uniform(FIRST_SECONDS, until), random.choice(STORES)
+        steps.append(Step(round(at, 3), "flurry", {"store": store, "pick": random.randrange(1_000)}))
+    return steps
+
+
 def _fate(random: Random) -> list[Step]:
     """Faults, each with a beginning and an end, at most so many at a time; kills among them."""
     if random.random() < 0.06:
@@ -253,7 +288,7 @@ def _fate(random: Random) -> list[Step]:
     steps: list[Step] = []
     spans: list[tuple[float, float]] = []
     kills = 0
-    names = [name for name in DIALS if name not in CALM]
+    names = [name for name in DIALS if name not in CALM and not DIALS[name].calls]
     for _ in range(random.randint(*FAULTS)):
         dial = DIALS[random.choices(names, [DIALS[name].weight for name in names])[0]]
         if dial.is_kill and kills >= KILLS_MAX:

@@ -39,6 +39,37 @@ def test_no_finally_of_a_killed_process_ever_runs(tmp_path: Path, silently: bool
     assert dict(book.execute("SELECT text, count(*) FROM note GROUP BY text")) == {"work": 5 * 11}
 
 
+@pytest.mark.parametrize(("silently", "heard"), [(False, "refused"), (True, "nothing")])
+def test_nobody_listens_for_a_killed_process_until_the_next_one_does(silently: bool, heard: str) -> None:
+    loop, told = Loop(1), []
+
+    async def daemon() -> None:
+        await asyncio.get_running_loop().create_server(asyncio.Protocol, "0.0.0.0", 80)
+        await asyncio.sleep(1e9)
+
+    async def call() -> None:
+        try:
+            async with asyncio.timeout(10.0):
+                await asyncio.get_running_loop().create_connection(asyncio.Protocol, "syncd", 80)
+            told.append("answered")
+        except ConnectionRefusedError:
+            told.append("refused")
+        except TimeoutError:
+            told.append("nothing")
+
+    async def story() -> None:
+        for _ in range(2):
+            loop.boot("syncd")
+            loop.net.host("syncd").create_task(daemon())
+            await asyncio.sleep(1.0)
+            await call()
+            loop.kill("syncd", silently=silently)
+            await call()
+
+    loop.run(story())
+    assert told == ["answered", heard] * 2
+
+
 def test_a_frozen_process_wakes_with_its_timers_over() -> None:
     loop = Loop(1)
     seen: list[float] = []

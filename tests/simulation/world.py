@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from email.utils import formatdate
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,17 +17,20 @@ from tests.simulation.accounts import Accounts
 from tests.simulation.books import NAME as BOOKS
 from tests.simulation.books import Books
 from tests.simulation.broken import Broken
-from tests.simulation.checkers import Judges
+from tests.simulation.calls import Calls
+from tests.simulation.checkers import TENANT, Judges
 from tests.simulation.clocks import HostClock
 from tests.simulation.dials import CALM
 from tests.simulation.erp import Line, WatchedErp
 from tests.simulation.fate import Fate
+from tests.simulation.hands import LISTENER, LIVE_SECONDS, courier, flurry, is_live
 from tests.simulation.health import Health
-from tests.simulation.house import HOST, House
+from tests.simulation.house import HOST, POLL_SECONDS, House
 from tests.simulation.journal import Journal
 from tests.simulation.loop import Loop
 from tests.simulation.script import BIGCOMMERCE, KITS, RENAMED, SKUS, STORES, Script, Step
 from tests.simulation.shops import REFUSALS, BigCommerce, Shop, WooCommerce, unpaid
+from tests.simulation.stranger import Stranger
 
 START_AT = 30.0  # the daemon is installed; what was bought before is its baseline
 LOOK_SECONDS = 10.0
@@ -66,6 +70,13 @@ class World:
         self.health = Health()
         self.judges = Judges(self.accounts, self.erp, self.shops, self.health, script.mode, script.propagation_seconds)
         self.house = House(self.loop, script, folder, self._committed)
+        self.calls = Calls(
+            {**dict.fromkeys(STORES, TENANT), BOOKS: BOOKS}, lambda: self.now, self.journal.note, self.judges.blame,
+            lambda: self.fate.answered(),  # noqa: PLW0108 - there is no fate yet
+        )  # fmt: skip
+        self.house.watch_calls = self.calls.watch
+        self.stranger = Stranger(self)
+        self.judges.calls = self.calls if script.hooks else None
         self.books = None
         if script.books:
             clock = HostClock(self.loop)
@@ -91,10 +102,13 @@ class World:
         async def watch(request: web.Request, handler: Any) -> web.StreamResponse:
             body = await request.read()
             self.requests += 1
+            came = self.now
             self.journal.note("request", f"{name} {request.method} {request.path_qs} {body.decode(errors='replace')}")
             self.judges.requested(name, request.method, request.path)
             response = await self.fate.wire.pass_on(name, request, handler)
             self.journal.note("answer", f"{name} {response.status}")
+            if name != "erp" and self.calls.asked(name, request, came, response.status):
+                self.fate.named()
             return response
 
         app.middlewares.insert(0, watch)
@@ -104,6 +118,19 @@ class World:
         assert runner.server is not None
         await asyncio.get_running_loop().create_server(runner.server, f"{name}.localhost", 80)
         await asyncio.sleep(1e9)
+
+    def _let_call(self) -> None:
+        """Shops call from their own hosts, whoever did something to an order."""
+        self.loop.name(HOST, LISTENER)
+        shops = [*self.shops.values(), *([self.books.shop] if self.books is not None else [])]
+        for shop in shops:
+            if isinstance(shop, BigCommerce):
+                shop.shop.faults.change({"webhook_live_seconds": LIVE_SECONDS})
+            theirs = courier(shop)
+            theirs.at = partial(self._at_home, f"{shop.name}.localhost", theirs.at)
+
+    def _at_home(self, host: str, plain: Any, due_us: int, errand: Any) -> None:
+        self.loop.host_call(host, lambda: plain(due_us, errand))
 
     def _booked(self) -> None:
         """The second tenant's stock book has committed, and the ledger doesn't know: a kill may strike before it does."""
@@ -128,6 +155,8 @@ class World:
             net.host("books.localhost").create_task(self._serve(BOOKS, self.books.shop.app(), self.books.shop.now))
         net.host("erp.localhost").create_task(self._serve("erp", self.erp.simulated.app(), self.erp.simulated.now))
         net.host(HOST)
+        if self.script.hooks:
+            self._let_call()
         self._open()
         steps = list(self.script.steps)
         while steps and steps[0].at < START_AT:
@@ -226,7 +255,7 @@ class World:
         """Something becomes of an order."""
         waiting = [order for order in self.orders[shop.name] if what == "refund" or (shop.name, order) not in self.over]
         if what in UNSEEN_NEVER_TOLD:
-            waiting = [order for order in waiting if self.now - self.placed[shop.name, order] > SEEN_SECONDS]
+            waiting = [order for order in waiting if self._is_told(shop, order)]
         if what == "delete":
             waiting = [
                 order for order in waiting if not self._is_news(shop.name, self.shipped.get((shop.name, order), 0.0))
@@ -239,6 +268,11 @@ class World:
         if silent or unseen:  # a counter that may be deaf to edits, and a line that nobody has read
             self.meddled.add(shop.name)
         self.journal.note("change", f"{shop.name} {order} {what}")
+        if what == "flurry":
+            flurry(shop, order)
+            return what
+        if what in UNSEEN_NEVER_TOLD and self.now - self.placed[shop.name, order] <= SEEN_SECONDS:
+            self.judges.only_called.add((shop.name, order))
         shop.act(order, what, args)
         if what == "refund" and shop.relative and args["restock"]:  # units put back by hand
             for where in self.accounts.now:
@@ -255,7 +289,15 @@ class World:
 
     def _is_news(self, store: str, at: float) -> bool:
         """Whether what happened in a shop at that second may not have been read yet."""
-        return at > self.health.last_well([store, "syncd"], self.now, READ_SECONDS)
+        seconds = READ_SECONDS + (POLL_SECONDS if self.script.hooks else 0.0)  # polls come half as often then
+        return at > self.health.last_well([store, "syncd"], self.now, seconds)
+
+    def _is_told(self, shop: Shop, order: str) -> bool:
+        """Whether the daemon learns what becomes of an order that lists hide: it has read it, or the shop calls for certain."""
+        placed = self.placed[shop.name, order]
+        if self.now - placed > SEEN_SECONDS:
+            return True
+        return self.script.tells(shop.name) and is_live(shop, shop.now() - round((self.now - placed) * 1e6))
 
     def _in_erp(self, what: str, sku: str, args: dict[str, Any]) -> None:
         """The ERP's own business: goods in, goods out, what a stock count finds, another number for an article."""
