@@ -180,6 +180,8 @@ class PublishStep:
             self.awaiting.pop(name, None)
         self.awaiting |= done.awaiting
         for name, units in done.drifts:
+            if not units:
+                continue  # an older reading is contradicted, not the newest: nothing is off (a decrease that BigCommerce dropped)
             context.tenant.meters.of(shop.tenant, shop.store).drifts += 1
             context.log.emit(events.DRIFT_FOUND, item=name, units=show(units), policy=shop.drift)
         left = [units for _, units in done.drifts if units and shop.drift == "report"]
