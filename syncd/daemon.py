@@ -1,7 +1,8 @@
 """The process: lock, ledger, signals, the service manager, and the loop in which the composed daemon runs.
 
-Exit codes: 0 stopped as asked; 1 failed; 74 the ledger's disk failed (EX_IOERR, see `ledger/faults.py`); 78 nothing to
-run, or a state directory that can't be used (EX_CONFIG: the service manager doesn't restart it).
+Exit codes: 0 stopped as asked; 1 failed; 74 the ledger's disk failed (EX_IOERR, see `ledger/faults.py`); 75 another process
+works on the ledger (EX_TEMPFAIL); 78 nothing to run, or a state directory that can't be used (EX_CONFIG: the service manager
+doesn't restart it).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from functools import partial
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,18 +25,21 @@ from syncd.clock import SystemChance, SystemClock
 from syncd.config.load import Configuration
 from syncd.config.settings import PrivateSettings, Settings
 from syncd.control.commands import Commands
+from syncd.control.failure import EXIT_AGAIN
 from syncd.control.server import serve_control
 from syncd.core.quantity import SECOND, seconds
+from syncd.engine.herald import Herald
 from syncd.engine.ledger_watch import LedgerWatch
-from syncd.engine.pulse import pulse
 from syncd.errors import MisconfiguredError, TransientError
 from syncd.inbox.inbox import Inbox
-from syncd.inbox.listener import serve
+from syncd.inbox.inherited import fit, inherited_sockets
+from syncd.inbox.listener import listening
 from syncd.inbox.receiver import Receiver
 from syncd.ledger.faults import ROOM_BYTES_MIN, Fatal, code_of, end_process
 from syncd.ledger.ledger import Ledger, open_ledger
-from syncd.ledger.lock import ProcessLock
+from syncd.ledger.lock import LOCK, ProcessLock
 from syncd.observability import events
+from syncd.observability.journal import Journal, is_journal
 from syncd.observability.library import LibraryHandler
 from syncd.observability.log import Log, make_log
 from syncd.observability.notify import Notify, from_environment
@@ -46,7 +50,10 @@ if TYPE_CHECKING:
     from syncd.private.desk import Desk
 
 EXIT_OK, EXIT_FAILED, EXIT_CONFIG = 0, 1, 78
-WATCHDOG_PARTS = 3  # petted three times within the service manager's bound
+MIGRATING_SECONDS = 120.0  # granted while the ledger is migrated, and again and again while that makes progress
+STOPPING_SECONDS = 25.0  # beyond draining: to end the tasks and close the ledger
+FLUSH_SECONDS = 1.0  # what the journal had no room for waits so long
+LAST_FLUSHES_MAX, LAST_FLUSH_SECONDS = 20, 0.05  # at the end nothing else waits for it
 CLOCK_LOOK_SECONDS = 60.0
 CLOCK_TOLERANCE_US = 2 * SECOND  # what NTP does by itself, by and by
 
@@ -58,7 +65,11 @@ def run(configuration: Configuration, reread: Callable[[], Configuration] | None
     clock = SystemClock()
     level, form = (settings.log.level, settings.log.format) if settings else ("info", "auto")
     redaction = Redaction()
-    log = make_log(sys.stdout, form=form, level=level, clock=clock, secrets=configuration.secrets, redaction=redaction)
+    journal = Journal() if is_journal(sys.stdout, os.environ) else None
+    log = make_log(
+        sys.stdout, form=form, level=level, clock=clock, secrets=configuration.secrets, redaction=redaction,
+        journal=journal,
+    )  # fmt: skip
     logging.getLogger().addHandler(LibraryHandler(log))
     for problem in configuration.problems:
         log.emit(
@@ -72,12 +83,16 @@ def run(configuration: Configuration, reread: Callable[[], Configuration] | None
     try:
         settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = ProcessLock.acquire(settings.state_dir)
-        notify.extend_timeout(120.0)
-        ledger = open_ledger(settings.state_dir, clock=clock, lock=lock, fatal=_ending(log, settings.state_dir))
+        ledger = open_ledger(
+            settings.state_dir, clock=clock, lock=lock, fatal=_ending(log, settings.state_dir),
+            migrating=lambda: _migrating(notify),
+        )  # fmt: skip
     except (MisconfiguredError, TransientError, OSError) as error:
         log.emit(events.DAEMON_REFUSED, **_refusal(error, settings.state_dir))
         if lock is not None:
             lock.release()
+        if isinstance(error, MisconfiguredError) and error.operation == LOCK:
+            return EXIT_AGAIN  # a command at work on the ledger has it for a moment
         return EXIT_CONFIG if isinstance(error, (MisconfiguredError, PermissionError)) else EXIT_FAILED
     try:
         behind_us = clock.not_before(ledger.seen)
@@ -92,6 +107,12 @@ def run(configuration: Configuration, reread: Callable[[], Configuration] | None
     except KeyboardInterrupt:  # before the signals were watched: nothing had begun, and all is closed
         log.emit(events.DAEMON_STOPPED)
         return EXIT_OK
+
+
+def _migrating(notify: Notify) -> None:
+    """The ledger is being migrated, and that makes progress."""
+    notify.extend_timeout(MIGRATING_SECONDS)
+    notify.status("bringing the ledger to this version's schema")
 
 
 def _ending(log: Log, state_dir: Path) -> Fatal:
@@ -143,32 +164,35 @@ async def _run(
         open_doors = doors(app)
         commands = Commands.for_daemon(configuration, given, app)
         reloader = Reloader(app, given, configuration, reread, redaction, open_doors, commands.follow)
-        reloads = Reloads(lambda: _reload(reloader, clock, notify), log)
+        herald = Herald(app.supervisor, ledger, notify)
+        reloads = Reloads(lambda: _reload(reloader, herald), log)
         commands.allow_reload(reloads.ask)
         async with anyio.create_task_group() as group:
-            await group.start(_watch_signals, stop, reloads, log, notify, name="signals")
+            await group.start(_watch_signals, stop, reloads, log, notify, app, name="signals")
             await group.start(serve_control, settings.state_dir, commands, log, name="control socket")
-            group.start_soon(_pet, app, ledger, notify, name="watchdog")
-            inbox: Inbox | None = None
-            if settings.webhooks is not None:
-                inbox = Inbox(signal_note(given))
-                receiver = Receiver(inbox, open_doors, clock=clock, log=log, meters=given.meters)
-                group.start_soon(inbox.run, name="inbox")
-                await group.start(serve, receiver.app(), settings.webhooks.listen, log, name="webhook listener")
-            if settings.private is not None:
-                desk = private_desk(settings.private, commands, app, given, inbox)
-                await group.start(
-                    partial(serve, unavailable=events.PRIVATE_UNAVAILABLE),
-                    desk.app(),
-                    settings.private.listen,
-                    log,
-                    name="private listener",
-                )
+            group.start_soon(herald.pet, name="watchdog")
+            group.start_soon(herald.tell, name="status")
             group.start_soon(_watch_clock, clock, log, name="clock")
+            group.start_soon(_flush, clock, log, name="log")
             group.start_soon(reloads.run, name="reload")
             group.start_soon(LedgerWatch(ledger, settings.state_dir, clock, log).run, name="ledger watch")
-            notify.ready(f"{len(app.tenants)} tenant(s) running")
-            await app.supervisor.run(stop, drain_seconds=settings.shutdown.drain_seconds)
+            async with AsyncExitStack() as open_listeners:  # closed while the inbox still notes what they have taken
+                inbox: Inbox | None = None
+                inherited = inherited_sockets(os.environ, os.getpid(), log)
+                held = fit(inherited, settings.webhooks.listen if settings.webhooks else None, log)
+                if settings.webhooks is not None:
+                    inbox = Inbox(signal_note(given))
+                    receiver = Receiver(inbox, open_doors, clock=clock, log=log, meters=given.meters)
+                    group.start_soon(inbox.run, name="inbox")
+                    public = listening(receiver.app(), settings.webhooks.listen, log, inherited=held)
+                    await open_listeners.enter_async_context(public)
+                if settings.private is not None:
+                    desk = private_desk(settings.private, commands, app, given, inbox)
+                    private = listening(
+                        desk.app(), settings.private.listen, log, unavailable=events.PRIVATE_UNAVAILABLE
+                    )
+                    await open_listeners.enter_async_context(private)
+                await app.supervisor.run(stop, drain_seconds=settings.shutdown.drain_seconds)
             group.cancel_scope.cancel()
     finally:
         with anyio.CancelScope(shield=True):
@@ -178,6 +202,10 @@ async def _run(
             await ledger.close()
             notify.close()
     log.emit(events.DAEMON_STOPPED)
+    for _ in range(LAST_FLUSHES_MAX):
+        if log.flush():
+            break
+        await clock.sleep(LAST_FLUSH_SECONDS)
     return EXIT_OK
 
 
@@ -192,7 +220,7 @@ def private_desk(
 
 
 async def _watch_signals(
-    stop: anyio.Event, reloads: Reloads, log: Log, notify: Notify, *,
+    stop: anyio.Event, reloads: Reloads, log: Log, notify: Notify, app: App, *,
     task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
 ) -> None:  # fmt: skip
     """SIGTERM and SIGINT ask for a stop; a second one is left to the service manager. SIGHUP asks for a reload."""
@@ -206,35 +234,31 @@ async def _watch_signals(
             if not stop.is_set():
                 log.emit(events.DAEMON_STOPPING, reason=signal.Signals(number).name)
                 notify.stopping("finishing the steps that run")
+                notify.extend_timeout(app.supervisor.drain_seconds + STOPPING_SECONDS)
             stop.set()
 
 
-async def _reload(reloader: Reloader, clock: SystemClock, notify: Notify) -> Answer:
+async def _reload(reloader: Reloader, herald: Herald) -> Answer:
     """One reload, with what the service manager wants to hear of it. A mistake shows in its status line."""
-    notify.reloading(clock.monotonic())
+    herald.reloading()
     try:
         answer = await reloader.reload()
     except Exception:
-        notify.ready("the reload failed: look at the log")
+        herald.reloaded("the reload failed: look at the log")
         raise
-    running = f"{len(reloader.app.tenants)} tenant(s) running"
     wrong = [each["tenant"] for each in [*answer["kept"], *answer["failed"]]]
     if answer["problems"]:
-        running += "; the configuration can't be used, all go on as before"
-    elif wrong:
-        running += f"; not as configured: {', '.join(wrong)}"
-    notify.ready(running)
+        herald.reloaded("the configuration can't be used, all go on as before")
+    else:
+        herald.reloaded(f"not as configured: {', '.join(wrong)}" if wrong else "")
     return answer
 
 
-async def _pet(app: App, ledger: Ledger, notify: Notify) -> None:
-    """Tell the service manager that work goes on: the loop turns, the writer answers, no loop is stuck. A shop that hangs
-    has its own time-outs and never starves this."""
-    clock = app.supervisor.clock
-    while notify.is_heard:
-        if not await pulse(app.supervisor, ledger):
-            notify.watchdog()
-        await clock.sleep((notify.watchdog_seconds or 60.0) / WATCHDOG_PARTS)
+async def _flush(clock: SystemClock, log: Log) -> None:
+    """What the journal had no room for is passed on when it has."""
+    while True:
+        await clock.sleep(FLUSH_SECONDS)
+        log.flush()
 
 
 async def _watch_clock(clock: SystemClock, log: Log) -> None:

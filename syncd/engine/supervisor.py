@@ -6,7 +6,7 @@ they make progress.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import anyio
@@ -38,6 +38,7 @@ class TenantWork:
     trouble: str = ""
     loops: list[Loop] = field(default_factory=list)
     lives: Lives | None = None  # of its stores, while it runs
+    begun: Callable[[], None] = lambda: None  # told when all of its tasks are started
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -55,6 +56,7 @@ class TenantWork:
             group.start_soon(self._keep, "care", care.run, Bell(), name=f"{context.tenant}: care")
             for reconciler in self.reconcilers:
                 self._start(reconciler)
+            self.begun()
             try:
                 await anyio.sleep_forever()
             finally:
@@ -159,6 +161,7 @@ class Supervisor:
         self.chance = chance
         self.drain_seconds = DRAIN_SECONDS
         self.begun = anyio.Event()
+        self.working = anyio.Event()  # the first tenant is at work
         self._lives: Lives | None = None  # while it runs
 
     async def run(self, stop: anyio.Event, *, drain_seconds: float | None = None) -> None:
@@ -195,6 +198,7 @@ class Supervisor:
 
     def _begin(self, work: TenantWork) -> None:
         if self._lives is not None:
+            work.begun = self.working.set
             self._lives.start(work.context.tenant, work.run, task_name=f"tenant {work.context.tenant}")
 
     def _all_loops(self) -> list[Loop]:

@@ -269,11 +269,13 @@ def open_ledger(
     lock: ProcessLock | None = None,
     opener: Opener = open_sqlite,
     group_seconds: float = GROUP_SECONDS,
+    migrating: Callable[[], None] = lambda: None,
 ) -> Ledger:
     """Open the ledger in the state directory `folder`, made or migrated where needed. Synchronous; before or inside a loop.
 
     Takes the directory's lock and releases it on close, unless the caller hands over one that it has (`lock`, released
     on close as well). Without a `hop`, one thread writes and one reads; with one, both go through it.
+    `migrating` is called when a migration begins, and now and then while it makes progress.
     Raises MisconfiguredError when another process runs on `folder`, a newer syncd has written there, or a restore of it was
     interrupted; TransientError when the disk is full or fails.
     """
@@ -286,7 +288,7 @@ def open_ledger(
                 f"a restore in {folder} was interrupted", operation="ledger", hint="run the same `syncd restore` again"
             )
         engine = write_engine(path, opener=opener)
-        seen_until = _prepare(engine)
+        seen_until = _prepare(engine, migrating)
         return Ledger(
             path,
             clock=clock,
@@ -303,10 +305,10 @@ def open_ledger(
         raise
 
 
-def _prepare(engine: Engine) -> Instant:
+def _prepare(engine: Engine, migrating: Callable[[], None]) -> Instant:
     """Bring the schema to this version. Returns how far time had come."""
     try:
-        migrate.upgrade(engine)
+        migrate.upgrade(engine, progress=migrating)
         with engine.connect() as connection:
             return seen.seen(connection)
     except DBAPIError as error:

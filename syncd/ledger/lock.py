@@ -14,6 +14,7 @@ from pathlib import Path
 from syncd.errors import MisconfiguredError
 
 LOCK_FILE = "syncd.lock"
+LOCK = "lock"  # the operation that was refused
 _PID_BYTES_MAX = 32  # more than any pid's digits
 
 
@@ -38,7 +39,7 @@ class ProcessLock:
             os.close(descriptor)
             raise MisconfiguredError(
                 f"another syncd (pid {holder}) is running on {folder}",
-                operation="lock",
+                operation=LOCK,
                 key=str(path),
                 hint="stop it first, or use the commands that talk to the running one; never delete the lock file",
             ) from error

@@ -6,13 +6,16 @@ is imported only when there is something to migrate: it costs memory and half a 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, inspect, text
 
 from syncd.errors import BugError, MisconfiguredError
 
 HEAD = "0003"  # the newest revision in `migrations/versions`; a test holds the two together
+PROGRESS_STEPS = 10_000_000  # of SQLite's machine between two signs of progress: about a second
 SCRIPTS = Path(__file__).parent / "migrations"
 
 
@@ -22,18 +25,22 @@ def current(engine: Engine) -> str | None:
         return _revision(connection)
 
 
-def upgrade(engine: Engine, *, head: str = HEAD, scripts: Path = SCRIPTS) -> bool:
-    """Migrate the ledger to `head`; say whether there was anything to do.
+def upgrade(
+    engine: Engine, *, head: str = HEAD, scripts: Path = SCRIPTS, progress: Callable[[], None] = lambda: None
+) -> bool:
+    """Migrate the ledger to `head`; say whether there was anything to do. `progress` is called at the beginning, and again
+    and again while SQLite works, never while it waits.
 
     Raises MisconfiguredError when the ledger's revision is unknown here: a newer syncd has written it.
     """
     if current(engine) == head:
         return False
-    _migrate(engine, head, scripts)
+    progress()
+    _migrate(engine, head, scripts, progress)
     return True
 
 
-def _migrate(engine: Engine, head: str, scripts: Path) -> None:
+def _migrate(engine: Engine, head: str, scripts: Path, progress: Callable[[], None]) -> None:
     from alembic import command  # noqa: PLC0415 - see the module's head
     from alembic.config import Config  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
@@ -46,6 +53,7 @@ def _migrate(engine: Engine, head: str, scripts: Path) -> None:
             # Rebuilding a table (batch mode) drops it; with foreign keys on, that would delete the rows that refer to
             # it. The pragma does nothing inside a transaction, so it goes to the driver, before the transaction.
             _foreign_keys_off(connection)
+            _tell_progress(connection, progress)
         with connection.begin():
             revision = _revision(connection)  # read again under the write lock
             if revision is not None and revision not in known:
@@ -72,6 +80,12 @@ def _foreign_keys_off(connection: Connection) -> None:
     cursor = connection.connection.cursor()
     cursor.execute("PRAGMA foreign_keys=OFF")
     cursor.close()
+
+
+def _tell_progress(connection: Connection, progress: Callable[[], None]) -> None:
+    """Of this connection, too."""
+    driver: Any = connection.connection.driver_connection
+    driver.set_progress_handler(progress, PROGRESS_STEPS)  # an answer other than None would stop the work
 
 
 def _check_foreign_keys(connection: Connection) -> None:

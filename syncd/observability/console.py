@@ -28,11 +28,23 @@ def render_for_people(entry: Mapping[str, Any], *, colours: bool) -> str:
     level = str(entry["level"])
     event = f"{entry['event']:{EVENT_WIDTH}}"
     head = f"{paint(time, '2')} {paint(f'{level:7}', COLOURS[level])} {paint(event, '1')}"
-    fields = [f"{paint(name + '=', '2')}{_show(value)}" for name, value in entry.items() if name not in PLAIN_KEYS]
-    lines = [" ".join([head, *fields]).rstrip()]
-    if "trace" in entry:
-        lines += [f"    {CONTROL.sub('?', line)}" for line in str(entry["trace"]).splitlines()]
-    return "\n".join(lines)
+    fields = [f"{paint(name + '=', '2')}{value}" for name, value in _shown(entry)]
+    return "\n".join([" ".join([head, *fields]).rstrip(), *_trace(entry)])
+
+
+def describe(entry: Mapping[str, Any]) -> str:
+    """The same without time, level and colours, for a journal that has its own."""
+    return "\n".join(
+        [" ".join([entry["event"], *(f"{name}={value}" for name, value in _shown(entry))]), *_trace(entry)]
+    )
+
+
+def _shown(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, _show(value)) for name, value in entry.items() if name not in PLAIN_KEYS]
+
+
+def _trace(entry: Mapping[str, Any]) -> list[str]:
+    return [f"    {CONTROL.sub('?', line)}" for line in str(entry.get("trace", "")).splitlines()]
 
 
 def _show(value: Any) -> str:

@@ -88,6 +88,9 @@ WEBHOOK_REFUSED = Event(
 WEBHOOK_UNAVAILABLE = Event(
     "webhook.unavailable", "error", "The webhook listener can't be opened; stores are polled, and can't call."
 )
+WEBHOOK_SOCKET = Event(
+    "webhook.socket", "warning", "A socket that the service manager holds doesn't fit syncd.toml; the reason tells how."
+)
 WEBHOOK_REPAIRED = Event("webhook.repaired", "warning", "A store's webhooks were missing or broken, and are mended.")
 WEBHOOK_DISABLED = Event(
     "webhook.disabled", "error", "A store doesn't call any more, and syncd can't mend that; it is polled as before."
@@ -169,6 +172,9 @@ CLOCK_STEPPED = Event(
     "clock.stepped", "warning", "The machine's clock was stepped; syncd's own time runs on evenly, without the step."
 )
 
+LOG_LOST = Event(
+    "log.lost", "warning", "The journal took nothing for a while, and entries found no room; the work went on."
+)
 LIBRARY_WARNED = Event("library.warned", "warning", "A library that syncd uses reported something by itself.")
 BUG_FOUND = Event("bug.found", "error", "An assumption of syncd's own is broken; please report it with this line.")
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import traceback
 from collections.abc import Iterable, Mapping, MutableMapping
 from datetime import datetime, timedelta
@@ -21,7 +22,8 @@ import structlog
 
 from syncd.errors import SyncdError
 from syncd.observability.console import render_for_people
-from syncd.observability.events import BUG_FOUND, Event, Level
+from syncd.observability.events import BUG_FOUND, LOG_LOST, Event, Level
+from syncd.observability.journal import Journal, encode
 from syncd.observability.redact import REDACTED, Redaction
 from syncd.ports.clock import Clock
 
@@ -81,6 +83,13 @@ class Log(structlog.BoundLoggerBase):
         trace = "".join(traceback.format_exception(exception))
         self.emit(BUG_FOUND, error=exception, trace=trace[-TRACE_CHARACTERS_MAX:], **fields)
 
+    def flush(self) -> bool:
+        """Pass on what waits because the journal was busy, and tell what found no room. Returns whether nothing waits."""
+        all_gone, lost = self._logger.flush()
+        if lost:
+            self.emit(LOG_LOST, entries=lost)
+        return bool(all_gone)
+
 
 def make_log(
     stream: TextIO,
@@ -91,8 +100,10 @@ def make_log(
     secrets: Iterable[str] = (),
     colours: bool | None = None,
     redaction: Redaction | None = None,
+    journal: Journal | None = None,
 ) -> Log:
-    """A log that writes to `stream`: readable lines when `form` is "console", or "auto" on a terminal; else JSON lines.
+    """A log that writes to `stream`: readable lines when `form` is "console", or "auto" on a terminal; else JSON lines. With
+    `journal`, to which `stream` leads, "auto" means entries with fields there.
 
     `secrets` are blotted out wherever they turn up, and what `redaction` learns meanwhile. `colours` is by default whether the stream is a terminal.
     """
@@ -111,22 +122,14 @@ def make_log(
                 entry[name] = _clean(name, value, redaction, limit, DEPTH_MAX)
         return entry
 
-    def to_json(_logger: Any, _method: str, entry: Entry) -> str:
-        return msgspec.json.encode(entry).decode()
-
     def to_people(_logger: Any, _method: str, entry: Entry) -> str:
         return render_for_people(entry, colours=terminal if colours is None else colours)
 
+    processors: list[structlog.typing.Processor] = [stamp, _name_the_order, _add_hint, clean, _arrange]
+    if journal is not None and form == "auto":
+        return Log(_Entries(stream, level, journal), [*processors, _whole], {})
     readable = form == "console" or (form == "auto" and terminal)
-    processors: list[structlog.typing.Processor] = [
-        stamp,
-        _name_the_order,
-        _add_hint,
-        clean,
-        _arrange,
-        to_people if readable else to_json,
-    ]
-    return Log(_Lines(stream, level), processors, {})
+    return Log(_Lines(stream, level), [*processors, to_people if readable else _to_json], {})
 
 
 class _Lines:
@@ -139,6 +142,9 @@ class _Lines:
     def wants(self, level: Level) -> bool:
         return LEVELS[level] >= self._least
 
+    def flush(self) -> tuple[bool, int]:
+        return True, 0  # each line was
+
     def write(self, line: str) -> None:
         try:
             self._stream.write(line + "\n")
@@ -148,6 +154,39 @@ class _Lines:
                 _send_to_nowhere(self._stream)
         except ValueError:  # closed in this process
             pass
+
+
+class _Entries(_Lines):
+    """Hands entries to the journal; where its socket doesn't work, JSON lines to the stream, if that takes them at once."""
+
+    def __init__(self, stream: TextIO, level: Level, journal: Journal) -> None:
+        super().__init__(stream, level)
+        self._journal = journal
+
+    def flush(self) -> tuple[bool, int]:
+        self._journal.flush()
+        return not self._journal.waits, self._journal.take_lost()
+
+    def write(self, line: Any) -> None:
+        if not self._journal.send(encode(line)) and self._has_room():
+            super().write(_to_json(None, "", line))
+
+    def _has_room(self) -> bool:
+        """The stream leads to the same journal: one that stands still must not hold us up."""
+        try:
+            look = select.poll()
+            look.register(self._stream.fileno(), select.POLLOUT)
+            return bool(look.poll(0))
+        except (OSError, ValueError):
+            return False
+
+
+def _whole(_logger: Any, _method: str, entry: Entry) -> tuple[tuple[Entry], dict[str, Any]]:
+    return (entry,), {}
+
+
+def _to_json(_logger: Any, _method: str, entry: Entry) -> str:
+    return msgspec.json.encode(entry).decode()
 
 
 def _send_to_nowhere(stream: TextIO) -> None:

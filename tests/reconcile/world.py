@@ -10,7 +10,7 @@ import asyncio
 import io
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 from email.utils import formatdate
 from pathlib import Path
@@ -29,7 +29,7 @@ from syncd.config.load import load
 from syncd.core.quantity import UNIT, Quantity
 from syncd.erps.embedded.book import StockBook
 from syncd.inbox.inbox import Inbox
-from syncd.inbox.listener import serve
+from syncd.inbox.listener import listening
 from syncd.inbox.receiver import Receiver
 from syncd.ledger.hop import Hop, InlineHop
 from syncd.ledger.ledger import Ledger, open_ledger
@@ -273,12 +273,13 @@ class World:
             group.cancel_scope.cancel()
 
         try:
-            async with anyio.create_task_group() as group:
+            async with anyio.create_task_group() as group, AsyncExitStack() as listeners:
                 if configuration.settings.webhooks is not None:
                     inbox = Inbox(signal_note(given))
                     receiver = Receiver(inbox, doors(self.app), clock=self.clock, log=log)
                     group.start_soon(inbox.run)
-                    await group.start(serve, receiver.app(), configuration.settings.webhooks.listen, log)
+                    door = listening(receiver.app(), configuration.settings.webhooks.listen, log)
+                    await listeners.enter_async_context(door)
                 group.start_soon(work)
                 try:
                     yield self.app

@@ -52,7 +52,7 @@ def test_a_second_daemon_on_the_same_state_is_refused_and_told_who_has_it(tmp_pa
     with open_house(tmp_path) as house:
         first = house.daemon()
         wait_for(lambda: house.has_logged("daemon.started"), "the first daemon")
-        assert house.daemon().wait(timeout=60) == 78
+        assert house.daemon().wait(timeout=60) == 75
         refusals = [entry for entry in house.log() if entry["event"] == "daemon.refused"]
         assert str(first.pid) in refusals[0]["reason"]
         assert first.poll() is None

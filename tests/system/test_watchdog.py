@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from syncd import daemon
+from syncd.engine.herald import Herald
 from syncd.errors import TransientError
 
 
@@ -28,10 +28,9 @@ async def stop(_wait_seconds: float) -> None:
 
 async def test_a_disk_that_fails_does_not_end_the_watchdogs_loop() -> None:
     petted: list[bool] = []
-    supervisor = SimpleNamespace(clock=SimpleNamespace(sleep=stop), stuck=lambda _bound: [])
+    supervisor: Any = SimpleNamespace(clock=SimpleNamespace(sleep=stop), stuck=lambda _bound: [])
     notify: Any = SimpleNamespace(is_heard=True, watchdog=lambda: petted.append(True), watchdog_seconds=3.0)
-    app: Any = SimpleNamespace(supervisor=supervisor)
     ledger: Any = FailingLedger()
     with pytest.raises(Stopped):
-        await daemon._pet(app, ledger, notify)
+        await Herald(supervisor, ledger, notify).pet()
     assert petted == [True]
