@@ -32,6 +32,7 @@ from syncd.errors import MisconfiguredError, StoreFault, SyncdError
 from syncd.inbox.inbox import Place
 from syncd.inbox.receiver import Door
 from syncd.ledger import signals
+from syncd.ledger.alerts import Alerts
 from syncd.ledger.ledger import Ledger
 from syncd.observability import events
 from syncd.observability.log import Log
@@ -84,6 +85,7 @@ class Surroundings:
     state_dir: Path
     holder: str = "syncd"
     meters: Meters = field(default_factory=Meters)
+    alerts: Alerts = field(default_factory=Alerts)
 
 
 @dataclass(slots=True)
@@ -203,6 +205,7 @@ def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook], public_
         payload_days=tenant.payload_days,
         payload_bytes_max=tenant.payload_mb_max * 1024 * 1024,
         meters=given.meters,
+        alerts=given.alerts,
         client=client,
     )
     reconcilers = [Reconciler(build_store(name, tenant, context, given, public_url)) for name in tenant.stores]
@@ -236,11 +239,7 @@ def doors(app: App) -> dict[tuple[str, str], Door]:
 
 def signal_note(given: Surroundings) -> Callable[[Sequence[Place]], Awaitable[int]]:
     """How the inbox writes down what it was told."""
-
-    async def note(places: Sequence[Place]) -> int:
-        return await given.ledger.run(partial(signals.note, places=places, now=given.clock.now()))
-
-    return note
+    return lambda places: given.ledger.run(partial(signals.note, places=places, now=given.clock.now()))
 
 
 def make_http_erp(model: HttpErp, given: Means, log: Log) -> Erp:

@@ -12,8 +12,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,18 +23,20 @@ from syncd import __version__
 from syncd.app import App, Surroundings, compose, doors, open_session, signal_note
 from syncd.clock import SystemChance, SystemClock
 from syncd.config.load import Configuration
-from syncd.config.settings import PrivateSettings, Settings
+from syncd.config.settings import AlertSettings, PrivateSettings, Settings, signing_key
 from syncd.control.commands import Commands
 from syncd.control.failure import EXIT_AGAIN
 from syncd.control.server import serve_control
 from syncd.core.quantity import SECOND, seconds
+from syncd.engine.alert_post import AlertPost
 from syncd.engine.herald import Herald
 from syncd.engine.ledger_watch import LedgerWatch
 from syncd.errors import MisconfiguredError, TransientError
 from syncd.inbox.inbox import Inbox
 from syncd.inbox.inherited import fit, inherited_sockets
 from syncd.inbox.listener import listening
-from syncd.inbox.receiver import Receiver
+from syncd.inbox.receiver import Door, Receiver
+from syncd.ledger.alerts import Alerts
 from syncd.ledger.faults import ROOM_BYTES_MIN, Fatal, code_of, end_process
 from syncd.ledger.ledger import Ledger, open_ledger
 from syncd.ledger.lock import LOCK, ProcessLock
@@ -155,6 +157,7 @@ async def _run(
     stop = anyio.Event()
     session = open_session()
     given = Surroundings(ledger, clock, chance, log, session, settings.state_dir, holder=f"pid {os.getpid()}")
+    post = alert_post(settings.alerts, given) if settings.alerts is not None else None
     app: App | None = None
     try:
         app = await compose(configuration, given)
@@ -173,25 +176,12 @@ async def _run(
             group.start_soon(herald.pet, name="watchdog")
             group.start_soon(herald.tell, name="status")
             group.start_soon(_watch_clock, clock, log, name="clock")
+            if post is not None:
+                group.start_soon(post.run, name="alerts")
             group.start_soon(_flush, clock, log, name="log")
             group.start_soon(reloads.run, name="reload")
             group.start_soon(LedgerWatch(ledger, settings.state_dir, clock, log).run, name="ledger watch")
-            async with AsyncExitStack() as open_listeners:  # closed while the inbox still notes what they have taken
-                inbox: Inbox | None = None
-                inherited = inherited_sockets(os.environ, os.getpid(), log)
-                held = fit(inherited, settings.webhooks.listen if settings.webhooks else None, log)
-                if settings.webhooks is not None:
-                    inbox = Inbox(signal_note(given))
-                    receiver = Receiver(inbox, open_doors, clock=clock, log=log, meters=given.meters)
-                    group.start_soon(inbox.run, name="inbox")
-                    public = listening(receiver.app(), settings.webhooks.listen, log, inherited=held)
-                    await open_listeners.enter_async_context(public)
-                if settings.private is not None:
-                    desk = private_desk(settings.private, commands, app, given, inbox)
-                    private = listening(
-                        desk.app(), settings.private.listen, log, unavailable=events.PRIVATE_UNAVAILABLE
-                    )
-                    await open_listeners.enter_async_context(private)
+            async with _listening(settings, given, app, commands, open_doors, group):
                 await app.supervisor.run(stop, drain_seconds=settings.shutdown.drain_seconds)
             group.cancel_scope.cancel()
     finally:
@@ -209,6 +199,29 @@ async def _run(
     return EXIT_OK
 
 
+@asynccontextmanager
+async def _listening(
+    settings: Settings, given: Surroundings, app: App, commands: Commands, open_doors: Mapping[tuple[str, str], Door],
+    group: anyio.abc.TaskGroup,
+) -> AsyncIterator[None]:  # fmt: skip
+    """The listeners. They end before `group` does: the inbox still notes what they have taken."""
+    inherited = inherited_sockets(os.environ, os.getpid(), given.log)
+    held = fit(inherited, settings.webhooks.listen if settings.webhooks else None, given.log)
+    inbox: Inbox | None = None
+    async with AsyncExitStack() as opened:
+        if settings.webhooks is not None:
+            inbox = Inbox(signal_note(given))
+            receiver = Receiver(inbox, open_doors, clock=given.clock, log=given.log, meters=given.meters)
+            group.start_soon(inbox.run, name="inbox")
+            public = listening(receiver.app(), settings.webhooks.listen, given.log, inherited=held)
+            await opened.enter_async_context(public)
+        if settings.private is not None:
+            desk = private_desk(settings.private, commands, app, given, inbox)
+            private = listening(desk.app(), settings.private.listen, given.log, unavailable=events.PRIVATE_UNAVAILABLE)
+            await opened.enter_async_context(private)
+        yield
+
+
 def private_desk(
     settings: PrivateSettings, commands: Commands, app: App, given: Surroundings, inbox: Inbox | None
 ) -> Desk:
@@ -217,6 +230,15 @@ def private_desk(
 
     token = None if settings.token is None else settings.token.get_secret_value()
     return Desk(lambda: commands.scene, app.supervisor, given.meters, token=token, inbox=inbox)
+
+
+def alert_post(settings: AlertSettings, given: Surroundings) -> AlertPost:
+    """Who delivers alerts; from now on they are noted."""
+    given.alerts = Alerts(settings.events)
+    return AlertPost(
+        settings.url, signing_key(settings.secret.get_secret_value()), given.alerts, given.ledger, given.session,
+        given.clock, given.chance, given.log,
+    )  # fmt: skip
 
 
 async def _watch_signals(

@@ -25,6 +25,7 @@ from syncd.config.problem import Problem, did_you_mean, join_key, show_value
 from syncd.config.secrets import SecretSources
 from syncd.config.settings import (
     PREFIX,
+    AlertSettings,
     PrivateSettings,
     Settings,
     is_secret_variable,
@@ -38,7 +39,10 @@ from syncd.config.values import NAME, NAME_RULE
 
 FILE_BYTES_MAX = 1_000_000  # thousands of kits fit; a wrong file (a dump, a log) doesn't get into memory
 TENANTS_MAX = 1_000  # in one process; each has its own tasks and connections
-PRIVATE: Final = "private"  # the only table of syncd.toml that has a secret
+WITH_SECRETS: Final[Mapping[str, type[BaseModel]]] = {
+    "private": PrivateSettings,
+    "alerts": AlertSettings,
+}  # of syncd.toml
 WHERE_IN_TOML = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 ERPS: Final[Mapping[str, type[BaseModel]]] = {"embedded": EmbeddedErp, "http": HttpErp}
 STORES: Final[Mapping[str, type[BaseModel]]] = {"bigcommerce": BigCommerceStore, "woocommerce": WooCommerceStore}
@@ -66,7 +70,7 @@ class Configuration:
     def secrets(self) -> tuple[str, ...]:
         """Every secret of every tenant, and the daemon's own, for the log to blot out."""
         parts = [part for tenant in self.tenants for part in (tenant.erp, *tenant.stores.values())]
-        own = [self.settings.private] if self.settings is not None and self.settings.private is not None else []
+        own = [part for name in WITH_SECRETS if (part := getattr(self.settings, name, None)) is not None]
         values = [getattr(part, name) for part in [*parts, *own] for name in type(part).model_fields]
         return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
 
@@ -127,11 +131,12 @@ def _load_settings(
     if document is None:
         return None, problems, ()
     table, variables = dict(document.table), tuple[str, ...]()
-    if PRIVATE in table or any(name.upper().startswith(variable_name((PRIVATE, ""))) for name in environment):
-        given = table.get(PRIVATE, {})
-        if isinstance(given, dict):
-            resolved = SecretSources("", file, document.shown, environment).resolve(PrivateSettings, (PRIVATE,), given)
-            table[PRIVATE], variables = resolved.table, resolved.variables
+    for part, model in WITH_SECRETS.items():
+        given = table.get(part, {})
+        named = part in table or any(name.upper().startswith(variable_name((part, ""))) for name in environment)
+        if named and isinstance(given, dict):
+            resolved = SecretSources("", file, document.shown, environment).resolve(model, (part,), given)
+            table[part], variables = resolved.table, (*variables, *resolved.variables)
             problems += [_located(document, problem) for problem in resolved.problems]
     try:
         settings = make_settings(table, environment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from pathlib import Path
 from types import UnionType
@@ -18,6 +19,11 @@ PORT_MAX: Final = 65_535
 LISTEN: Final = r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):[0-9]{1,5}$"
 UNKNOWN: Final = SecretStr("unknown")  # stands in for a secret whose problem is reported already
 TOKEN_CHARACTERS_MIN: Final = 16  # of whoever guesses them, none comes through
+SIGNING_PREFIX: Final = "whsec_"
+SIGNING_BYTES: Final = range(24, 65)  # of a key, by Standard Webhooks
+AlertKind = Literal[
+    "store.stale", "store.fresh", "drift.unexplained", "quarantine.grew", "webhook.disabled", "webhook.enabled"
+]
 SECRET_PREFIX: Final = "SYNCD_SECRET_"  # noqa: S105 -- the beginning of a name
 
 
@@ -62,6 +68,14 @@ def _called(address: str) -> str:
             "https://, as the platforms ask for", "Put a reverse proxy with a certificate before the listener."
         )
     return address.rstrip("/")
+
+
+def _delivered(address: str) -> str:
+    if is_plain_and_far(address):
+        raise refusal(
+            "https://, as others could read and change alerts on the way", "Plain http is for this machine alone."
+        )
+    return address
 
 
 def _with_port(listen: str, usual: int) -> str:
@@ -130,6 +144,41 @@ class PrivateSettings(BaseModel):
         return listen
 
 
+class AlertSettings(BaseModel):
+    """Where alerts are delivered."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: Annotated[
+        Address, AfterValidator(_delivered), Field(description="Where alerts are posted; redirects are not followed.")
+    ]
+    secret: Annotated[SecretStr, Field(description="What signs them: whsec_ and 24 to 64 bytes in Base64.")]
+    events: Annotated[
+        tuple[AlertKind, ...], Field(min_length=1, description="Which events are alerts; by default all of them.")
+    ] = get_args(AlertKind)
+
+    @field_validator("secret")
+    @classmethod
+    def _signs(cls, secret: SecretStr) -> SecretStr:
+        try:
+            if secret != UNKNOWN:
+                signing_key(secret.get_secret_value())
+        except ValueError:
+            raise refusal(
+                "whsec_ and 24 to 64 bytes in Base64, as Standard Webhooks writes it",
+                'Make one: echo "whsec_$(openssl rand -base64 32)" > FILE',
+            ) from None
+        return secret
+
+
+def signing_key(secret: str) -> bytes:
+    """The key within a secret as Standard Webhooks writes it. Raises ValueError where it is none."""
+    key = base64.b64decode(secret.removeprefix(SIGNING_PREFIX), validate=True)
+    if not secret.startswith(SIGNING_PREFIX) or len(key) not in SIGNING_BYTES:
+        raise ValueError("another form")
+    return key
+
+
 class Settings(BaseSettings):
     """The daemon's settings. `state_dir` is absolute here; the file may give it relative to itself."""
 
@@ -155,6 +204,10 @@ class Settings(BaseSettings):
     private: Annotated[
         PrivateSettings | None,
         Field(description="Health and metrics, on a listener of their own: off without this table."),
+    ] = None
+    alerts: Annotated[
+        AlertSettings | None,
+        Field(description="Alerts to a webhook of yours: off without this table; the log has them anyway."),
     ] = None
     shutdown: Annotated[ShutdownSettings, Field(description="How the daemon stops.")] = ShutdownSettings()
 
@@ -187,7 +240,12 @@ def make_settings(table: Mapping[str, Any], environment: Mapping[str, str]) -> S
 
     here = Here(**table)
     return Settings.model_construct(
-        state_dir=here.state_dir, log=here.log, webhooks=here.webhooks, private=here.private, shutdown=here.shutdown
+        state_dir=here.state_dir,
+        log=here.log,
+        webhooks=here.webhooks,
+        private=here.private,
+        alerts=here.alerts,
+        shutdown=here.shutdown,
     )
 
 
@@ -203,7 +261,11 @@ def known_variables() -> tuple[str, ...]:
         kinds = get_args(field.annotation) if isinstance(field.annotation, UnionType) else (field.annotation,)
         for inner in kinds:
             if isinstance(inner, type) and issubclass(inner, BaseModel):
-                keys = [key for key, each in inner.model_fields.items() if each.annotation != SecretStr | None]
+                keys = [
+                    key
+                    for key, each in inner.model_fields.items()
+                    if each.annotation not in (SecretStr, SecretStr | None)
+                ]
                 names += [variable_name((name, key)) for key in keys]
         names.append(variable_name((name,)))
     return tuple(names)

@@ -33,6 +33,7 @@ class Reconciler:
     loop: Loop | None = None
     restarts: int = 0
     stale: bool = False
+    seen_fresh: bool = False  # by this process
     trouble: str = ""
     orders: OrderStep | None = field(default=None)
     publisher: PublishStep | None = field(default=None)
@@ -140,8 +141,13 @@ class Reconciler:
         stale = context.drained > 0 and behind > seconds(context.options.fresh_us) + 2 * context.options.poll_seconds
         if stale and not self.stale:
             context.log.emit(events.STORE_STALE, behind_seconds=round(behind), reason=self.trouble)
+            context.tell(events.STORE_STALE, behind_seconds=round(behind))
         if self.stale and not stale:
             context.log.emit(events.STORE_FRESH, behind_seconds=round(behind))
+            context.tell(events.STORE_FRESH, behind_seconds=round(behind))
+        if not stale and context.drained and not self.seen_fresh:  # an earlier process may have said that it is stale
+            context.tell(events.STORE_FRESH, behind_seconds=round(behind))
+            self.seen_fresh = True
         if not stale:
             self.trouble = ""
         self.stale = stale

@@ -379,6 +379,15 @@ drift = Table(
     PrimaryKeyConstraint("tenant", "id"),
 )
 
+# Alerts (`alerts.py`). `subject` is the event that begins it; `details` are JSON; `due` says when it is tried next, `tries`
+# how often it may have been sent. `state`: waiting, sent, given_up.
+alert = Table(
+    "alert", metadata, _text("tenant"), _number("id"), _text("store"), _text("event"), _text("subject"),
+    _number("since"), _text("details"), _number("times"), _number("tries"), _number("due"), _text("state"),
+    _number("ended"), PrimaryKeyConstraint("tenant", "id"),
+)  # fmt: skip
+_partial("ix_alert_waiting", alert.c.tenant, alert.c.store, alert.c.subject, where="state = 'waiting'")
+
 # Raw answers, one row per page, zstd-compressed; `orders.place` counts within it.
 payload = Table(
     "payload",

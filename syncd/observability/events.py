@@ -96,6 +96,8 @@ WEBHOOK_DISABLED = Event(
     "webhook.disabled", "error", "A store doesn't call any more, and syncd can't mend that; it is polled as before."
 )
 
+WEBHOOK_ENABLED = Event("webhook.enabled", "info", "What kept a store from calling has ended.")
+
 PRIVATE_UNAVAILABLE = Event(
     "private.unavailable", "error", "The private listener can't be opened: health and metrics can't be asked."
 )
@@ -139,6 +141,12 @@ QUARANTINE_RELEASED = Event(
     "quarantine.released", "info", "An operator decided about something in quarantine; it goes on."
 )
 
+ALERTS_UNREACHABLE = Event(
+    "alerts.unreachable", "warning", "Alerts can't be delivered; they wait in the ledger and are tried again."
+)
+ALERTS_RECOVERED = Event("alerts.recovered", "info", "Alerts are delivered again.")
+ALERTS_GIVEN_UP = Event("alerts.given_up", "error", "An alert was not delivered, and is tried no more.")
+
 LEDGER_MIGRATED = Event("ledger.migrated", "info", "The ledger's schema was brought to this version.")
 LEDGER_UNWRITABLE = Event(
     "ledger.unwritable",
@@ -179,3 +187,9 @@ LIBRARY_WARNED = Event("library.warned", "warning", "A library that syncd uses r
 BUG_FOUND = Event("bug.found", "error", "An assumption of syncd's own is broken; please report it with this line.")
 
 EVENTS: Final[tuple[Event, ...]] = tuple(event for event in list(globals().values()) if isinstance(event, Event))
+
+ALERTS: Final = (STORE_STALE, STORE_FRESH, DRIFT_UNEXPLAINED, QUARANTINE_GREW, WEBHOOK_DISABLED, WEBHOOK_ENABLED)
+"""What can be delivered to a person's webhook: events on edges that ask for somebody, and their ends."""
+
+ALERT_ENDS: Final = {STORE_FRESH.name: STORE_STALE.name, WEBHOOK_ENABLED.name: WEBHOOK_DISABLED.name}
+"""The events that end another, each with that one. How the others end is a person's decision."""

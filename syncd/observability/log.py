@@ -112,7 +112,7 @@ def make_log(
     redaction.learn(secrets)
 
     def stamp(_logger: Any, _method: str, entry: Entry) -> Entry:
-        entry["time"] = _iso(clock.wall())
+        entry["time"] = iso(clock.wall())
         return entry
 
     def clean(_logger: Any, _method: str, entry: Entry) -> Entry:
@@ -208,7 +208,8 @@ def _is_terminal(stream: TextIO) -> bool:
         return False
 
 
-def _iso(instant_us: int) -> str:
+def iso(instant_us: int) -> str:
+    """An instant as the log writes it: ISO 8601, UTC, with microseconds."""
     return (EPOCH + timedelta(microseconds=instant_us)).isoformat(timespec="microseconds") + "Z"
 
 

@@ -12,8 +12,10 @@ from syncd.core.policy import Policy
 from syncd.core.quantity import LONG_AGO, SECOND, ZERO, Instant, Quantity, microseconds
 from syncd.core.taking import TakingRule
 from syncd.ledger import pauses
+from syncd.ledger.alerts import Alerts
 from syncd.ledger.ledger import Ledger
 from syncd.ledger.pauses import Pause
+from syncd.observability.events import Event
 from syncd.observability.log import Log
 from syncd.observability.meters import Meters
 from syncd.ports.clock import Chance, Clock
@@ -88,6 +90,7 @@ class TenantContext:
     siblings: Callable[[], Sequence[StoreContext]] = tuple  # its stores, as they are at this moment
     pauses: dict[str, Pause] = field(default_factory=dict)  # by store, as the ledger has them; "": the whole tenant
     meters: Meters = field(default_factory=Meters)
+    alerts: Alerts = field(default_factory=Alerts)
     client: HttpClient | None = (
         None  # what the ERP is asked by, for whoever shows its breaker; None: it is in this process
     )
@@ -159,8 +162,13 @@ class StoreContext:
     hooks: HooksPort | None = None  # None: this store is only polled
     hooks_address: str = ""  # where it should call
     hooks_alive: bool = False  # soft: it calls, as far as was seen last
+    hooks_trouble: str = ""  # soft: what keeps it from calling, beyond what syncd can mend
     client: HttpClient | None = None  # what the store is asked by, for whoever shows its quota
     may_fall: set[str] = field(default_factory=set)  # soft: items of an approved plan that may go to 0 (BRAKE)
+
+    def tell(self, event: Event, **details: int) -> None:
+        """An alert about this store, of what is only seen while it runs."""
+        self.tenant.alerts.tell(event, self.tenant.tenant, self.store, now=self.tenant.clock.now(), **details)
 
     def is_fresh(self, now: Instant) -> bool:
         """Whether its orders are read up to lately."""

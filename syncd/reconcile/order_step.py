@@ -294,6 +294,7 @@ class OrderStep:
             clock_span_us=context.clock_span_us,
             slack_us=context.slack_us,
             drained=context.drained,
+            alerts=context.tenant.alerts,
         )
 
     def after_commit(self, page: OrderPage, taken: Taken, *, quiet: bool) -> None:

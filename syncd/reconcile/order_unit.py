@@ -22,8 +22,10 @@ from syncd.core.policy import Baseline, Policy
 from syncd.core.quantity import LONG_AGO, ZERO, Instant, Quantity
 from syncd.core.taking import TakingRule
 from syncd.ledger import items, moves, orders, payloads, quarantine, restored, stores
+from syncd.ledger.alerts import Alerts
 from syncd.ledger.orders import OrderRow
 from syncd.ledger.tenants import assert_epoch, take_numbers
+from syncd.observability.events import QUARANTINE_GREW
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class StoreFacts:
     clock_span_us: tuple[int, int]  # the least and the most by which the store's stamps are ahead of our clock
     slack_us: int
     drained: Instant
+    alerts: Alerts = field(default_factory=Alerts)
 
 
 @dataclass(slots=True)
@@ -89,6 +92,9 @@ def take_page(connection: Connection, facts: StoreFacts, page: Page, **cursor: i
     unit.run()
     if cursor:
         stores.change_store(connection, facts.tenant, facts.store, **cursor)
+    held = len(unit.taken.quarantined)
+    if held:
+        facts.alerts.note(connection, QUARANTINE_GREW, facts.tenant, facts.store, now=page.ended, entries=held)
     return unit.taken
 
 

@@ -193,6 +193,11 @@ class PostStep:
                 held[entry.store] += _settle(connection, context.tenant, entry, outcome, now, context.epoch)
                 if goes_on:
                     follow(connection, context.tenant, entry, later[entry.key], now=now, epoch=context.epoch)
+            for store, entries in held.items():
+                if entries:
+                    context.alerts.note(
+                        connection, events.QUARANTINE_GREW, context.tenant, store, now=now, entries=entries
+                    )
             return held
 
         held = await context.ledger.run(unit)

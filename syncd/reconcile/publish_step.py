@@ -172,6 +172,11 @@ class PublishStep:
                     connection, shop.tenant, shop.store, name, due=_later(moment.now, REFUSED_RECHECK_SECONDS)
                 )
             done = _decide(connection, context, shop, moment, page)
+            left = _left(done, shop)
+            if left:
+                context.tenant.alerts.note(
+                    connection, events.DRIFT_UNEXPLAINED, shop.tenant, shop.store, now=moment.now, items=len(left)
+                )
             done.next_due = items.next_due(connection, shop.tenant, shop.store)
             return done
 
@@ -184,7 +189,7 @@ class PublishStep:
                 continue  # an older reading is contradicted, not the newest: nothing is off (a decrease that BigCommerce dropped)
             context.tenant.meters.of(shop.tenant, shop.store).drifts += 1
             context.log.emit(events.DRIFT_FOUND, item=name, units=show(units), policy=shop.drift)
-        left = [units for _, units in done.drifts if units and shop.drift == "report"]
+        left = _left(done, shop)
         if left:
             context.log.emit(events.DRIFT_UNEXPLAINED, items=len(left), units=show(Quantity(sum(map(abs, left)))))
         if done.unread:
@@ -265,6 +270,11 @@ def take_levels(connection: Connection, shop: Shop, page: LevelPage, drained: In
     missing = [r.item for r in page.readings if r.level is None]
     if missing:
         items.needs_absolute(connection, shop.tenant, shop.store, missing, page.ended)
+
+
+def _left(done: Round, shop: Shop) -> list[Quantity]:
+    """The drifts that nobody corrects."""
+    return [units for _, units in done.drifts if units and shop.drift == "report"]
 
 
 def _decide(connection: Connection, context: StoreContext, shop: Shop, moment: Moment, page: LevelPage | None) -> Round:

@@ -15,7 +15,7 @@ from syncd.config.tenant import BigCommerceStore, EmbeddedErp, HttpErp, Tenant, 
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = PROJECT / "docs" / "configure.md"
-TABLES = {"erp", "stores", "log", "shutdown", "webhooks", "private"}  # they hold keys, and are told by those
+TABLES = {"erp", "stores", "log", "shutdown", "webhooks", "private", "alerts"}  # they hold keys, and are told by those
 
 
 def inner(annotation: Any) -> Any:
@@ -76,5 +76,6 @@ def test_a_section_names_every_choice(key):
 def test_the_full_example_shows_every_key_of_a_tenant():
     text = (PROJECT / "config/tenants/full.toml.example").read_text("utf-8")
     daemons = {"state_dir", "format", "level", "drain_seconds", "listen", "public_url", "private", "token"}
+    daemons |= {"alerts", "url", "secret", "events"}
     names = {key.rsplit(".", 1)[-1] for key in keys()} - daemons
     assert not [name for name in sorted(names) if not re.search(rf"^#?(\[)?{name}(_file)?(\]| =)", text, re.MULTILINE)]
