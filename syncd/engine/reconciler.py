@@ -34,6 +34,7 @@ class Reconciler:
     restarts: int = 0
     stale: bool = False
     seen_fresh: bool = False  # by this process
+    watched: float | None = None  # monotonic: since when it could have been read, until it is
     trouble: str = ""
     orders: OrderStep | None = field(default=None)
     publisher: PublishStep | None = field(default=None)
@@ -48,6 +49,7 @@ class Reconciler:
             except MisconfiguredError as error:
                 context.stream = Stream.FAILING
                 self.trouble = str(error)
+                self._tell_freshness()
                 event = events.STORE_IDENTITY_MISMATCH if "another shop" in self.trouble else events.STORE_FAILED
                 context.log.emit(event, reason=str(error), hint=error.hint, again_seconds=MISCONFIGURED_SECONDS)
                 await context.tenant.clock.sleep(MISCONFIGURED_SECONDS)
@@ -57,6 +59,7 @@ class Reconciler:
                 if self.trouble != str(error):
                     context.log.emit(events.STORE_FAILED, reason=str(error), hint=error.hint, again_seconds=wait)
                 self.trouble = str(error)
+                self._tell_freshness()
                 await context.tenant.clock.sleep(wait)
             except Exception as error:  # noqa: BLE001 - a bug here must not stop the other stores
                 context.stream = Stream.FAILING
@@ -131,14 +134,26 @@ class Reconciler:
         self._judge_freshness()
 
     def behind_seconds(self) -> float:
-        """How old the drain mark is: every order placed before it is in the ledger."""
-        return max(0.0, seconds(self.context.tenant.clock.now() - self.context.drained))
+        """How old the drain mark is: every order placed before it is in the ledger. As long as this process has none, since
+        when it could have one: a baseline takes its time."""
+        context = self.context
+        if context.drained:
+            return max(0.0, seconds(context.tenant.clock.now() - context.drained))
+        now = context.tenant.clock.monotonic()
+        if self.watched is None or context.stream is Stream.BASELINE:
+            self.watched = now
+        return now - self.watched
 
     def _judge_freshness(self) -> None:
+        self._tell_freshness()
+        if not self.stale:
+            self.trouble = ""
+
+    def _tell_freshness(self) -> None:
         """Log the edges of freshness."""
         context = self.context
         behind = self.behind_seconds()
-        stale = context.drained > 0 and behind > seconds(context.options.fresh_us) + 2 * context.options.poll_seconds
+        stale = behind > seconds(context.options.fresh_us) + 2 * context.options.poll_seconds
         if stale and not self.stale:
             context.log.emit(events.STORE_STALE, behind_seconds=round(behind), reason=self.trouble)
             context.tell(events.STORE_STALE, behind_seconds=round(behind))
@@ -148,6 +163,4 @@ class Reconciler:
         if not stale and context.drained and not self.seen_fresh:  # an earlier process may have said that it is stale
             context.tell(events.STORE_FRESH, behind_seconds=round(behind))
             self.seen_fresh = True
-        if not stale:
-            self.trouble = ""
         self.stale = stale

@@ -62,6 +62,7 @@ async def test_a_reported_drift_leaves_the_shop_and_the_erp_as_they_are(tmp_path
                 return (await one.levels())["A"] != 3 or world.erp_levels()["A"] != 8
 
             await world.until(kept_off, "the offset is not kept:")
+            assert await world.alerted() == [("drift.unexplained", "one", '{"items":1}')]
         (told,) = [event for event in world.events() if event["event"] == "drift.unexplained"]
         assert (told["store"], told["items"]) == ("one", 1)
 

@@ -68,6 +68,7 @@ async def test_what_the_erp_refuses_is_held_and_stays_untold_while_the_rest_goes
         await world.until(shown)
         assert [event["event"] for event in world.events()].count("move.refused") == 1
         assert [event["entries"] for event in world.events() if event["event"] == "quarantine.grew"] == [1]
+        assert await world.alerted() == [("quarantine.grew", "us", '{"entries":1}')]
         await us.act(order["order"], "edit", {"lines": [{"line": order["lines"][1]["line"], "quantity": 3}]})
         await anyio.sleep(60.0)
         assert (await woo.levels())["B"] <= 17, "a refused sale never raises anything"

@@ -29,6 +29,7 @@ async def test_the_other_lines_of_the_order_go_on_and_the_unknown_one_is_quarant
             await world.until(lambda: not quarantined(world), "the unknown line is not held:")
             assert "NEW" in quarantined(world)[0]["reason"]
             assert world.erp_levels() == {"A": 8}
+            assert await world.alerted() == [("quarantine.grew", "woo", '{"entries":1}')]
         grown = [(event["store"], event["entries"]) for event in world.events() if event["event"] == "quarantine.grew"]
         assert grown == [("woo", 1)]
 

@@ -284,6 +284,12 @@ async def test_a_paused_webhook_is_said_once_and_the_store_is_polled_as_before(t
         (told,) = logged(world, "webhook.disabled")
         assert "paused" in told["reason"]
         assert not next(r for r in reconcilers(world) if r.context.store == "woo").context.hooks_alive
+        assert await world.alerted() == [("webhook.disabled", "woo", "{}")]
+        for webhook in list(woo.shop.webhooks.hooks.values()):
+            await woo.call("POST", f"/webhooks/{webhook.id}/active")
+        await anyio.sleep(2 * LOOK_SECONDS + 30.0)
+        assert [told["store"] for told in logged(world, "webhook.enabled")] == ["woo"]
+        assert await world.alerted() == [], "nobody had heard of it"
         await woo.buy({"A": 1})
         await world.settled({"A": 49})
 

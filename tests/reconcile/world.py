@@ -31,9 +31,12 @@ from syncd.erps.embedded.book import StockBook
 from syncd.inbox.inbox import Inbox
 from syncd.inbox.listener import listening
 from syncd.inbox.receiver import Receiver
+from syncd.ledger import alerts
+from syncd.ledger.alerts import Alerts
 from syncd.ledger.hop import Hop, InlineHop
 from syncd.ledger.ledger import Ledger, open_ledger
 from syncd.ledger.schema import signal
+from syncd.observability.events import ALERTS
 from syncd.observability.log import make_log
 from syncd.simulator.bigcommerce.server import make_app as bigcommerce_app
 from syncd.simulator.bigcommerce.shop import Shop as BigCommerceShop
@@ -136,6 +139,7 @@ class World:
         self.erp_url = ""
         self.hop: Hop = InlineHop()
         self.door = 0  # the port of the webhook listener, once it is configured
+        self.alerts = Alerts([event.name for event in ALERTS])  # noted, and nobody delivers them
         self.composed: Callable[[App], None] = lambda _: None  # a test's hand in the daemon, before it starts
 
     async def serve(self, name: str, kind: str, *, stock: Mapping[str, int] | None = None) -> Store:
@@ -262,7 +266,7 @@ class World:
         session = open_session()
         chance = SeededChance(Random(self.random.random()))
         self.given = given = Surroundings(
-            self.ledger, self.clock, chance, log, session, configuration.settings.state_dir
+            self.ledger, self.clock, chance, log, session, configuration.settings.state_dir, alerts=self.alerts
         )
         self.app = await compose(configuration, given)
         self.composed(self.app)
@@ -297,6 +301,13 @@ class World:
         """The requests that a shop has seen, as "GET /path?query", but for the first `since`."""
         seen = await store.call("GET", "/requests")
         return [f"{row['method']} {row['path']}" for row in seen][since:]
+
+    async def alerted(self) -> list[tuple[str, str, str]]:
+        """The alerts that wait, with what came after them untold: event, store, details."""
+        news = list(self.alerts.news)
+        self.alerts.news.clear()
+        await self.ledger.run(lambda connection: self.alerts.note_news(connection, news))
+        return [(each.event, each.store, each.details) for each in await self.ledger.read(alerts.heads)]
 
     async def signals(self) -> list[tuple[str, str]]:
         """The orders that stores have spoken of and that haven't been read yet: store and order."""

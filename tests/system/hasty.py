@@ -8,6 +8,8 @@ from typing import Any
 
 from syncd import app, daemon
 from syncd.cli import main
+from syncd.core.quantity import SECOND
+from syncd.ledger import alerts
 from syncd.reconcile import plan_write, post_step
 from syncd.transport.limits import Limits
 
@@ -31,6 +33,7 @@ def run() -> int:
     plan_write.NOT_AFTER_SECONDS = NOT_AFTER_SECONDS
     post_step.SENDING_SECONDS = WORST_SECONDS
     daemon.CLOCK_LOOK_SECONDS = LOOK_SECONDS
+    vars(alerts)["SPACING_US"] = SECOND
     vars(app)["Limits"] = hasty_limits
     return main()
 

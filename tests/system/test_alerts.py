@@ -97,7 +97,7 @@ def test_a_store_that_goes_and_comes_back_is_told_of_twice(tmp_path: Path, serve
     with open_house(tmp_path) as house:
         with_alerts(house, server)
         house.open_shops({"A": 10})
-        house.run_until_baseline()
+        house.run_until_baseline(module="tests.system.hasty")
         house.faults(house.ports["us"], slow=1.0, slow_seconds=3_600.0)
         wait_for(lambda: server.answered(204, "store.stale"), "the alert")
         house.faults(house.ports["us"], slow=0.0)
