@@ -153,9 +153,16 @@ class AlertSettings(BaseModel):
         Address, AfterValidator(_delivered), Field(description="Where alerts are posted; redirects are not followed.")
     ]
     secret: Annotated[SecretStr, Field(description="What signs them: whsec_ and 24 to 64 bytes in Base64.")]
-    events: Annotated[
-        tuple[AlertKind, ...], Field(min_length=1, description="Which events are alerts; by default all of them.")
-    ] = get_args(AlertKind)
+    events: Annotated[tuple[AlertKind, ...], Field(description="Which events are alerts; by default all of them.")] = (
+        get_args(AlertKind)
+    )
+
+    @field_validator("events")
+    @classmethod
+    def _some(cls, chosen: tuple[AlertKind, ...]) -> tuple[AlertKind, ...]:
+        if not chosen:
+            raise refusal("at least one event", "Leave the table [alerts] out to have no alerts at all.")
+        return chosen
 
     @field_validator("secret")
     @classmethod

@@ -175,3 +175,18 @@ def test_a_kill_at_any_point_of_a_migration_leaves_the_old_schema_or_the_new_one
         assert attempt["killed"]
         assert attempt["left"] == old, "nothing of it is there before its COMMIT"
         assert (attempt["then"], attempt["head"]) == (new, head), "and the next start brings it about"
+
+
+def test_a_migration_says_again_and_again_that_it_makes_progress_and_a_start_without_one_says_nothing(
+    tmp_path, scripts, template, monkeypatch
+):
+    monkeypatch.setattr(migrate, "PROGRESS_STEPS", 50)
+    folder = tmp_path / "work"
+    shutil.copytree(template, folder)
+    signs = []
+    engine = write_engine(ledger_path(folder))
+    assert migrate.upgrade(engine, head="0004", scripts=scripts, progress=lambda: signs.append(1))
+    assert len(signs) > 10
+    signs.clear()
+    assert not migrate.upgrade(engine, head="0004", scripts=scripts, progress=lambda: signs.append(1))
+    assert not signs

@@ -81,8 +81,8 @@ def test_an_alert_that_was_refused_for_now_arrives_after_a_kill_and_with_the_sam
         house.daemon()
         [(_, name, body)] = wait_for(lambda: server.answered(204, "quarantine.grew"), "its arrival")
         assert name == server.answered(503, "quarantine.grew")[0][1]
-        assert body["data"]["tenant"] == "acme"  # type: ignore[index]
-        assert body["data"]["store"] == "us"  # type: ignore[index]
+        assert body["data"]["tenant"] == "acme"
+        assert body["data"]["store"] == "us"
         assert house.buy("us", {"A": 1})
         wait_for(lambda: house.shown("woo") == {"A": 9}, "the other shop's level")
         assert len(house.entries("alerts.unreachable")) >= 1
