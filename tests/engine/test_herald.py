@@ -134,12 +134,14 @@ async def test_the_watchdog_starves_when_the_writer_or_a_loop_stands_still(manag
         if what == "writer":
             assert set(await manager.hear()) == {"WATCHDOG=1"}
             ledger.hangs = True
-            await ledger.hung.wait()
+            with anyio.fail_after(60):
+                await ledger.hung.wait()
             manager.heard()
             await anyio.sleep(0.2)
             assert manager.heard() == []
         else:
-            await looked.wait()
+            with anyio.fail_after(60):
+                await looked.wait()
             assert manager.heard() == ["WATCHDOG=1"] * 3
         group.cancel_scope.cancel()
     notify.close()
