@@ -366,18 +366,9 @@ Index("ix_quarantine_place", quarantine.c.tenant, quarantine.c.store, quarantine
 
 # Drift: readings that contradict each other or the book, and what became of it. `state`: open, explained, accepted.
 drift = Table(
-    "drift",
-    metadata,
-    _text("tenant"),
-    _number("id"),
-    _text("store"),
-    _text("item"),
-    _number("since"),
-    _number("units"),
-    _text("reason"),
-    _text("state"),
-    PrimaryKeyConstraint("tenant", "id"),
-)
+    "drift", metadata, _text("tenant"), _number("id"), _text("store"), _text("item"), _number("since"),
+    _number("units"), _text("reason"), _text("state"), PrimaryKeyConstraint("tenant", "id"),
+)  # fmt: skip
 
 # Alerts (`alerts.py`). `subject` is the event that begins it; `details` are JSON; `due` says when it is tried next, `tries`
 # how often it may have been sent. `state`: waiting, sent, given_up.

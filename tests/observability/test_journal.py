@@ -213,6 +213,20 @@ def test_where_the_socket_does_not_work_json_lines_go_to_the_output(a_log: Make,
     assert (line["event"], line["version"]) == ("daemon.started", "1")
 
 
+def test_entries_that_come_after_journald_has_died_do_not_wait_for_it(
+    a_log: Make, journald: Journald, tmp_path: Path
+) -> None:
+    with (tmp_path / "output").open("w", encoding="utf-8") as output:
+        log, _ = a_log(journald.path, output)
+        for n in range(2_000):
+            log.emit(events.ORDER_APPLIED, order=str(n))
+        assert not log.flush(), "some wait: else this shows nothing"
+        journald.socket.close()
+        log.emit(events.DAEMON_STOPPING)
+    lines = (tmp_path / "output").read_text("utf-8").splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["daemon.stopping"]
+
+
 def test_an_output_that_takes_nothing_either_does_not_stop_the_work(a_log: Make, tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
