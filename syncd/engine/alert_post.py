@@ -93,7 +93,8 @@ class AlertPost:
         """One try. Returns whether the other side answers as it should, whatever it says to this alert."""
         now = self.clock.now()
         if waiting.tries >= TRIES_MAX or now - waiting.since > AGE_US_MAX:
-            await self._give_up(waiting, "it was tried for too long", "look at alerts.unreachable, and at the receiver")
+            hint = "look at alerts.unreachable, and at the receiver"
+            await self._give_up(waiting, "it was tried for too long", hint, tries=waiting.tries)
             return True
         await self.ledger.run(partial(alerts.begin_try, tried=waiting, due=Instant(now + TRY_US)))
         body = body_of(waiting)
@@ -110,7 +111,7 @@ class AlertPost:
         if told.status < 300:
             await self.ledger.run(partial(alerts.end, tried=waiting, state=alerts.SENT, now=self.clock.now()))
         else:
-            await self._give_up(waiting, f"the receiver says {told.status}", _hint(told.status))
+            await self._give_up(waiting, f"the receiver says {told.status}", _hint(told.status), tries=waiting.tries + 1)
         return True
 
     async def _later(self, waiting: Waiting, reason: str, hint: str, asked_us: int) -> None:
@@ -128,11 +129,11 @@ class AlertPost:
             self.log.emit(events.ALERTS_RECOVERED, after_seconds=after)
         self.failures = 0
 
-    async def _give_up(self, waiting: Waiting, reason: str, hint: str) -> None:
+    async def _give_up(self, waiting: Waiting, reason: str, hint: str, *, tries: int) -> None:
         await self.ledger.run(partial(alerts.end, tried=waiting, state=alerts.GIVEN_UP, now=self.clock.now()))
         self.log.emit(
             events.ALERTS_GIVEN_UP, tenant=waiting.tenant, store=waiting.store, alert=waiting.event,
-            id=name_of(waiting), tries=waiting.tries, reason=reason, hint=hint,
+            id=name_of(waiting), tries=tries, reason=reason, hint=hint,
         )  # fmt: skip
 
 

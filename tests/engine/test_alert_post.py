@@ -171,7 +171,7 @@ async def test_a_refusal_is_final_and_told_and_keeps_no_other_from_arriving(
         await bench.turns(3)
         assert [call.answered for call in receiver.calls] == [status, 200]
         [told] = bench.logged(events.ALERTS_GIVEN_UP)
-        assert (told["tenant"], told["store"], told["alert"]) == ("acme", "us", "store.stale")
+        assert (told["tenant"], told["store"], told["alert"], told["tries"]) == ("acme", "us", "store.stale", 1)
         assert str(status) in told["reason"]
         assert word in told["hint"]
         assert not bench.logged(events.ALERTS_UNREACHABLE)
