@@ -111,7 +111,9 @@ class AlertPost:
         if told.status < 300:
             await self.ledger.run(partial(alerts.end, tried=waiting, state=alerts.SENT, now=self.clock.now()))
         else:
-            await self._give_up(waiting, f"the receiver says {told.status}", _hint(told.status), tries=waiting.tries + 1)
+            await self._give_up(
+                waiting, f"the receiver says {told.status}", _hint(told.status), tries=waiting.tries + 1
+            )
         return True
 
     async def _later(self, waiting: Waiting, reason: str, hint: str, asked_us: int) -> None:

@@ -148,7 +148,8 @@ def test_the_service_manager_hears_of_the_start_of_life_and_of_the_end(tmp_path:
         assert manager.said("READY") == ["1"]
         for _ in range(3):
             manager.hear("WATCHDOG", "1")
-        assert "can't be read: acme/us, acme/woo" in manager.hear("STATUS")["STATUS"], "there are no shops"
+        while "can't be read: acme/us, acme/woo" not in manager.hear("STATUS")["STATUS"]:
+            pass  # there are no shops: which of them is missed first depends on the moment
         process.send_signal(signal.SIGTERM)
         manager.hear("STOPPING", "1")
         assert int(manager.hear("EXTEND_TIMEOUT_USEC")["EXTEND_TIMEOUT_USEC"]) >= 7_000_000
