@@ -7,6 +7,7 @@ import io
 import shutil
 import ssl
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -21,7 +22,7 @@ from syncd.config.load import Configuration, load
 from syncd.control.commands import Commands
 from syncd.errors import SyncdError
 from syncd.inbox.inbox import BACKLOG_MAX, Inbox, Place
-from syncd.inbox.listener import serve
+from syncd.inbox.listener import listening
 from syncd.inbox.receiver import Receiver
 from syncd.ledger.ledger import Ledger, open_ledger
 from syncd.observability.log import make_log
@@ -195,15 +196,17 @@ class House:
         self.app = await compose(self.configuration, given)
         self._tune(self.app)
         self.commands = Commands.for_daemon(self.configuration, given, self.app)
-        async with anyio.create_task_group() as group:
+        async with anyio.create_task_group() as group, AsyncExitStack() as listeners:
             if self.script.hooks:
-                await self._listen(group, given, self.app)
+                await self._listen(group, listeners, given, self.app)
             await self.app.supervisor.run(self.stopping)
             group.cancel_scope.cancel()
         await session.close()
         await self.ledger.close()
 
-    async def _listen(self, group: anyio.abc.TaskGroup, given: Surroundings, app: App) -> None:
+    async def _listen(
+        self, group: anyio.abc.TaskGroup, listeners: AsyncExitStack, given: Surroundings, app: App
+    ) -> None:
         """The webhook listener, put together as the daemon does."""
         plain = signal_note(given)
 
@@ -217,7 +220,7 @@ class House:
         settings = self.configuration.settings
         assert settings is not None
         assert settings.webhooks is not None
-        await group.start(serve, receiver, settings.webhooks.listen, given.log, name="webhook listener")
+        await listeners.enter_async_context(listening(receiver, settings.webhooks.listen, given.log))
 
     def _tune(self, app: App) -> None:
         """A script's knobs: how often a store is read, how far the scan overlaps, how many rows a page has."""
