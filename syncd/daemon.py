@@ -143,6 +143,7 @@ async def _run(
         open_doors = doors(app)
         commands = Commands.for_daemon(configuration, given, app)
         reloader = Reloader(app, given, configuration, reread, redaction, open_doors, commands.follow)
+        await reloader.tidy()
         reloads = Reloads(lambda: _reload(reloader, clock, notify), log)
         commands.allow_reload(reloads.ask)
         async with anyio.create_task_group() as group:

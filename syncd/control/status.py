@@ -15,7 +15,8 @@ from syncd.control.scene import Scene, Tell, broken_tenant, unknown_tenant
 from syncd.core.quantity import LONG_AGO, Instant, microseconds, seconds, show
 from syncd.engine.reconciler import Reconciler
 from syncd.engine.supervisor import TenantWork
-from syncd.ledger import history, levels, pauses, stores
+from syncd.ledger import history, levels, pauses, signals, stores
+from syncd.reconcile.context import StoreContext
 from syncd.transport.client import HttpClient
 
 DRIFT_SECONDS: Final = 86_400.0  # drift found since then is counted as "lately"
@@ -187,10 +188,17 @@ def _store(
         "items": {"active": items.active, "unread": items.unread, "due": items.due},
         "quarantine": held.get(name, 0),
         "drift": {"open": drift.open, "last_day": drift.late, "open_units": show(drift.units)},
-        "webhooks": {"alive": context.hooks_alive} if context.hooks is not None and context.tenant.is_live else None,
+        "webhooks": _webhooks(connection, context),
         **_guest(context.client),
         "swept_at": iso(row.swept),
     }
+
+
+def _webhooks(connection: Connection, context: StoreContext) -> dict[str, Any] | None:
+    """Whether the store calls, and of how many orders it has spoken that are to be read; None where it is only polled."""
+    if context.hooks is None or not context.tenant.is_live:
+        return None
+    return {"alive": context.hooks_alive, "waiting": signals.count(connection, context.tenant.tenant, context.store)}
 
 
 def _guest(client: HttpClient | None) -> dict[str, Any]:

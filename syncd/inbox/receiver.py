@@ -87,7 +87,7 @@ class Receiver:
         try:
             await self._inbox.take(door.tenant, door.store, orders, door.wake)
         except Full:
-            self._meters.webhooks_turned_away += 1
+            self._meters.of(door.tenant, door.store).webhooks_turned_away += 1
             return web.Response(status=503, headers={"Retry-After": str(FULL_SECONDS)})
         self._meters.of(door.tenant, door.store).webhooks += 1
         return web.Response()

@@ -109,12 +109,16 @@ WEBHOOKS_ALIVE = Metric(
 )
 WEBHOOKS_REFUSED = Metric("syncd_webhooks_refused_total", "counter", "Calls of whoever doesn't know a store's secret.")
 WEBHOOKS_TURNED_AWAY = Metric(
-    "syncd_webhooks_turned_away_total", "counter", "Genuine calls for which there was no room; the store calls again."
+    "syncd_webhooks_turned_away_total",
+    "counter",
+    "Genuine calls of the store for which there was no room; it calls again, or is polled.",
+    STORE,
 )
 WEBHOOKS_BACKLOG = Metric(
     "syncd_webhooks_backlog_orders",
     "gauge",
-    "Orders that stores have spoken of and that are to be read, of all tenants.",
+    "Orders that the store has spoken of and that are to be read.",
+    STORE,
 )
 
 METRICS: Final[tuple[Metric, ...]] = tuple(each for each in list(globals().values()) if isinstance(each, Metric))

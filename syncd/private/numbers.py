@@ -10,7 +10,6 @@ from syncd.control.scene import Scene
 from syncd.control.status import not_running
 from syncd.core.breaker import Phase
 from syncd.core.quantity import Instant, seconds
-from syncd.inbox.inbox import Inbox
 from syncd.ledger import stores
 from syncd.observability.meters import Meter, Meters
 from syncd.private import catalogue as of
@@ -23,7 +22,7 @@ MOVE_OUTCOMES: Final = ("confirmed", "refused", "in_doubt")
 LEVEL_OUTCOMES: Final = ("written", "refused", "not_sent", "in_doubt")
 
 
-def gather(scene: Scene, told: Mapping[str, Any] | None, meters: Meters, inbox: Inbox | None, now: Instant) -> Samples:
+def gather(scene: Scene, told: Mapping[str, Any] | None, meters: Meters, now: Instant) -> Samples:
     """All numbers; those of the ledger are missing where it didn't answer (`told` is None)."""
     samples = Samples()
     samples.add(of.BUILD_INFO, 1, __version__)
@@ -42,7 +41,7 @@ def gather(scene: Scene, told: Mapping[str, Any] | None, meters: Meters, inbox: 
     for each in told["tenants"] if told is not None else ():
         _tenant(samples, each)
     _ledger(samples, scene, now)
-    _webhooks(samples, meters, inbox)
+    samples.add(of.WEBHOOKS_REFUSED, meters.webhooks_refused)
     return samples
 
 
@@ -60,6 +59,7 @@ def _counted(samples: Samples, meter: Meter, tenant: str, store: str) -> None:
         samples.add(of.LEVEL_OUTCOMES, meter.levels.get(outcome, 0), tenant, store, outcome)
     samples.add(of.DRIFT_FOUND, meter.drifts, tenant, store)
     samples.add(of.WEBHOOKS, meter.webhooks, tenant, store)
+    samples.add(of.WEBHOOKS_TURNED_AWAY, meter.webhooks_turned_away, tenant, store)
 
 
 def _tenant(samples: Samples, told: Mapping[str, Any]) -> None:
@@ -91,6 +91,7 @@ def _store(samples: Samples, told: Mapping[str, Any], *place: str) -> None:
     samples.add(of.DRIFT_UNITS, float(told["drift"]["open_units"]), *place)
     if told["webhooks"] is not None:
         samples.add(of.WEBHOOKS_ALIVE, told["webhooks"]["alive"], *place)
+        samples.add(of.WEBHOOKS_BACKLOG, told["webhooks"]["waiting"], *place)
 
 
 def _guest(samples: Samples, told: Mapping[str, Any], *place: str) -> None:
@@ -112,9 +113,3 @@ def _ledger(samples: Samples, scene: Scene, now: Instant) -> None:
     if state.last_commit_at is not None:
         samples.add(of.COMMIT_AGE, max(0.0, seconds(now - state.last_commit_at)))
     samples.add(of.WAL, state.wal_bytes)
-
-
-def _webhooks(samples: Samples, meters: Meters, inbox: Inbox | None) -> None:
-    samples.add(of.WEBHOOKS_REFUSED, meters.webhooks_refused)
-    samples.add(of.WEBHOOKS_TURNED_AWAY, meters.webhooks_turned_away)
-    samples.add(of.WEBHOOKS_BACKLOG, None if inbox is None else inbox.backlog)

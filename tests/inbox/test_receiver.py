@@ -60,11 +60,11 @@ class Bench:
     def ring(self) -> None:
         self.rung += 1
 
-    async def note(self, places: Any) -> int:
+    async def note(self, places: Any, shops: Any) -> Any:
         if self.refuses is not None:
             raise self.refuses
         self.groups.append(len(places))
-        return await self.ledger.run(partial(signals.note, places=places, now=self.clock.now()))
+        return await self.ledger.run(partial(signals.note, places=places, shops=shops, now=self.clock.now()))
 
     async def waiting(self) -> list[str]:
         return await self.ledger.read(lambda connection: list(signals.waiting(connection, "acme", "us", 100_000)))

@@ -19,6 +19,7 @@ from syncd.stores.bigcommerce.hooks import HEADER
 from tests.system.house import House, call, free_port, open_house
 
 ORDERS, CALLS, CALLERS = 20, 600, 16
+SPOKEN_OF = "SELECT \"order\" FROM signal WHERE store = 'us'"
 BY_ID = re.compile(r"/v2/orders(/\d+|\?min_id=)")
 
 
@@ -87,11 +88,14 @@ def test_a_power_cut_in_a_burst_of_calls_loses_nothing_that_was_answered(tmp_pat
         heard = anyio.run(partial(speak, url, calls, kill_at=last[0], daemon=daemon))
         daemon.wait()
         assert heard >= {*orders, last[0]}
-        with closing(sqlite3.connect(f"file:{house.state}/ledger.sqlite3?mode=ro", uri=True)) as connection:
-            waiting = {order for (order,) in connection.execute("SELECT \"order\" FROM signal WHERE store = 'us'")}
+        with closing(sqlite3.connect(house.state / "ledger.sqlite3", isolation_level=None)) as connection:
+            waiting = {order for (order,) in connection.execute(SPOKEN_OF)}
+            connection.execute("INSERT INTO signal VALUES ('acme', 'gone', '1', 1, 1)")
         assert heard <= waiting
         call(house.ports["us"], "/faults", method="DELETE")
         house.begin_life()
         house.daemon()
         house.agree()
         house.audit()
+        with closing(sqlite3.connect(f"file:{house.state}/ledger.sqlite3?mode=ro", uri=True)) as connection:
+            assert not connection.execute("SELECT * FROM signal WHERE store = 'gone'").fetchall()
