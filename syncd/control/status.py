@@ -104,7 +104,7 @@ def status_without_ledger(configuration: Configuration, tenant: str | None) -> d
                 "tenant": each.name,
                 "mode": each.mode,
                 "trouble": None,
-                "erp": {"known": False, "read_at": None, "behind_seconds": None},
+                "erp": {"known": False, "read_at": None, "behind_seconds": None, "fresh": False},
                 "moves": {"waiting": 0, "sent": 0, "in_doubt": 0},
                 "quarantine": 0,
                 "stores": [{"store": name, "state": stores.NEW} for name in each.stores],
@@ -144,6 +144,7 @@ def _tenant(connection: Connection, scene: Scene, work: TenantWork, now: Instant
             "known": erp is not None,
             "read_at": iso(watched),
             "behind_seconds": round(max(0.0, seconds(now - watched)), 1) if watched else None,
+            "fresh": bool(watched) and seconds(now - watched) <= context.options.fresh_seconds,
             **_guest(context.client),
         },
         "moves": {"waiting": moves.intended, "sent": moves.sent, "in_doubt": moves.in_doubt},
@@ -183,7 +184,7 @@ def _store(
         "behind_seconds": round(max(0.0, seconds(now - drained)), 1) if drained else None,
         "fresh": bool(drained) and now - drained <= context.options.fresh_us + context.port.orders.traits.settle_us,
         "cutover": iso(row.cutover),
-        "trouble": reconciler.trouble or None,
+        "trouble": reconciler.trouble or reconciler.long_step() or None,
         "restarts": reconciler.restarts if scene.running else None,
         "items": {"active": items.active, "unread": items.unread, "due": items.due},
         "quarantine": held.get(name, 0),
@@ -195,10 +196,12 @@ def _store(
 
 
 def _webhooks(connection: Connection, context: StoreContext) -> dict[str, Any] | None:
-    """Whether the store calls, and of how many orders it has spoken that are to be read; None where it is only polled."""
+    """Whether the store calls (and if not, why), and how many orders it has spoken of that are to be read; None where it is
+    only polled."""
     if context.hooks is None or not context.tenant.is_live:
         return None
-    return {"alive": context.hooks_alive, "waiting": signals.count(connection, context.tenant.tenant, context.store)}
+    waiting = signals.count(connection, context.tenant.tenant, context.store)
+    return {"alive": context.hooks_alive, "trouble": context.hooks_trouble or None, "waiting": waiting}
 
 
 def _guest(client: HttpClient | None) -> dict[str, Any]:

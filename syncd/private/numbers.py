@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from syncd import __version__
@@ -27,10 +29,14 @@ def gather(scene: Scene, told: Mapping[str, Any] | None, meters: Meters, now: In
     samples = Samples()
     samples.add(of.BUILD_INFO, 1, __version__)
     samples.add(of.LEDGER_ANSWERS, told is not None)
+    samples.add(of.CONFIGURED, all(problem.tenant for problem in scene.configuration.errors))
+    broken = {*scene.failed}
     for each in not_running(scene):
         samples.add(of.TENANT_RUNS, 0, each["tenant"])
+        samples.add(of.TENANT_CONFIGURED, each["tenant"] not in broken, each["tenant"])
     for tenant, work in scene.works.items():
         samples.add(of.TENANT_RUNS, 1, tenant)
+        samples.add(of.TENANT_CONFIGURED, tenant not in broken, tenant)
         samples.add(of.TENANT_TROUBLE, bool(work.trouble), tenant)
         if work.context.client is not None:
             _requests(samples, meters.of(tenant, ERP), tenant, ERP)
@@ -65,6 +71,7 @@ def _counted(samples: Samples, meter: Meter, tenant: str, store: str) -> None:
 def _tenant(samples: Samples, told: Mapping[str, Any]) -> None:
     tenant = told["tenant"]
     samples.add(of.ERP_BEHIND, told["erp"]["behind_seconds"], tenant)
+    samples.add(of.ERP_FRESH, told["erp"]["fresh"], tenant)
     _guest(samples, told["erp"], tenant, ERP)
     for state, count in told["moves"].items():
         samples.add(of.MOVES, count, tenant, state)
@@ -113,3 +120,5 @@ def _ledger(samples: Samples, scene: Scene, now: Instant) -> None:
     if state.last_commit_at is not None:
         samples.add(of.COMMIT_AGE, max(0.0, seconds(now - state.last_commit_at)))
     samples.add(of.WAL, state.wal_bytes)
+    with suppress(OSError):
+        samples.add(of.FREE, shutil.disk_usage(scene.state_dir).free)

@@ -73,6 +73,9 @@ def test_a_burst_of_calls_makes_few_requests(tmp_path: Path) -> None:
         assert anyio.run(speak, url, orders * (CALLS // ORDERS)) == set(orders)
         house.agree()
         requests = [each["path"] for each in call(house.ports["us"], "/requests")[asked:]]
+        examined = json.loads(house.command("doctor", "--json").stdout)["findings"]
+        webhooks = [one["level"] for one in examined if one["what"] == "webhooks"]
+        assert webhooks == ["ok", "ok", "ok"], "the address leads to the listener, and both stores call"
         assert 0 < sum(BY_ID.search(path) is not None for path in requests) <= CALLS / 10
 
 
