@@ -80,6 +80,7 @@ class Receiver:
         except Crowded:
             return web.Response(status=503, headers={"Retry-After": str(FULL_SECONDS), "Connection": "close"})
         if GREETING.fullmatch(body):
+            self._sources.has_greeted(address, now)
             return web.Response()
         door = self._doors.get((request.match_info["tenant"], request.match_info["store"]))
         orders = _read(door, request.headers, body)

@@ -21,6 +21,7 @@ FLAT = " ".join(PAGE.split())
 LIMITS = {
     "wrong tries": f"After {sources.WRONG_MAX:.0f} wrong tries in a row",
     "forgiving": f"one try is forgiven every {sources.FORGIVE_SECONDS:.0f} s",
+    "greetings": f"{'ten' if sources.GREETING == 0.1 else '?'} count as one wrong try",
     "a body": f"at most {bodies.BODY_BYTES_MAX // 2**20} MB and {receiver.BODY_SECONDS:.0f} s",
     "bodies": f"at most {bodies.BODIES_BYTES_MAX // 2**20} MB, those of one address {bodies.SOURCE_BYTES_MAX // 2**20} MB",
     "backlog": f"{BACKLOG_MAX:,} orders that wait",

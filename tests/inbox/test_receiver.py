@@ -159,6 +159,15 @@ async def test_who_guesses_is_not_heard_any_more_but_genuine_callers_behind_the_
         assert (await bench.post(body=call(3), **GENUINE, **near))[0] == 200
 
 
+async def test_greetings_of_many_shops_are_answered_but_not_without_an_end(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        far, near = {"X-Forwarded-For": "198.51.100.7"}, {"X-Forwarded-For": "198.51.100.8"}
+        answers = [(await bench.post(body=b"webhook_id=7", **far))[0] for _ in range(400)]
+        assert answers[:100] == [200] * 100
+        assert answers[-1] == 429
+        assert (await bench.post(body=b"webhook_id=7", **near))[0] == 200
+
+
 async def test_a_body_above_the_limit_is_not_read(tmp_path: Path) -> None:
     async with opened(tmp_path) as bench:
         assert (await bench.post(body=io.BytesIO(bytes(BODY_BYTES_MAX + 1)), **GENUINE))[0] == 413
