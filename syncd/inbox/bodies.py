@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
+import anyio
 from aiohttp import web
 
 BODY_BYTES_MAX: Final = 2 * 1024 * 1024  # WooCommerce sends the whole order: hundreds of lines are some 500 KB
+BODY_SECONDS: Final = 30.0  # a stranger who sends a byte now and then keeps neither a connection nor memory
+SMALL_BYTES_MAX: Final = 16 * 1024  # not counted: a connection takes as much by itself
 BODIES_BYTES_MAX: Final = 64 * 1024 * 1024  # of all calls at once
 SOURCE_BYTES_MAX: Final = 16 * 1024 * 1024  # of the calls of one address at once
 
@@ -32,9 +35,17 @@ class Bodies:
         self._of: Counter[str] = Counter()
 
     async def read(self, request: web.Request, address: str) -> bytes:
-        """The request's body. Raises TooLarge, Crowded."""
-        if (request.content_length or 0) > BODY_BYTES_MAX:
+        """The request's body. Raises TooLarge, Crowded, TimeoutError."""
+        told = request.content_length
+        if told is not None and told > BODY_BYTES_MAX:
             raise TooLarge
+        small = told is not None and told <= SMALL_BYTES_MAX
+        if small and request.content.is_eof():  # it came with its head, as nearly all do
+            return await request.read()
+        with anyio.fail_after(BODY_SECONDS):
+            return await request.read() if small else await self._read_counted(request, address)
+
+    async def _read_counted(self, request: web.Request, address: str) -> bytes:
         chunks: list[bytes] = []
         size = 0
         try:

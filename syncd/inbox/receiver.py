@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import anyio
 from aiohttp import web
 
 from syncd.inbox.bodies import Bodies, Crowded, TooLarge
@@ -23,7 +22,6 @@ from syncd.observability.meters import Meters
 from syncd.ports.clock import Clock
 from syncd.ports.hooks import HooksPort, NotGenuine
 
-BODY_SECONDS: Final = 30.0  # a stranger who sends a byte now and then keeps neither a connection nor memory
 GREETING: Final = re.compile(rb"webhook_id=[0-9]{1,20}")  # WooCommerce's, unsigned, when a webhook is made
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 
@@ -71,8 +69,7 @@ class Receiver:
         if not self._sources.may_speak(address, now):
             return web.Response(status=429, headers={"Retry-After": "60"})
         try:
-            with anyio.fail_after(BODY_SECONDS):
-                body = await self._bodies.read(request, address)
+            body = await self._bodies.read(request, address)
         except TimeoutError:
             return web.Response(status=408, headers={"Connection": "close"})
         except TooLarge:

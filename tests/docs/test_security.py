@@ -11,7 +11,7 @@ from syncd.config.secrets import secret_fields
 from syncd.config.settings import TOKEN_CHARACTERS_MIN, PrivateSettings, WebhookSettings
 from syncd.config.tenant import BigCommerceStore, HttpErp, Tenant, WooCommerceStore
 from syncd.control.server import CLIENTS_MAX
-from syncd.inbox import bodies, receiver, sources
+from syncd.inbox import bodies, sources
 from syncd.inbox.inbox import BACKLOG_MAX
 from syncd.reconcile.hooks_step import LOOK_SECONDS
 from tests.docs.pages import PROJECT
@@ -22,7 +22,7 @@ LIMITS = {
     "wrong tries": f"After {sources.WRONG_MAX:.0f} wrong tries in a row",
     "forgiving": f"one try is forgiven every {sources.FORGIVE_SECONDS:.0f} s",
     "greetings": f"{'ten' if sources.GREETING == 0.1 else '?'} count as one wrong try",
-    "a body": f"at most {bodies.BODY_BYTES_MAX // 2**20} MB and {receiver.BODY_SECONDS:.0f} s",
+    "a body": f"at most {bodies.BODY_BYTES_MAX // 2**20} MB and {bodies.BODY_SECONDS:.0f} s",
     "bodies": f"at most {bodies.BODIES_BYTES_MAX // 2**20} MB, those of one address {bodies.SOURCE_BYTES_MAX // 2**20} MB",
     "backlog": f"{BACKLOG_MAX:,} orders that wait",
     "clients": f"at most {CLIENTS_MAX} clients at once",

@@ -23,7 +23,6 @@ from syncd.clock import SystemClock
 from syncd.errors import TransientError
 from syncd.inbox import bodies as bodies_module
 from syncd.inbox import inbox as inbox_module
-from syncd.inbox import receiver as receiver_module
 from syncd.inbox.bodies import BODY_BYTES_MAX
 from syncd.inbox.inbox import Inbox
 from syncd.inbox.receiver import Door, Receiver
@@ -39,6 +38,10 @@ GENUINE = {HEADER: "ours"}
 
 def call(order: int) -> bytes:
     return json.dumps({"scope": "store/order/updated", "data": {"type": "order", "id": order}}).encode()
+
+
+def large(order: int) -> bytes:
+    return call(order) + b" " * bodies_module.SMALL_BYTES_MAX
 
 
 class Bench:
@@ -176,15 +179,15 @@ async def test_a_body_above_the_limit_is_not_read(tmp_path: Path) -> None:
 async def test_unfinished_bodies_of_one_address_leave_others_their_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bodies_module, "SOURCE_BYTES_MAX", 4_000)
-    monkeypatch.setattr(bodies_module, "BODIES_BYTES_MAX", 6_000)
+    monkeypatch.setattr(bodies_module, "SOURCE_BYTES_MAX", 40_000)
+    monkeypatch.setattr(bodies_module, "BODIES_BYTES_MAX", 60_000)
     async with opened(tmp_path) as bench:
         host, _, port = bench.url.removeprefix("http://").rpartition(":")
 
         async def begin(address: str) -> Any:
             stream = await anyio.connect_tcp(host, int(port))
-            head = f"POST /acme/us HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {address}\r\nContent-Length: 9000\r\n\r\n"
-            await stream.send(head.encode() + bytes(1_900))
+            head = f"POST /acme/us HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {address}\r\nContent-Length: 90000\r\n\r\n"
+            await stream.send(head.encode() + bytes(19_000))
             return stream
 
         def room() -> tuple[int, ...]:
@@ -197,22 +200,22 @@ async def test_unfinished_bodies_of_one_address_leave_others_their_room(
                     await anyio.sleep(0.01)
 
         greedy = [await begin("198.51.100.7") for _ in range(2)]
-        await until((3_800, 3_800))
+        await until((38_000, 38_000))
         third = await begin("198.51.100.7")
         with anyio.fail_after(30):
             assert (await third.receive()).startswith(b"HTTP/1.1 503 ")
-        assert (await bench.post(body=call(1), **GENUINE, **{"X-Forwarded-For": "198.51.100.8"}))[0] == 200
+        assert (await bench.post(body=large(1), **GENUINE, **{"X-Forwarded-For": "198.51.100.8"}))[0] == 200
         another = await begin("198.51.100.9")
-        await until((5_700, 3_800, 1_900))
-        assert (await bench.post(body=call(2) + b" " * 500, **GENUINE))[0] == 503
+        await until((57_000, 38_000, 19_000))
+        assert (await bench.post(body=large(2), **GENUINE))[0] == 503
         for stream in (*greedy, third, another):
             await stream.aclose()
         await until((0,))
-        assert (await bench.post(body=call(2) + b" " * 500, **GENUINE))[0] == 200
+        assert (await bench.post(body=large(2), **GENUINE))[0] == 200
 
 
 async def test_who_never_ends_a_body_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receiver_module, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(bodies_module, "BODY_SECONDS", 0.05)
     async with opened(tmp_path) as bench:
         host, _, port = bench.url.removeprefix("http://").rpartition(":")
         async with await anyio.connect_tcp(host, int(port)) as stream:
