@@ -28,10 +28,8 @@ from syncd.ports.clock import Chance, Clock
 CATALOGUE_PAGES_MAX = 500  # of one store: enough for 50,000 products; more are counted as "at least"
 CLASHES_SHOWN_MAX = 10
 GREET_SECONDS_MAX = 15.0
-GREETED, GREETING = (
-    "doctor/greets",
-    b"webhook_id=0",
-)  # as WooCommerce greets a new webhook's address: answered for any path
+GREETED = "doctor/greets"  # any path: a greeting as WooCommerce's is answered everywhere
+GREETING = b"webhook_id=0"
 CONNECT_SECONDS_MAX = 300.0  # for one store or ERP; its own requests give up far sooner
 
 

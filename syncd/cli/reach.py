@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -97,8 +97,9 @@ def _hand_over(state_dir: Path) -> None:
     owner = state_dir.stat()
     for _, folders, files, folder in os.fwalk(state_dir, follow_symlinks=False):
         for name in [*folders, *files]:
-            if os.stat(name, dir_fd=folder, follow_symlinks=False).st_uid == ROOT != owner.st_uid:
-                os.chown(name, owner.st_uid, owner.st_gid, dir_fd=folder, follow_symlinks=False)
+            with suppress(FileNotFoundError):  # a daemon at work beside it makes and removes files
+                if os.stat(name, dir_fd=folder, follow_symlinks=False).st_uid == ROOT != owner.st_uid:
+                    os.chown(name, owner.st_uid, owner.st_gid, dir_fd=folder, follow_symlinks=False)
 
 
 def check_owner(state_dir: Path, why: str = "") -> None:
