@@ -7,13 +7,14 @@ that a simulation composes the very same daemon.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import aiohttp
+import anyio
 from pydantic import SecretStr
 
 from syncd.config.load import Configuration
@@ -29,7 +30,7 @@ from syncd.erps.embedded.desk import StockDesk
 from syncd.erps.embedded.erp import EmbeddedErp as EmbeddedErpAdapter
 from syncd.erps.http.erp import HttpErp as HttpErpAdapter
 from syncd.errors import MisconfiguredError, StoreFault, SyncdError
-from syncd.inbox.inbox import Place
+from syncd.inbox.inbox import Note, Place, Shop
 from syncd.inbox.receiver import Door
 from syncd.ledger import signals
 from syncd.ledger.ledger import Ledger
@@ -95,6 +96,7 @@ class App:
     models: dict[str, Tenant] = field(default_factory=dict)
     opened: dict[str, StockBook] = field(default_factory=dict)
     desks: dict[str, StockDesk] = field(default_factory=dict)
+    changing: anyio.Lock = field(default_factory=anyio.Lock)  # held while pauses go to disk, or a new form comes
 
     @property
     def books(self) -> list[StockBook]:
@@ -234,11 +236,11 @@ def doors(app: App) -> dict[tuple[str, str], Door]:
     }
 
 
-def signal_note(given: Surroundings) -> Callable[[Sequence[Place]], Awaitable[int]]:
+def signal_note(given: Surroundings) -> Note:
     """How the inbox writes down what it was told."""
 
-    async def note(places: Sequence[Place]) -> int:
-        return await given.ledger.run(partial(signals.note, places=places, now=given.clock.now()))
+    async def note(places: Sequence[Place], shops: Collection[Shop]) -> Mapping[Shop, int]:
+        return await given.ledger.run(partial(signals.note, places=places, shops=shops, now=given.clock.now()))
 
     return note
 

@@ -26,6 +26,7 @@ from syncd.config.settings import PrivateSettings, Settings
 from syncd.control.commands import Commands
 from syncd.control.server import serve_control
 from syncd.core.quantity import SECOND, seconds
+from syncd.engine.freshness import watch_freshness
 from syncd.engine.ledger_watch import LedgerWatch
 from syncd.engine.pulse import pulse
 from syncd.errors import MisconfiguredError, TransientError
@@ -143,6 +144,7 @@ async def _run(
         open_doors = doors(app)
         commands = Commands.for_daemon(configuration, given, app)
         reloader = Reloader(app, given, configuration, reread, redaction, open_doors, commands.follow)
+        await reloader.tidy()
         reloads = Reloads(lambda: _reload(reloader, clock, notify), log)
         commands.allow_reload(reloads.ask)
         async with anyio.create_task_group() as group:
@@ -165,6 +167,7 @@ async def _run(
                     name="private listener",
                 )
             group.start_soon(_watch_clock, clock, log, name="clock")
+            group.start_soon(watch_freshness, app.supervisor, clock, name="freshness")
             group.start_soon(reloads.run, name="reload")
             group.start_soon(LedgerWatch(ledger, settings.state_dir, clock, log).run, name="ledger watch")
             notify.ready(f"{len(app.tenants)} tenant(s) running")

@@ -21,7 +21,6 @@ class HooksStep:
     """One store's webhooks."""
 
     context: StoreContext
-    trouble: str = ""
 
     async def run(self) -> float:
         """Look, and mend. Returns the seconds until it is due again. Raises TransientError."""
@@ -42,7 +41,7 @@ class HooksStep:
         return LOOK_SECONDS
 
     def _judge(self, *, alive: bool, trouble: str, hint: str) -> None:
-        if trouble and trouble != self.trouble:
+        if trouble and trouble != self.context.hooks_trouble:
             self.context.log.emit(events.WEBHOOK_DISABLED, reason=trouble, hint=hint)
-        self.trouble = trouble
+        self.context.hooks_trouble = trouble
         self.context.hooks_alive = alive
