@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: all measurements, each in a process of its own, beside shops in others. About three minutes.
+"""`python -m benchmarks`: all measurements, each in a process of its own, beside shops in others. About six minutes.
 
 Run it on a quiet machine; CPU seconds grow, too, when others use its caches.
 """
@@ -17,10 +17,12 @@ from typing import Any
 
 from benchmarks.order_path import BASELINE, MOVES
 from benchmarks.report import failures, lines
-from benchmarks.worker import FLOOR, GROUPS, HOOKS, IDLE, MEMORY
+from benchmarks.worker import BURST, FLOOR, GROUPS, HOOKS, IDLE, MEMORY, REACTION
 
+ORDERS = "orders"
+OTHERS = (IDLE, MEMORY, GROUPS, HOOKS, REACTION, BURST)
 EXIT_TERMINATED = 128 + signal.SIGTERM
-WORKER_SECONDS = 120.0  # one measurement; a machine that needs longer is not worth measuring on
+WORKER_SECONDS = 300.0  # one measurement; a machine that needs longer is not worth measuring on
 
 
 @contextmanager
@@ -49,14 +51,14 @@ def measure(orders: int, runs: int, wanted: set[str]) -> dict[str, Any]:
     """All of it. The order path's settings and the floor take turns, so that all see the same machine."""
     results: dict[str, Any] = {}
     with shop(orders) as url:
-        if "orders" in wanted:
+        if ORDERS in wanted:
             results = {FLOOR: [], BASELINE: [], MOVES: []}
             for _ in range(runs):
                 for kind, found in results.items():
                     found.append({**work(kind, url), "asked": orders})
             for kind in (BASELINE, MOVES):
                 results[f"{kind}_parts"] = work(kind, url, "--parts")
-        for kind in (IDLE, MEMORY, GROUPS, HOOKS):
+        for kind in OTHERS:
             if kind in wanted:
                 results[kind] = work(kind, url)
     return results
@@ -68,12 +70,10 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the results to this file, too")
     parser.add_argument("--orders", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3, help="of the order path, in each setting")
-    parser.add_argument(
-        "--only", action="append", choices=["orders", IDLE, MEMORY, GROUPS, HOOKS], help="may be repeated"
-    )
+    parser.add_argument("--only", action="append", choices=[ORDERS, *OTHERS], help="may be repeated")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))  # so that the shops' processes end, too
-    results = measure(given.orders, given.runs, set(given.only or ["orders", IDLE, MEMORY, GROUPS, HOOKS]))
+    results = measure(given.orders, given.runs, set(given.only or [ORDERS, *OTHERS]))
     print("\n".join(lines(results)))
     if given.json:
         given.json.write_text(json.dumps(results, indent=2) + "\n")

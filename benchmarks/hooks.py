@@ -54,8 +54,8 @@ async def measure(folder: Path) -> dict[str, Any]:
     clock = SystemClock()
     ledger = open_ledger(folder, clock=clock)
 
-    async def note(places: Any) -> int:
-        return await ledger.run(partial(signals.note, places=places, now=clock.now()))
+    async def note(places: Any, shops: Any) -> Any:
+        return await ledger.run(partial(signals.note, places=places, shops=shops, now=clock.now()))
 
     async def bare(request: web.Request) -> web.Response:
         await request.read()

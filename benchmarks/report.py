@@ -13,6 +13,8 @@ REQUESTS_RATIO_MAX = 1.05
 POLL_MS_MAX = 1.0
 MEMORY_MB_MAX, IDLE_MB_MAX = 100.0, 30.0
 HOOKS_RATIO_MIN = 0.5
+LEDGER_MS_MAX, LEVEL_MS_MAX = 50.0, 250.0
+BURST_REQUESTS_MAX = 550
 PER_PAGE = 100
 
 Results = dict[str, Any]
@@ -42,6 +44,10 @@ def lines(results: Results) -> Iterator[str]:
         yield from _groups(results["groups"])
     if "hooks" in results:
         yield from _hooks(results["hooks"])
+    if "reaction" in results:
+        yield from _reaction(results["reaction"])
+    if "burst" in results:
+        yield from _burst(results["burst"])
 
 
 def _order_path(results: Results) -> Iterator[str]:
@@ -93,6 +99,32 @@ def _hooks(hooks: Results) -> Iterator[str]:
     )
 
 
+def _reaction(pairs: Results) -> Iterator[str]:
+    yield "From a store's call on, in milliseconds: median, 95th percentile (in brackets what the shops' answers take a bare client)"
+    for pair, told in pairs.items():
+        bare_order, bare_level = told["floor_order_ms"]["median"], told["floor_level_ms"]["median"]
+        parts = []
+        for name, bare, limit in (
+            ("ledger", bare_order, LEDGER_MS_MAX),
+            ("level", bare_order + bare_level, LEVEL_MS_MAX),
+        ):
+            spread = told[f"{name}_ms"]
+            good = spread["median"] - bare <= limit
+            parts.append(
+                f"{name} {spread['median']:.0f}, {spread['p95']:.0f} ({bare:.0f}) (median below {limit:.0f}: {_verdict(good)})"
+            )
+        yield f"  {pair:10} " + "; ".join(parts)
+
+
+def _burst(bursts: Results) -> Iterator[str]:
+    for name, told in bursts.items():
+        good = told["requests"] <= BURST_REQUESTS_MAX and not told["lost"]
+        yield (
+            f"Burst, {name}: {told['calls']:,} calls for {told['orders']} orders, {told['requests']} requests for them, "
+            f"{told['lost']} lost, all counted after {told['seconds']:.1f} s: {_verdict(good)}"
+        )
+
+
 def _verdict(good: bool) -> str:
     return "reached" if good else "NOT reached"
 
@@ -106,4 +138,9 @@ def failures(results: Results) -> list[str]:
                 found.append(f"{kind}: {run['orders']} orders arrived, {run['asked']} were there")
             if requests_ratio(run) > REQUESTS_RATIO_MAX:
                 found.append(f"{kind}: {sum(run['requests'].values())} requests")
+    for name, told in results.get("burst", {}).items():
+        if told["lost"]:
+            found.append(f"burst, {name}: {told['lost']} orders lost that were answered with 200")
+        if told["requests"] > BURST_REQUESTS_MAX:
+            found.append(f"burst, {name}: {told['requests']} requests for {told['orders']} orders")
     return found

@@ -11,10 +11,12 @@ from typing import Any
 
 import anyio
 
-from benchmarks import floor, groups, hooks, idle, memory, order_path
+from benchmarks import burst, floor, groups, hooks, idle, memory, order_path, reaction
 
 FLOOR, IDLE, GROUPS, HOOKS, MEMORY = "floor", "idle", "groups", "hooks", "memory"
-KINDS = (FLOOR, order_path.BASELINE, order_path.MOVES, IDLE, GROUPS, HOOKS, MEMORY)
+REACTION, BURST = "reaction", "burst"
+KINDS = (FLOOR, order_path.BASELINE, order_path.MOVES, IDLE, GROUPS, HOOKS, REACTION, BURST, MEMORY)
+IN_FOLDER = {GROUPS: groups.measure, HOOKS: hooks.measure, REACTION: reaction.measure, BURST: burst.measure}
 
 
 def measure(kind: str, folder: Path, url: str, *, with_parts: bool) -> dict[str, Any]:
@@ -23,10 +25,8 @@ def measure(kind: str, folder: Path, url: str, *, with_parts: bool) -> dict[str,
         return anyio.run(floor.measure, folder, url)
     if kind == IDLE:
         return anyio.run(idle.measure, folder, url)
-    if kind == GROUPS:
-        return anyio.run(groups.measure, folder)
-    if kind == HOOKS:
-        return anyio.run(hooks.measure, folder)
+    if kind in IN_FOLDER:
+        return anyio.run(IN_FOLDER[kind], folder)
     if kind == MEMORY:
         return memory.measure(folder, url)
     return anyio.run(partial(order_path.measure, folder, url, kind, with_parts=with_parts))

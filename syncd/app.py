@@ -7,13 +7,14 @@ that a simulation composes the very same daemon.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import aiohttp
+import anyio
 from pydantic import SecretStr
 
 from syncd.config.load import Configuration
@@ -29,7 +30,7 @@ from syncd.erps.embedded.desk import StockDesk
 from syncd.erps.embedded.erp import EmbeddedErp as EmbeddedErpAdapter
 from syncd.erps.http.erp import HttpErp as HttpErpAdapter
 from syncd.errors import MisconfiguredError, StoreFault, SyncdError
-from syncd.inbox.inbox import Place
+from syncd.inbox.inbox import Note
 from syncd.inbox.receiver import Door
 from syncd.ledger import signals
 from syncd.ledger.alerts import Alerts
@@ -97,6 +98,7 @@ class App:
     models: dict[str, Tenant] = field(default_factory=dict)
     opened: dict[str, StockBook] = field(default_factory=dict)
     desks: dict[str, StockDesk] = field(default_factory=dict)
+    changing: anyio.Lock = field(default_factory=anyio.Lock)  # held while pauses go to disk, or a new form comes
 
     @property
     def books(self) -> list[StockBook]:
@@ -191,23 +193,13 @@ def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook], public_
             hint=f"set erp.posting to one of: {', '.join(sorted(erp.traits.postings))}",
         )
     context = TenantContext(
-        tenant=tenant.name,
-        mode=tenant.mode,
-        epoch=0,
-        ledger=given.ledger,
-        clock=given.clock,
-        chance=given.chance,
-        log=log,
-        erp=erp,
-        erp_location=tenant.erp.location,
+        tenant=tenant.name, mode=tenant.mode, epoch=0, ledger=given.ledger, clock=given.clock, chance=given.chance,
+        log=log, erp=erp, erp_location=tenant.erp.location,
         options=ErpOptions(poll_seconds=poll_seconds, fresh_seconds=max(120.0, 4 * poll_seconds)),
-        approve_automatically=tenant.approve == "automatic",
-        payload_days=tenant.payload_days,
-        payload_bytes_max=tenant.payload_mb_max * 1024 * 1024,
-        meters=given.meters,
-        alerts=given.alerts,
+        approve_automatically=tenant.approve == "automatic", payload_days=tenant.payload_days,
+        payload_bytes_max=tenant.payload_mb_max * 1024 * 1024, meters=given.meters, alerts=given.alerts,
         client=client,
-    )
+    )  # fmt: skip
     reconcilers = [Reconciler(build_store(name, tenant, context, given, public_url)) for name in tenant.stores]
     return TenantWork(context, reconcilers)
 
@@ -237,9 +229,11 @@ def doors(app: App) -> dict[tuple[str, str], Door]:
     }
 
 
-def signal_note(given: Surroundings) -> Callable[[Sequence[Place]], Awaitable[int]]:
+def signal_note(given: Surroundings) -> Note:
     """How the inbox writes down what it was told."""
-    return lambda places: given.ledger.run(partial(signals.note, places=places, now=given.clock.now()))
+    return lambda places, shops: given.ledger.run(
+        partial(signals.note, places=places, shops=shops, now=given.clock.now())
+    )
 
 
 def make_http_erp(model: HttpErp, given: Means, log: Log) -> Erp:

@@ -29,6 +29,7 @@ from syncd.control.failure import EXIT_AGAIN
 from syncd.control.server import serve_control
 from syncd.core.quantity import SECOND, seconds
 from syncd.engine.alert_post import AlertPost
+from syncd.engine.freshness import watch_freshness
 from syncd.engine.herald import Herald
 from syncd.engine.ledger_watch import LedgerWatch
 from syncd.errors import MisconfiguredError, TransientError
@@ -167,6 +168,7 @@ async def _run(
         open_doors = doors(app)
         commands = Commands.for_daemon(configuration, given, app)
         reloader = Reloader(app, given, configuration, reread, redaction, open_doors, commands.follow)
+        await reloader.tidy()
         herald = Herald(app.supervisor, ledger, notify)
         reloads = Reloads(lambda: _reload(reloader, herald), log)
         commands.allow_reload(reloads.ask)
@@ -179,6 +181,7 @@ async def _run(
             if post is not None:
                 group.start_soon(post.run, name="alerts")
             group.start_soon(_flush, clock, log, name="log")
+            group.start_soon(watch_freshness, app.supervisor, clock, name="freshness")
             group.start_soon(reloads.run, name="reload")
             group.start_soon(LedgerWatch(ledger, settings.state_dir, clock, log).run, name="ledger watch")
             async with _listening(settings, given, app, commands, open_doors, group):

@@ -7,8 +7,10 @@ be built keeps the old one running.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +29,7 @@ from syncd.engine.supervisor import TenantWork, adopt
 from syncd.erps.embedded.book import StockBook
 from syncd.errors import MisconfiguredError, StoreFault, SyncdError, TransientError
 from syncd.inbox.receiver import Door
+from syncd.ledger import signals
 from syncd.observability import events
 from syncd.observability.log import Log
 from syncd.observability.redact import Redaction
@@ -143,9 +146,19 @@ class Reloader:
             await self._change(compare(self.app.models, now, settings.state_dir), answer)
             known = {tenant.name: tenant for tenant in now.tenants} | self.app.models
             in_force = Configuration(settings, tuple(known[name] for name in sorted(known)), now.problems)
+            self.configuration = in_force
+            await self.tidy()
         self.configuration = in_force
         self.changed(in_force, answer)
         return answer
+
+    async def tidy(self) -> None:
+        """Forget what stores have spoken of that were taken out of the configuration: nobody would read it. A tenant whose
+        file is broken may come back with its stores."""
+        known: dict[str, Collection[str] | None] = dict.fromkeys(self.configuration.failed_tenants)
+        known |= {tenant.name: tenant.stores.keys() for tenant in self.configuration.tenants}
+        with suppress(TransientError):  # the next start or reload does it
+            await self.given.ledger.run(partial(signals.forget_others, known=known))
 
     def _log_problems(self, now: Configuration) -> None:
         for problem in now.problems:
@@ -208,6 +221,12 @@ class Reloader:
         self, tenant: Tenant, built: dict[str, tuple[TenantWork, StockBook | None]], answer: Answer
     ) -> None:
         """Begin a tenant's new epoch. Its old form, if there was one, has ended; it comes back where the ledger refuses."""
+        async with self.app.changing:  # what the ledger tells of pauses is true until the new form is in its place
+            await self._adopt(tenant, built, answer)
+
+    async def _adopt(
+        self, tenant: Tenant, built: dict[str, tuple[TenantWork, StockBook | None]], answer: Answer
+    ) -> None:
         work, _ = built[tenant.name]
         old = self.app.tenants.get(tenant.name)
         try:

@@ -9,7 +9,7 @@ import typer
 
 from syncd.cli.folder import load_folder
 from syncd.cli.options import DEFAULT_FOLDER, Folder, Json
-from syncd.cli.reach import check_owner, usable_settings
+from syncd.cli.reach import check_owner, handed_over, usable_settings
 from syncd.cli.say import print_json, print_line, print_table
 from syncd.config.load import Configuration
 from syncd.config.tenant import embedded_file
@@ -38,10 +38,11 @@ def backup(
 
     configuration = load_folder(config)
     state_dir = usable_settings(configuration).state_dir
-    check_owner(state_dir, "")
+    check_owner(state_dir)
     books = _books(configuration, state_dir)
     names = tuple(sorted({tenant.name for tenant in configuration.tenants} | set(configuration.failed_tenants)))
-    made = make_backup(state_dir, books, names, folder, SystemClock())
+    with handed_over(state_dir):
+        made = make_backup(state_dir, books, names, folder, SystemClock())
     deleted = prune(folder, state_dir, keep) if keep else []
     manifest = read_manifest(made)
     assert manifest is not None
@@ -87,12 +88,13 @@ def restore(
             book.close()
 
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    check_owner(state_dir, "")
-    lock = ProcessLock.acquire(state_dir)
-    try:
-        told = put_back.restore(folder, state_dir, books, only or "", clock, renew)
-    finally:
-        lock.release()
+    check_owner(state_dir)
+    with handed_over(state_dir):
+        lock = ProcessLock.acquire(state_dir)
+        try:
+            told = put_back.restore(folder, state_dir, books, only or "", clock, renew)
+        finally:
+            lock.release()
     if json:
         print_json(told)
         return

@@ -6,6 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,6 +27,9 @@ from syncd.ports.clock import Chance, Clock
 
 CATALOGUE_PAGES_MAX = 500  # of one store: enough for 50,000 products; more are counted as "at least"
 CLASHES_SHOWN_MAX = 10
+GREET_SECONDS_MAX = 15.0
+GREETED = "doctor/greets"  # any path: a greeting as WooCommerce's is answered everywhere
+GREETING = b"webhook_id=0"
 CONNECT_SECONDS_MAX = 300.0  # for one store or ERP; its own requests give up far sooner
 
 
@@ -85,6 +89,23 @@ class _Heard:
 def try_connections(configuration: Configuration, only: str | None = None) -> list[dict[str, Any]]:
     """One entry for each ERP and each store of the tenants that are configured well, or of the one named `only`."""
     return anyio.run(_try, configuration, only)
+
+
+def greet(public_url: str) -> str:
+    """Call the webhook listener as a store does that greets it. Returns "" if it answers, else what came instead."""
+    return anyio.run(_greet, public_url)
+
+
+async def _greet(public_url: str) -> str:
+    timeout = aiohttp.ClientTimeout(total=GREET_SECONDS_MAX)
+    try:
+        async with (
+            open_session() as session,
+            session.post(f"{public_url}/{GREETED}", data=GREETING, allow_redirects=False, timeout=timeout) as answer,
+        ):
+            return "" if answer.status == HTTPStatus.OK else f"it answers {answer.status}"
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        return f"it doesn't answer: {str(error) or type(error).__name__}"
 
 
 async def _try(configuration: Configuration, only: str | None) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from syncd.cli.folder import load_folder
 from syncd.cli.options import DEFAULT_FOLDER, Folder, Json, TenantWord
 from syncd.cli.say import print_json, print_line
+from syncd.control.client import NoDaemonError, ask
 from syncd.control.failure import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandFailed
 
 EPILOG = "Examples: syncd doctor; syncd doctor acme --json; syncd doctor --offline"
@@ -26,6 +28,7 @@ def doctor(
     """Examine configuration, machine, ledger, stores and ERPs, and say what to do. Exit code 1, 69 or 78 if something is wrong."""
     from syncd.clock import SystemClock  # noqa: PLC0415 - only what the command needs is loaded
     from syncd.control.doctor import examine, examine_connections  # noqa: PLC0415
+    from syncd.control.examine_webhooks import examine_webhooks  # noqa: PLC0415
 
     configuration = load_folder(config)
     known = {entry.name for entry in configuration.tenants} | set(configuration.failed_tenants)
@@ -35,11 +38,16 @@ def doctor(
         )
     findings = examine(configuration, tenant, SystemClock())
     connections: list[dict[str, Any]] = []
-    if not offline and configuration.settings is not None:
-        from syncd.cli.connect import try_connections  # noqa: PLC0415 - what talks to the outside is loaded only here
+    if configuration.settings is not None:
+        told, reached = _told(configuration.settings.state_dir, tenant), None
+        if not offline:
+            from syncd.cli.connect import greet, try_connections  # noqa: PLC0415 - what talks to the outside is loaded here
 
-        connections = try_connections(configuration, tenant)
-        findings += examine_connections(connections)
+            connections = try_connections(configuration, tenant)
+            findings += examine_connections(connections)
+            if told is not None and configuration.settings.webhooks is not None:
+                reached = greet(configuration.settings.webhooks.public_url)
+        findings += examine_webhooks(configuration, told, reached)
     wrong = [finding for finding in findings if finding["level"] == "error"]
     code = EXIT_OK
     if wrong:
@@ -61,3 +69,11 @@ def doctor(
     }
     print_line(f"{count['error']} error(s), {count['warning']} warning(s), {count['note']} note(s).", "bold")
     raise typer.Exit(code)
+
+
+def _told(state_dir: Path, tenant: str | None) -> Any:
+    """The running daemon's status; None where none answers."""
+    try:
+        return ask(state_dir, "status", {"tenant": tenant}, lambda _: None)
+    except (NoDaemonError, CommandFailed):
+        return None

@@ -82,7 +82,19 @@ def _print_tenant(each: Mapping[str, Any]) -> None:
             _print_paused(f"store {store['store']}", store["paused"])
     print_table(
         "",
-        ["store", "state", "writes", ">behind s", ">items", ">unread", ">due", ">quarantine", ">drift", "trouble"],
+        [
+            "store",
+            "state",
+            "writes",
+            ">behind s",
+            ">items",
+            ">unread",
+            ">due",
+            ">quarantine",
+            ">drift",
+            "webhooks",
+            "trouble",
+        ],
         [_store_row(store) for store in each["stores"]],
     )
     if each.get("stores_not_configured"):
@@ -91,7 +103,7 @@ def _print_tenant(each: Mapping[str, Any]) -> None:
 
 def _store_row(store: Mapping[str, Any]) -> list[Any]:
     if "items" not in store:
-        return [store["store"], store["state"], None, None, None, None, None, None, None, store.get("trouble")]
+        return [store["store"], store["state"], *[None] * 8, store.get("trouble")]
     drift, items = store["drift"], store["items"]
     return [
         store["store"],
@@ -103,8 +115,15 @@ def _store_row(store: Mapping[str, Any]) -> list[Any]:
         items["due"],
         store["quarantine"],
         f"{drift['open']} open, {drift['last_day']} today" if drift["open"] or drift["last_day"] else 0,
+        _webhooks(store["webhooks"]),
         store["brake"] or store["trouble"],
     ]
+
+
+def _webhooks(told: Mapping[str, Any] | None) -> str:
+    if told is None:
+        return "none"
+    return ("alive" if told["alive"] else "silent") + (f", {told['waiting']} to read" if told["waiting"] else "")
 
 
 def plan(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 STOCK_BOOK: Final = "erp."  # these commands come before the first start: they may make the state directory
 PROBLEMS_SHOWN_MAX: Final = 50
+ROOT: Final = 0  # the user's number
 
 Progress = Callable[[Mapping[str, Any]], None]
 
@@ -58,7 +59,7 @@ def _alone(
     from syncd.control.status import status_without_ledger  # noqa: PLC0415
     from syncd.ledger.connection import ledger_path  # noqa: PLC0415
 
-    check_owner(settings.state_dir)
+    check_owner(settings.state_dir, "no daemon runs, and ")
     if not command.startswith(STOCK_BOOK) and not ledger_path(settings.state_dir).exists():
         if command == "status":
             return status_without_ledger(configuration, arguments.get("tenant"))
@@ -77,11 +78,33 @@ def _alone(
         async with Commands.offline(configuration, _composer(configuration, clock), clock) as commands:
             return await commands.call(command, arguments, tell)
 
-    return anyio.run(work)
+    with handed_over(settings.state_dir):
+        return anyio.run(work)
 
 
-def check_owner(state_dir: Path, why: str = "no daemon runs, and ") -> None:
-    """Files that another user makes in the state directory would lock the daemon out of it."""
+@contextmanager
+def handed_over(state_dir: Path) -> Iterator[None]:
+    """What root makes in the state directory belongs to its owner afterwards: else the daemon would be locked out of it. The
+    directory of a systemd unit with DynamicUser=yes is within reach of root alone."""
+    try:
+        yield
+    finally:
+        if os.geteuid() == ROOT:
+            _hand_over(state_dir)
+
+
+def _hand_over(state_dir: Path) -> None:
+    owner = state_dir.stat()
+    for _, folders, files, folder in os.fwalk(state_dir, follow_symlinks=False):
+        for name in [*folders, *files]:
+            with suppress(FileNotFoundError):  # a daemon at work beside it makes and removes files
+                if os.stat(name, dir_fd=folder, follow_symlinks=False).st_uid == ROOT != owner.st_uid:
+                    os.chown(name, owner.st_uid, owner.st_gid, dir_fd=folder, follow_symlinks=False)
+
+
+def check_owner(state_dir: Path, why: str = "") -> None:
+    """Files that another user makes in the state directory would lock the daemon out of it; root hands them over. Raises
+    CommandFailed."""
     try:
         owner = state_dir.stat().st_uid
     except FileNotFoundError:
@@ -89,13 +112,13 @@ def check_owner(state_dir: Path, why: str = "no daemon runs, and ") -> None:
     except OSError as error:
         raise CommandFailed(
             f"{state_dir} can't be used: {error.strerror}",
-            hint="run this command as the daemon's user",
+            hint="run this command as root or as the daemon's user",
             exit_code=EXIT_UNAVAILABLE,
         ) from error
-    if owner != os.geteuid():
+    if os.geteuid() not in (owner, ROOT):
         raise CommandFailed(
             f"{why}{state_dir} belongs to another user (uid {owner})",
-            hint="run this command as that user, e.g. `sudo -u syncd syncd ...`, or start the daemon first",
+            hint="run this command as root or as that user",
             exit_code=EXIT_UNAVAILABLE,
         )
 

@@ -50,7 +50,7 @@ def _connect(connection: socket.socket, state_dir: Path) -> None:
     except PermissionError as error:
         raise CommandFailed(
             f"no permission to use {socket_path(state_dir)}",
-            hint="run this command as the daemon's user, e.g. `sudo -u syncd syncd ...`, or as root",
+            hint="run this command as root or as the daemon's user",
             exit_code=EXIT_UNAVAILABLE,
         ) from error
     except (BlockingIOError, TimeoutError) as error:

@@ -64,6 +64,10 @@ class Composed(Protocol):
     def desks(self) -> Mapping[str, Desk]:
         """The embedded ERPs, by tenant."""
 
+    @property
+    def changing(self) -> anyio.Lock:
+        """Held while a tenant's pauses go to disk, or its new form comes."""
+
 
 Compose = Callable[[Ledger], AbstractAsyncContextManager[tuple[Given, Composed]]]
 
@@ -173,4 +177,5 @@ def _scene(configuration: Configuration, given: Given, app: Composed, *, running
     return Scene(
         configuration=configuration, state_dir=given.state_dir, ledger=given.ledger, clock=given.clock, log=given.log,
         works=app.tenants, desks=app.desks, running=running,
+        changing=app.changing,
     )  # fmt: skip

@@ -43,17 +43,18 @@ async def pause(scene: Scene, request: PauseRequest, tell: Tell) -> dict[str, An
     if len(request.reason) > REASON_CHARACTERS_MAX:
         raise CommandFailed(f"a reason of more than {REASON_CHARACTERS_MAX} characters", exit_code=EXIT_USAGE)
     work, found = scene.place(request.tenant, request.store)
-    context, name = work.context, _name(found)
-    before = context.pauses.get(name)
-    made = Pause(
-        scope=pauses.WRITES if request.writes else pauses.ALL,
-        since=before.since if before is not None else scene.clock.now(),
-        reason=request.reason.strip(),
-    )
+    name = _name(found)
     with anyio.CancelScope(shield=True):  # on disk and in force, or neither; bounded by the wait
-        await _write(scene, work, name, made)
-        work, found, context = _now(scene, work, found)
-        context.pauses[name] = made
+        async with scene.changing:
+            work, found, context = _now(scene, work, found)
+            before = context.pauses.get(name)
+            made = Pause(
+                scope=pauses.WRITES if request.writes else pauses.ALL,
+                since=before.since if before is not None else scene.clock.now(),
+                reason=request.reason.strip(),
+            )
+            await _write(scene, work, name, made)
+            context.pauses[name] = made
         tell_paused(context, name, made)
         if scene.running:
             chosen = work.reconcilers if found is None else [found]
@@ -65,13 +66,15 @@ async def pause(scene: Scene, request: PauseRequest, tell: Tell) -> dict[str, An
 async def resume(scene: Scene, request: ResumeRequest, tell: Tell) -> dict[str, Any]:  # noqa: ARG001 - as all commands
     """Let it go on, from where it was."""
     work, found = scene.place(request.tenant, request.store)
-    context, name = work.context, _name(found)
-    before = context.pauses.get(name)
-    if before is not None:
-        with anyio.CancelScope(shield=True):
-            await _write(scene, work, name, None)
+    name = _name(found)
+    with anyio.CancelScope(shield=True):
+        async with scene.changing:
             work, found, context = _now(scene, work, found)
-            context.pauses.pop(name, None)
+            before = context.pauses.get(name)
+            if before is not None:
+                await _write(scene, work, name, None)
+                del context.pauses[name]
+        if before is not None:
             fields = {"store": name} if name else {}
             event = events.STORE_RESUMED if name else events.TENANT_RESUMED
             context.log.emit(event, paused_seconds=round(seconds(scene.clock.now() - before.since)), **fields)
@@ -109,8 +112,8 @@ async def _write(scene: Scene, work: TenantWork, name: str, pause: Pause | None)
 def _now(
     scene: Scene, work: TenantWork, found: Reconciler | None
 ) -> tuple[TenantWork, Reconciler | None, TenantContext]:
-    """The same tenant and store, once the ledger knows: a reload may have begun them anew from what it said before. Raises
-    CommandFailed where one is gone."""
+    """The same tenant and store as they are by now: a reload may have begun them anew since. Raises CommandFailed where one
+    is gone."""
     work = scene.tenant(work.context.tenant)
     return work, None if found is None else scene.store(work, found.context.store), work.context
 

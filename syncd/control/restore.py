@@ -29,6 +29,7 @@ from syncd.ledger.faults import explain
 from syncd.ledger.ledger import RESTORING
 from syncd.ports.clock import Clock
 
+CHUNK_BYTES: Final = 1024 * 1024
 NEW: Final = ".restoring"  # the suffix of a file that is being prepared beside the one whose place it takes
 BESIDE: Final = ("", "-wal", "-shm", "-journal")
 
@@ -181,8 +182,11 @@ def _prepare(source: Path, place: Path, *, is_book: bool, now: Instant, renew: C
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = place.with_name(place.name + NEW)
     forget(new)
-    os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    shutil.copyfile(source, new)
+    with (
+        source.open("rb") as backed_up,
+        os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as copy,
+    ):
+        shutil.copyfileobj(backed_up, copy, CHUNK_BYTES)  # into the file just made, whatever its name means by then
     if is_book:
         renew(new)
     else:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import anyio
+
 from syncd.config.load import Configuration
 from syncd.control.failure import EXIT_CONFIG, EXIT_FAILED, EXIT_USAGE, CommandFailed
 from syncd.core.quantity import Quantity
@@ -51,6 +53,7 @@ class Scene:
     works: Mapping[str, TenantWork]
     desks: Mapping[str, Desk]
     running: bool
+    changing: anyio.Lock  # whoever holds it knows that no reload puts a tenant's new form in its place meanwhile
     reload: Callable[[], Awaitable[dict[str, Any]]] | None = None  # of a running daemon
     reloaded: Mapping[str, Any] | None = None  # the last reload's answer
 

@@ -15,7 +15,8 @@ from syncd.control.scene import Scene, Tell, broken_tenant, unknown_tenant
 from syncd.core.quantity import LONG_AGO, Instant, microseconds, seconds, show
 from syncd.engine.reconciler import Reconciler
 from syncd.engine.supervisor import TenantWork
-from syncd.ledger import history, levels, pauses, stores
+from syncd.ledger import history, levels, pauses, signals, stores
+from syncd.reconcile.context import StoreContext
 from syncd.transport.client import HttpClient
 
 DRIFT_SECONDS: Final = 86_400.0  # drift found since then is counted as "lately"
@@ -103,7 +104,7 @@ def status_without_ledger(configuration: Configuration, tenant: str | None) -> d
                 "tenant": each.name,
                 "mode": each.mode,
                 "trouble": None,
-                "erp": {"known": False, "read_at": None, "behind_seconds": None},
+                "erp": {"known": False, "read_at": None, "behind_seconds": None, "fresh": False},
                 "moves": {"waiting": 0, "sent": 0, "in_doubt": 0},
                 "quarantine": 0,
                 "stores": [{"store": name, "state": stores.NEW} for name in each.stores],
@@ -143,6 +144,7 @@ def _tenant(connection: Connection, scene: Scene, work: TenantWork, now: Instant
             "known": erp is not None,
             "read_at": iso(watched),
             "behind_seconds": round(max(0.0, seconds(now - watched)), 1) if watched else None,
+            "fresh": bool(watched) and seconds(now - watched) <= context.options.fresh_seconds,
             **_guest(context.client),
         },
         "moves": {"waiting": moves.intended, "sent": moves.sent, "in_doubt": moves.in_doubt},
@@ -182,15 +184,24 @@ def _store(
         "behind_seconds": round(max(0.0, seconds(now - drained)), 1) if drained else None,
         "fresh": bool(drained) and now - drained <= context.options.fresh_us + context.port.orders.traits.settle_us,
         "cutover": iso(row.cutover),
-        "trouble": reconciler.trouble or None,
+        "trouble": reconciler.trouble or reconciler.long_step() or None,
         "restarts": reconciler.restarts if scene.running else None,
         "items": {"active": items.active, "unread": items.unread, "due": items.due},
         "quarantine": held.get(name, 0),
         "drift": {"open": drift.open, "last_day": drift.late, "open_units": show(drift.units)},
-        "webhooks": {"alive": context.hooks_alive} if context.hooks is not None and context.tenant.is_live else None,
+        "webhooks": _webhooks(connection, context),
         **_guest(context.client),
         "swept_at": iso(row.swept),
     }
+
+
+def _webhooks(connection: Connection, context: StoreContext) -> dict[str, Any] | None:
+    """Whether the store calls (and if not, why), and how many orders it has spoken of that are to be read; None where it is
+    only polled."""
+    if context.hooks is None or not context.tenant.is_live:
+        return None
+    waiting = signals.count(connection, context.tenant.tenant, context.store)
+    return {"alive": context.hooks_alive, "trouble": context.hooks_trouble or None, "waiting": waiting}
 
 
 def _guest(client: HttpClient | None) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from syncd.reconcile.sweep_step import SweepStep
 DESCRIBE_SECONDS = 3_600.0  # how often settings and clock are read again
 RESTART_SECONDS = (1.0, 5.0, 15.0, 60.0, 300.0)
 RESTART_SECONDS_MAX = 60.0  # of a store: its orders wait too, and other shops sell what it has sold
+LONG_STEP_SECONDS = 10.0  # a shop that hangs, or much to read
 STEADY_SECONDS = 120.0  # a life that lasted so long was no failed start: the pauses begin anew
 WRITING_STEPS = frozenset({"publish", "webhooks"})  # those that write to the store
 MISCONFIGURED_SECONDS = 300.0  # somebody has to mend it; then it goes on by itself
@@ -49,7 +50,7 @@ class Reconciler:
             except MisconfiguredError as error:
                 context.stream = Stream.FAILING
                 self.trouble = str(error)
-                self._tell_freshness()
+                self.judge_freshness()
                 event = events.STORE_IDENTITY_MISMATCH if "another shop" in self.trouble else events.STORE_FAILED
                 context.log.emit(event, reason=str(error), hint=error.hint, again_seconds=MISCONFIGURED_SECONDS)
                 await context.tenant.clock.sleep(MISCONFIGURED_SECONDS)
@@ -59,7 +60,7 @@ class Reconciler:
                 if self.trouble != str(error):
                     context.log.emit(events.STORE_FAILED, reason=str(error), hint=error.hint, again_seconds=wait)
                 self.trouble = str(error)
-                self._tell_freshness()
+                self.judge_freshness()
                 await context.tenant.clock.sleep(wait)
             except Exception as error:  # noqa: BLE001 - a bug here must not stop the other stores
                 context.stream = Stream.FAILING
@@ -122,7 +123,8 @@ class Reconciler:
             wait = min(wait, self.context.options.poll_seconds)
         if self.publisher.is_ripe:
             self.context.bell.ring()
-        self._judge_freshness()
+        self.trouble = ""
+        self.judge_freshness()
         return wait
 
     async def _describe(self) -> float:
@@ -131,7 +133,7 @@ class Reconciler:
 
     def _failed(self, step: str, error: TransientError) -> None:
         self.trouble = f"{step}: {error}"
-        self._judge_freshness()
+        self.judge_freshness()
 
     def behind_seconds(self) -> float:
         """How old the drain mark is: every order placed before it is in the ledger. As long as this process has none, since
@@ -144,18 +146,21 @@ class Reconciler:
             self.watched = now
         return now - self.watched
 
-    def _judge_freshness(self) -> None:
-        self._tell_freshness()
-        if not self.stale:
-            self.trouble = ""
+    def long_step(self) -> str:
+        """The step that runs, in words, where it has run for so long that somebody will wonder; else ""."""
+        progress = self.loop.progress if self.loop is not None else None
+        if progress is None or not progress.busy:
+            return ""
+        took = self.context.tenant.clock.monotonic() - progress.turned
+        return f"{progress.busy}: has run for {took:.0f} s so far" if took >= LONG_STEP_SECONDS else ""
 
-    def _tell_freshness(self) -> None:
+    def judge_freshness(self) -> None:
         """Log the edges of freshness."""
         context = self.context
         behind = self.behind_seconds()
         stale = behind > seconds(context.options.fresh_us) + 2 * context.options.poll_seconds
         if stale and not self.stale:
-            context.log.emit(events.STORE_STALE, behind_seconds=round(behind), reason=self.trouble)
+            context.log.emit(events.STORE_STALE, behind_seconds=round(behind), reason=self.trouble or self.long_step())
             context.tell(events.STORE_STALE, behind_seconds=round(behind))
         if self.stale and not stale:
             context.log.emit(events.STORE_FRESH, behind_seconds=round(behind))

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import anyio
 from aiohttp import web
 
+from syncd.inbox.bodies import Bodies, Crowded, TooLarge
 from syncd.inbox.inbox import FULL_SECONDS, Full, Inbox
 from syncd.inbox.sources import Sources
 from syncd.observability import events
@@ -22,8 +22,6 @@ from syncd.observability.meters import Meters
 from syncd.ports.clock import Clock
 from syncd.ports.hooks import HooksPort, NotGenuine
 
-BODY_BYTES_MAX: Final = 2 * 1024 * 1024  # WooCommerce sends the whole order: hundreds of lines are some 500 KB
-BODY_SECONDS: Final = 30.0  # a stranger who sends a byte now and then keeps neither a connection nor memory
 GREETING: Final = re.compile(rb"webhook_id=[0-9]{1,20}")  # WooCommerce's, unsigned, when a webhook is made
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 
@@ -57,10 +55,11 @@ class Receiver:
         self._clock = clock
         self._log = log
         self._sources = Sources()
+        self._bodies = Bodies()
 
     def app(self) -> web.Application:
         """The listener's application."""
-        app = web.Application(client_max_size=BODY_BYTES_MAX)
+        app = web.Application()
         app.router.add_post("/{tenant}/{store}", self._called)
         app.router.add_route("*", "/{anything:.*}", _nothing_here)
         return app
@@ -70,11 +69,15 @@ class Receiver:
         if not self._sources.may_speak(address, now):
             return web.Response(status=429, headers={"Retry-After": "60"})
         try:
-            with anyio.fail_after(BODY_SECONDS):
-                body = await request.read()  # 413 above BODY_BYTES_MAX
+            body = await self._bodies.read(request, address)
         except TimeoutError:
             return web.Response(status=408, headers={"Connection": "close"})
+        except TooLarge:
+            return web.Response(status=413, headers={"Connection": "close"})
+        except Crowded:
+            return web.Response(status=503, headers={"Retry-After": str(FULL_SECONDS), "Connection": "close"})
         if GREETING.fullmatch(body):
+            self._sources.has_greeted(address, now)
             return web.Response()
         door = self._doors.get((request.match_info["tenant"], request.match_info["store"]))
         orders = _read(door, request.headers, body)
@@ -87,7 +90,7 @@ class Receiver:
         try:
             await self._inbox.take(door.tenant, door.store, orders, door.wake)
         except Full:
-            self._meters.webhooks_turned_away += 1
+            self._meters.of(door.tenant, door.store).webhooks_turned_away += 1
             return web.Response(status=503, headers={"Retry-After": str(FULL_SECONDS)})
         self._meters.of(door.tenant, door.store).webhooks += 1
         return web.Response()

@@ -14,6 +14,7 @@ ADDRESSES_MAX: Final = 4_096  # remembered; the one not heard of for the longest
 WRONG_MAX: Final = 20.0  # wrong secrets in a row; one is forgiven every FORGIVE_SECONDS
 FORGIVE_SECONDS: Final = 3.0
 TRUST_SECONDS: Final = 3_600.0
+GREETING: Final = 0.1  # of a wrong one: many shops of one host may greet at once, but nobody for ever
 
 
 @dataclass(slots=True)
@@ -44,6 +45,11 @@ class Sources:
         left = _left(source, now)
         source.wrong, source.at = min(left + 1.0, WRONG_MAX), now
         return left == 0.0
+
+    def has_greeted(self, address: str, now: float) -> None:
+        """It has sent a greeting, for which nobody needs the secret."""
+        source = self._of(address)
+        source.wrong, source.at = min(_left(source, now) + GREETING, WRONG_MAX), now
 
     def _of(self, address: str) -> _Source:
         source = self._known.setdefault(address, _Source())

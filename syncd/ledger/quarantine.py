@@ -59,7 +59,7 @@ def hold(
         if row[1] == reason:
             return None
         connection.execute(
-            update(quarantine).where(q.tenant == tenant, q.id == row[0]).values(state=MENDED, released=now)
+            update(quarantine).where(q.tenant == tenant, q.id == row[0]).values(state=MENDED, released=now, raw=b"")
         )
     number = take_numbers(connection, tenant, 1)
     connection.execute(
@@ -72,12 +72,12 @@ def hold(
 
 
 def mend(connection: Connection, tenant: str, store: str, order: str, line: str | None, now: Instant) -> None:
-    """What was held for this order (and line, if given) was read well now."""
+    """What was held for this order (and line, if given) was read well now. Its raw data, which names people, goes."""
     q = quarantine.c
     where = [q.tenant == tenant, q.store == store, q.order == order, q.state == HELD]
     if line is not None:
         where.append(q.line == line)
-    connection.execute(update(quarantine).where(*where).values(state=MENDED, released=now))
+    connection.execute(update(quarantine).where(*where).values(state=MENDED, released=now, raw=b""))
 
 
 def held(connection: Connection, tenant: str, *, limit: int = 1_000) -> list[Held]:
@@ -107,11 +107,11 @@ def find(connection: Connection, tenant: str, number: int) -> Held | None:
 
 
 def release(connection: Connection, tenant: str, number: int, *, state: str, now: Instant) -> None:
-    """End an entry's quarantine."""
+    """End an entry's quarantine. Its raw data, which names people, goes."""
     connection.execute(
         update(quarantine)
         .where(quarantine.c.tenant == tenant, quarantine.c.id == number)
-        .values(state=state, released=now)
+        .values(state=state, released=now, raw=b"")
     )
 
 

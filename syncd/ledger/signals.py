@@ -3,7 +3,7 @@ spoken of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, bindparam, delete, func, select
 
@@ -16,13 +16,30 @@ _MINE = (signal.c.tenant == bindparam("of"), signal.c.store == bindparam("at"))
 _WAITING = select(signal.c.order, signal.c.last_at).where(*_MINE).order_by(signal.c.first_at).limit(bindparam("most"))
 _DONE = delete(signal).where(*_MINE, signal.c.order == bindparam("named"), signal.c.last_at < bindparam("before"))
 _LATE = select(signal.c.order).where(*_MINE, signal.c.last_at >= bindparam("since"))
-_COUNT = select(func.count()).select_from(signal)
+_COUNT = select(func.count()).where(*_MINE)
+_STORES = select(signal.c.tenant, signal.c.store).distinct()
+_FORGET = delete(signal).where(*_MINE)
 
 
-def note(connection: Connection, places: Iterable[tuple[str, str, str]], now: Instant) -> int:
-    """Note signals, each as (tenant, store, order). Returns how many orders wait to be read, of all tenants."""
+def note(
+    connection: Connection, places: Iterable[tuple[str, str, str]], shops: Iterable[tuple[str, str]], now: Instant
+) -> dict[tuple[str, str], int]:
+    """Note signals, each as (tenant, store, order). Returns for each of `shops` how many orders wait to be read."""
     _NOTE.write(connection, [(*place, now, now) for place in places])
-    return int(connection.execute(_COUNT).scalar_one())
+    return {(tenant, store): count(connection, tenant, store) for tenant, store in shops}
+
+
+def count(connection: Connection, tenant: str, store: str) -> int:
+    """How many orders of a store wait to be read."""
+    return int(connection.execute(_COUNT, {"of": tenant, "at": store}).scalar_one())
+
+
+def forget_others(connection: Connection, known: Mapping[str, Collection[str] | None]) -> None:
+    """Drop the signals of stores that aren't there any more. `known`: the stores of each tenant, None if they can't be told."""
+    for tenant, store in connection.execute(_STORES).all():
+        stores = known.get(tenant, ())
+        if stores is not None and store not in stores:
+            connection.execute(_FORGET, {"of": tenant, "at": store})
 
 
 def waiting(connection: Connection, tenant: str, store: str, limit: int) -> dict[str, Instant]:

@@ -52,7 +52,7 @@ class Histogram:
 class Meter:
     """What is counted of one store, or of a tenant's ERP."""
 
-    __slots__ = ("drifts", "levels", "moves", "requests", "retries", "webhooks")
+    __slots__ = ("drifts", "levels", "moves", "requests", "retries", "webhooks", "webhooks_turned_away")
 
     def __init__(self) -> None:
         self.requests: dict[str, Histogram] = {}  # by outcome: "ok", or the kind of trouble
@@ -61,6 +61,7 @@ class Meter:
         self.levels: dict[str, int] = {}  # by what the store said
         self.drifts = 0
         self.webhooks = 0
+        self.webhooks_turned_away = 0  # genuine calls for which there was no room
 
     def requested(self, outcome: str, took_seconds: float) -> None:
         """A request was sent, and ended so."""
@@ -87,7 +88,6 @@ class Meters:
     def __init__(self) -> None:
         self.places: dict[tuple[str, str], Meter] = {}
         self.webhooks_refused = 0  # calls of strangers; they have no labels, or anybody could make some
-        self.webhooks_turned_away = 0  # genuine calls for which there was no room
 
     def of(self, tenant: str, store: str) -> Meter:
         """The meter of a configured store."""

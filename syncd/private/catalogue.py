@@ -28,6 +28,15 @@ LEDGER_ANSWERS = Metric(
     "1 if the ledger answered this scrape in time; 0 if not, and whatever is read from it is missing.",
 )
 TENANT_RUNS = Metric("syncd_tenant_runs", "gauge", "1 if the tenant runs, 0 if its configuration keeps it.", TENANT)
+TENANT_CONFIGURED = Metric(
+    "syncd_tenant_config_valid",
+    "gauge",
+    "0 if the tenant's file had a mistake when it was read last: it goes on as it was, or doesn't run.",
+    TENANT,
+)
+CONFIGURED = Metric(
+    "syncd_config_valid", "gauge", "0 if a reload met a mistake that concerns no single tenant: all goes on as it was."
+)
 TENANT_TROUBLE = Metric(
     "syncd_tenant_trouble", "gauge", "1 if a loop of the tenant's own (watcher, poster) failed last.", TENANT
 )
@@ -51,6 +60,9 @@ STORE_BRAKE = Metric("syncd_store_brake", "gauge", "1 if the brake has stopped t
 ITEMS = Metric("syncd_items", "gauge", "Stock items of the store.", STORE)
 ITEMS_UNREAD = Metric("syncd_items_unread", "gauge", "Stock items whose level has to be read.", STORE)
 ITEMS_DUE = Metric("syncd_items_due", "gauge", "Stock items that the publisher has to look at.", STORE)
+ERP_FRESH = Metric(
+    "syncd_erp_fresh", "gauge", "1 if the ERP's levels were read lately enough for levels to be raised.", TENANT
+)
 ERP_BEHIND = Metric("syncd_erp_behind_seconds", "gauge", "The age of the last reading of the ERP's levels.", TENANT)
 
 REQUESTS = Metric(
@@ -101,6 +113,7 @@ UNITS_FAILED = Metric("syncd_ledger_units_failed_total", "counter", "Units of wo
 COMMIT_AGE = Metric(
     "syncd_ledger_commit_age_seconds", "gauge", "The age of the last commit; a quiet shop writes nothing for long."
 )
+FREE = Metric("syncd_state_free_bytes", "gauge", "Room on the disk of the state directory.")
 WAL = Metric("syncd_ledger_wal_bytes", "gauge", "The size of the ledger's write-ahead log.")
 
 WEBHOOKS = Metric("syncd_webhooks_received_total", "counter", "Genuine calls of the store that are on disk.", STORE)
@@ -109,12 +122,16 @@ WEBHOOKS_ALIVE = Metric(
 )
 WEBHOOKS_REFUSED = Metric("syncd_webhooks_refused_total", "counter", "Calls of whoever doesn't know a store's secret.")
 WEBHOOKS_TURNED_AWAY = Metric(
-    "syncd_webhooks_turned_away_total", "counter", "Genuine calls for which there was no room; the store calls again."
+    "syncd_webhooks_turned_away_total",
+    "counter",
+    "Genuine calls of the store for which there was no room; it calls again, or is polled.",
+    STORE,
 )
 WEBHOOKS_BACKLOG = Metric(
     "syncd_webhooks_backlog_orders",
     "gauge",
-    "Orders that stores have spoken of and that are to be read, of all tenants.",
+    "Orders that the store has spoken of and that are to be read.",
+    STORE,
 )
 
 METRICS: Final[tuple[Metric, ...]] = tuple(each for each in list(globals().values()) if isinstance(each, Metric))

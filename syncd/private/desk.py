@@ -115,7 +115,7 @@ class Desk:
                 told: dict[str, Any] | None = await glance(scene, LOOK_SECONDS)
         except (TransientError, TimeoutError):
             told = None
-        samples = gather(scene, told, self._meters, self._inbox, scene.clock.now())
+        samples = gather(scene, told, self._meters, scene.clock.now())
         return web.Response(body=self._exposition.show(samples), headers={"Content-Type": TEXT})
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from syncd import __version__
@@ -10,7 +12,6 @@ from syncd.control.scene import Scene
 from syncd.control.status import not_running
 from syncd.core.breaker import Phase
 from syncd.core.quantity import Instant, seconds
-from syncd.inbox.inbox import Inbox
 from syncd.ledger import stores
 from syncd.observability.meters import Meter, Meters
 from syncd.private import catalogue as of
@@ -23,15 +24,19 @@ MOVE_OUTCOMES: Final = ("confirmed", "refused", "in_doubt")
 LEVEL_OUTCOMES: Final = ("written", "refused", "not_sent", "in_doubt")
 
 
-def gather(scene: Scene, told: Mapping[str, Any] | None, meters: Meters, inbox: Inbox | None, now: Instant) -> Samples:
+def gather(scene: Scene, told: Mapping[str, Any] | None, meters: Meters, now: Instant) -> Samples:
     """All numbers; those of the ledger are missing where it didn't answer (`told` is None)."""
     samples = Samples()
     samples.add(of.BUILD_INFO, 1, __version__)
     samples.add(of.LEDGER_ANSWERS, told is not None)
+    samples.add(of.CONFIGURED, all(problem.tenant for problem in scene.configuration.errors))
+    broken = {*scene.failed}
     for each in not_running(scene):
         samples.add(of.TENANT_RUNS, 0, each["tenant"])
+        samples.add(of.TENANT_CONFIGURED, each["tenant"] not in broken, each["tenant"])
     for tenant, work in scene.works.items():
         samples.add(of.TENANT_RUNS, 1, tenant)
+        samples.add(of.TENANT_CONFIGURED, tenant not in broken, tenant)
         samples.add(of.TENANT_TROUBLE, bool(work.trouble), tenant)
         if work.context.client is not None:
             _requests(samples, meters.of(tenant, ERP), tenant, ERP)
@@ -42,7 +47,7 @@ def gather(scene: Scene, told: Mapping[str, Any] | None, meters: Meters, inbox: 
     for each in told["tenants"] if told is not None else ():
         _tenant(samples, each)
     _ledger(samples, scene, now)
-    _webhooks(samples, meters, inbox)
+    samples.add(of.WEBHOOKS_REFUSED, meters.webhooks_refused)
     return samples
 
 
@@ -60,11 +65,13 @@ def _counted(samples: Samples, meter: Meter, tenant: str, store: str) -> None:
         samples.add(of.LEVEL_OUTCOMES, meter.levels.get(outcome, 0), tenant, store, outcome)
     samples.add(of.DRIFT_FOUND, meter.drifts, tenant, store)
     samples.add(of.WEBHOOKS, meter.webhooks, tenant, store)
+    samples.add(of.WEBHOOKS_TURNED_AWAY, meter.webhooks_turned_away, tenant, store)
 
 
 def _tenant(samples: Samples, told: Mapping[str, Any]) -> None:
     tenant = told["tenant"]
     samples.add(of.ERP_BEHIND, told["erp"]["behind_seconds"], tenant)
+    samples.add(of.ERP_FRESH, told["erp"]["fresh"], tenant)
     _guest(samples, told["erp"], tenant, ERP)
     for state, count in told["moves"].items():
         samples.add(of.MOVES, count, tenant, state)
@@ -91,6 +98,7 @@ def _store(samples: Samples, told: Mapping[str, Any], *place: str) -> None:
     samples.add(of.DRIFT_UNITS, float(told["drift"]["open_units"]), *place)
     if told["webhooks"] is not None:
         samples.add(of.WEBHOOKS_ALIVE, told["webhooks"]["alive"], *place)
+        samples.add(of.WEBHOOKS_BACKLOG, told["webhooks"]["waiting"], *place)
 
 
 def _guest(samples: Samples, told: Mapping[str, Any], *place: str) -> None:
@@ -112,9 +120,5 @@ def _ledger(samples: Samples, scene: Scene, now: Instant) -> None:
     if state.last_commit_at is not None:
         samples.add(of.COMMIT_AGE, max(0.0, seconds(now - state.last_commit_at)))
     samples.add(of.WAL, state.wal_bytes)
-
-
-def _webhooks(samples: Samples, meters: Meters, inbox: Inbox | None) -> None:
-    samples.add(of.WEBHOOKS_REFUSED, meters.webhooks_refused)
-    samples.add(of.WEBHOOKS_TURNED_AWAY, meters.webhooks_turned_away)
-    samples.add(of.WEBHOOKS_BACKLOG, None if inbox is None else inbox.backlog)
+    with suppress(OSError):
+        samples.add(of.FREE, shutil.disk_usage(scene.state_dir).free)

@@ -162,7 +162,7 @@ class StoreContext:
     hooks: HooksPort | None = None  # None: this store is only polled
     hooks_address: str = ""  # where it should call
     hooks_alive: bool = False  # soft: it calls, as far as was seen last
-    hooks_trouble: str = ""  # soft: what keeps it from calling, beyond what syncd can mend
+    hooks_trouble: str = ""  # why it doesn't, where that can't be mended from here
     client: HttpClient | None = None  # what the store is asked by, for whoever shows its quota
     may_fall: set[str] = field(default_factory=set)  # soft: items of an approved plan that may go to 0 (BRAKE)
 

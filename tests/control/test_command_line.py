@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from syncd.cli.reach import check_owner
+from syncd.control.failure import CommandFailed
 from syncd.ledger.lock import ProcessLock
 from tests.control.bench import write_configuration
 
@@ -193,15 +195,39 @@ def test_a_state_directory_that_another_process_holds_is_to_be_tried_again(folde
     assert "starting or stopping" in done.stderr
 
 
-def test_a_state_directory_of_another_user_is_left_alone(folder):
+def test_a_state_directory_of_another_user_is_left_alone(folder, monkeypatch):
+    (folder / "state").mkdir()
+    owner = (folder / "state").stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with pytest.raises(CommandFailed, match=f"uid {owner}") as refused:
+        check_owner(folder / "state")
+    assert refused.value.exit_code == 69
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    check_owner(folder / "state")
+
+
+def test_what_root_makes_in_the_state_directory_belongs_to_its_owner(folder, tmp_path):
     if os.geteuid() != 0:
         pytest.skip("only root can give a folder away")
     (folder / "state").mkdir()
-    os.chown(folder / "state", 12345, 12345)
-    done = run("erp", "levels", folder=folder)
-    assert done.returncode == 69
-    assert "uid 12345" in done.stderr
-    assert list((folder / "state").iterdir()) == []
+    os.chown(folder / "state", 12345, 12346)
+    (tmp_path / "stock.csv").write_text("sku,quantity\nBOLT,10\n")
+    (tmp_path / "roots").touch()
+    (folder / "state" / "link").symlink_to(tmp_path / "roots")
+    backup = tmp_path / "backup"
+    for command in (
+        ("erp", "import", str(tmp_path / "stock.csv")),
+        ("backup", str(backup)),
+        ("restore", lambda: str(next(backup.iterdir())), "--only", "books"),
+        ("erp", "levels"),
+    ):
+        words = [word if isinstance(word, str) else word() for word in command]
+        done = run(*words, folder=folder)
+        assert done.returncode == 0, done.stderr
+        for path in (folder / "state").rglob("*"):
+            assert (path.lstat().st_uid, path.lstat().st_gid) == (12345, 12346), (words, path)
+    assert (tmp_path / "roots").stat().st_uid == 0, "no link is followed"
+    assert backup.stat().st_uid == 0
 
 
 def test_a_running_daemon_answers_and_stops_cleanly(daemon, folder):

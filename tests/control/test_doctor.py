@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+from syncd.cli.connect import greet
 from syncd.clock import SystemClock
 from syncd.config.load import load
 from syncd.control import doctor
+from syncd.control.examine_webhooks import examine_webhooks
 from syncd.ledger.connection import ledger_path
 from tests.control.test_command_line import folder, run
 
@@ -109,3 +112,32 @@ def test_the_command_prints_json_and_refuses_an_unknown_tenant(folder, state):
     unreachable = run("doctor", "--json", folder=folder)
     assert unreachable.returncode == 69
     assert not json.loads(unreachable.stdout)["ok"]
+
+
+def test_what_the_daemon_says_of_its_webhooks_becomes_findings(folder):
+    configuration = load(folder / "config", {})
+    stores = [
+        {"store": "us", "webhooks": {"alive": True, "trouble": None, "waiting": 0}},
+        {"store": "uk", "webhooks": {"alive": False, "trouble": "somebody has paused them", "waiting": 0}},
+        {"store": "de", "webhooks": {"alive": False, "trouble": None, "waiting": 0}},
+        {"store": "web", "webhooks": None},
+    ]
+    told = {"tenants": [{"tenant": "acme", "stores": stores}]}
+    assert [one["level"] for one in examine_webhooks(configuration, None, None)] == ["note"]
+    polled = examine_webhooks(configuration, told, None)
+    assert [(one["what"], one["level"]) for one in polled] == [("daemon", "ok"), ("webhooks", "ok")]
+    with (folder / "config" / "syncd.toml").open("a") as file:
+        file.write('[webhooks]\npublic_url = "https://hooks.example/syncd"\n')
+    called = load(folder / "config", {})
+    assert not called.errors
+    for reached, level in (("it answers 502", "warning"), ("", "ok")):
+        found = examine_webhooks(called, told, reached)
+        assert [one["level"] for one in found] == ["ok", level, "ok", "warning", "note"]
+        assert all(one["remedy"] and one["expected"] for one in found if one["level"] != "ok")
+    assert "somebody has paused them" in found[3]["found"]
+
+
+def test_an_address_that_leads_to_no_listener_is_told():
+    with socket.socket() as taken:  # nobody listens there
+        taken.bind(("127.0.0.1", 0))
+        assert "doesn't answer" in greet(f"http://127.0.0.1:{taken.getsockname()[1]}")

@@ -182,6 +182,7 @@ async def test_an_entry_is_released_once(bench):
     shown = await bench.call("quarantine.show", id=entry["id"])
     assert shown["raw_base64"] == "/w=="
     await bench.call("quarantine.release", id=entry["id"], decision="count")
+    assert await bench.ledger.read(lambda c: quarantine.find(c, "acme", entry["id"]).raw) == b"", "it names people"
     with pytest.raises(CommandFailed, match="not held any more"):
         await bench.call("quarantine.release", id=entry["id"], decision="count")
     with pytest.raises(CommandFailed, match="no quarantine entry 999"):

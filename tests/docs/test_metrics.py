@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
 import yaml
 
 from syncd.private.catalogue import METRICS, Metric
@@ -77,7 +74,7 @@ def test_every_metric_that_dashboard_and_alerts_use_is_shown_with_the_labels_the
             assert labels <= set(names[name].labels), query
         used = [names[name] for name in NAME.findall(query) if name in names]
         for group in GROUPING.findall(query):
-            labels = {label.strip() for label in group.split(",")} - {"le"}
+            labels = {label.strip() for label in group.split(",")} - {"le", "instance"}
             assert all(labels <= set(metric.labels) for metric in used), query
 
 
@@ -112,13 +109,3 @@ def test_the_dashboard_is_whole():
         place = panel["gridPos"]
         assert place["x"] + place["w"] <= 24
         assert panel["type"] == "row" or panel["targets"]
-
-
-def test_promtool_takes_the_rules():
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed here")
-    done = subprocess.run(
-        [promtool, "check", "rules", FOLDER / "alerts.yaml"], capture_output=True, text=True, check=False, timeout=60
-    )
-    assert done.returncode == 0, done.stderr

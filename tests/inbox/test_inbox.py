@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import count
 
 import anyio
@@ -10,7 +10,7 @@ import anyio.lowlevel
 import pytest
 
 from syncd.inbox import inbox as inbox_module
-from syncd.inbox.inbox import Full, Inbox, Place
+from syncd.inbox.inbox import Full, Inbox, Place, Shop
 
 
 def nothing() -> None:
@@ -22,12 +22,12 @@ async def test_whoever_waits_while_the_writing_ends_is_not_told_that_it_was_note
     begun = anyio.Event()
     told: list[str] = []
 
-    async def note(_places: Sequence[Place]) -> int:
+    async def note(_places: Sequence[Place], _shops: Collection[Shop]) -> dict[Shop, int]:
         begun.set()
         if ends == "broken":
             raise RuntimeError("a bug in the ledger")
         await anyio.sleep_forever()
-        return 0
+        return {}
 
     inbox = Inbox(note)
 
@@ -62,10 +62,10 @@ async def test_once_the_backlog_was_read_calls_are_taken_again(monkeypatch: pyte
     waiting = {"1", "2", "3"}
     looks = count()
 
-    async def note(places: Sequence[Place]) -> int:
+    async def note(places: Sequence[Place], shops: Collection[Shop]) -> dict[Shop, int]:
         next(looks)
         waiting.update(order for _, _, order in places)
-        return len(waiting)
+        return {shop: len(waiting) for shop in shops}
 
     inbox = Inbox(note)
     with anyio.fail_after(5):
@@ -83,3 +83,59 @@ async def test_once_the_backlog_was_read_calls_are_taken_again(monkeypatch: pyte
             group.cancel_scope.cancel()
     assert waiting == {"5"}
     assert next(looks) == 4, "each call that is turned away counts once at most"
+
+
+async def test_a_store_that_fills_its_backlog_leaves_the_others_their_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox_module, "BACKLOG_MAX", 3)
+    noted: set[Place] = set()
+
+    async def note(places: Sequence[Place], shops: Collection[Shop]) -> dict[Shop, int]:
+        noted.update(places)
+        return {shop: sum(place[:2] == shop for place in noted) for shop in shops}
+
+    inbox = Inbox(note)
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            group.start_soon(inbox.run)
+            await inbox.take("noisy", "us", ["1", "2", "3"], nothing)
+            with pytest.raises(Full):
+                await inbox.take("noisy", "us", ["4"], nothing)
+            await inbox.take("acme", "us", ["4"], nothing)
+            await inbox.take("noisy", "uk", ["4"], nothing)
+            group.cancel_scope.cancel()
+    assert inbox.backlog == 5
+
+
+async def test_a_store_whose_calls_wait_for_the_disk_leaves_the_others_their_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(inbox_module, "PENDING_MAX", 2)
+    writing = anyio.Event()
+    told: list[str] = []
+
+    async def note(_places: Sequence[Place], _shops: Collection[Shop]) -> dict[Shop, int]:
+        await writing.wait()
+        return {}
+
+    inbox = Inbox(note)
+
+    async def call(tenant: str, order: str) -> None:
+        try:
+            await inbox.take(tenant, "us", [order], nothing)
+        except Full:
+            told.append(f"{tenant} {order} later")
+        else:
+            told.append(f"{tenant} {order}")
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            group.start_soon(inbox.run)
+            for order in ("1", "2", "3"):
+                group.start_soon(call, "noisy", order)
+                await anyio.wait_all_tasks_blocked()
+            group.start_soon(call, "acme", "1")
+            await anyio.wait_all_tasks_blocked()
+            writing.set()
+            await anyio.wait_all_tasks_blocked()
+            group.cancel_scope.cancel()
+    assert sorted(told) == ["acme 1", "noisy 1", "noisy 2", "noisy 3 later"]

@@ -21,10 +21,11 @@ from aiohttp import web
 
 from syncd.clock import SystemClock
 from syncd.errors import TransientError
+from syncd.inbox import bodies as bodies_module
 from syncd.inbox import inbox as inbox_module
-from syncd.inbox import receiver as receiver_module
+from syncd.inbox.bodies import BODY_BYTES_MAX
 from syncd.inbox.inbox import Inbox
-from syncd.inbox.receiver import BODY_BYTES_MAX, Door, Receiver
+from syncd.inbox.receiver import Door, Receiver
 from syncd.inbox.sources import WRONG_MAX
 from syncd.ledger import signals
 from syncd.ledger.ledger import Ledger, open_ledger
@@ -37,6 +38,10 @@ GENUINE = {HEADER: "ours"}
 
 def call(order: int) -> bytes:
     return json.dumps({"scope": "store/order/updated", "data": {"type": "order", "id": order}}).encode()
+
+
+def large(order: int) -> bytes:
+    return call(order) + b" " * bodies_module.SMALL_BYTES_MAX
 
 
 class Bench:
@@ -60,11 +65,11 @@ class Bench:
     def ring(self) -> None:
         self.rung += 1
 
-    async def note(self, places: Any) -> int:
+    async def note(self, places: Any, shops: Any) -> Any:
         if self.refuses is not None:
             raise self.refuses
         self.groups.append(len(places))
-        return await self.ledger.run(partial(signals.note, places=places, now=self.clock.now()))
+        return await self.ledger.run(partial(signals.note, places=places, shops=shops, now=self.clock.now()))
 
     async def waiting(self) -> list[str]:
         return await self.ledger.read(lambda connection: list(signals.waiting(connection, "acme", "us", 100_000)))
@@ -157,13 +162,60 @@ async def test_who_guesses_is_not_heard_any_more_but_genuine_callers_behind_the_
         assert (await bench.post(body=call(3), **GENUINE, **near))[0] == 200
 
 
+async def test_greetings_of_many_shops_are_answered_but_not_without_an_end(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        far, near = {"X-Forwarded-For": "198.51.100.7"}, {"X-Forwarded-For": "198.51.100.8"}
+        answers = [(await bench.post(body=b"webhook_id=7", **far))[0] for _ in range(400)]
+        assert answers[:100] == [200] * 100
+        assert answers[-1] == 429
+        assert (await bench.post(body=b"webhook_id=7", **near))[0] == 200
+
+
 async def test_a_body_above_the_limit_is_not_read(tmp_path: Path) -> None:
     async with opened(tmp_path) as bench:
         assert (await bench.post(body=io.BytesIO(bytes(BODY_BYTES_MAX + 1)), **GENUINE))[0] == 413
 
 
+async def test_unfinished_bodies_of_one_address_leave_others_their_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies_module, "SOURCE_BYTES_MAX", 40_000)
+    monkeypatch.setattr(bodies_module, "BODIES_BYTES_MAX", 60_000)
+    async with opened(tmp_path) as bench:
+        host, _, port = bench.url.removeprefix("http://").rpartition(":")
+
+        async def begin(address: str) -> Any:
+            stream = await anyio.connect_tcp(host, int(port))
+            head = f"POST /acme/us HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {address}\r\nContent-Length: 90000\r\n\r\n"
+            await stream.send(head.encode() + bytes(19_000))
+            return stream
+
+        def room() -> tuple[int, ...]:
+            bodies = bench.receiver._bodies
+            return (bodies._all, *bodies._of.values())
+
+        async def until(wanted: tuple[int, ...]) -> None:
+            with anyio.fail_after(30):
+                while room() != wanted:  # noqa: ASYNC110 - nothing tells it
+                    await anyio.sleep(0.01)
+
+        greedy = [await begin("198.51.100.7") for _ in range(2)]
+        await until((38_000, 38_000))
+        third = await begin("198.51.100.7")
+        with anyio.fail_after(30):
+            assert (await third.receive()).startswith(b"HTTP/1.1 503 ")
+        assert (await bench.post(body=large(1), **GENUINE, **{"X-Forwarded-For": "198.51.100.8"}))[0] == 200
+        another = await begin("198.51.100.9")
+        await until((57_000, 38_000, 19_000))
+        assert (await bench.post(body=large(2), **GENUINE))[0] == 503
+        for stream in (*greedy, third, another):
+            await stream.aclose()
+        await until((0,))
+        assert (await bench.post(body=large(2), **GENUINE))[0] == 200
+
+
 async def test_who_never_ends_a_body_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receiver_module, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(bodies_module, "BODY_SECONDS", 0.05)
     async with opened(tmp_path) as bench:
         host, _, port = bench.url.removeprefix("http://").rpartition(":")
         async with await anyio.connect_tcp(host, int(port)) as stream:

@@ -14,9 +14,10 @@ import pytest
 
 from syncd import __version__
 from syncd.clock import SystemClock
+from syncd.config.problem import Problem
 from syncd.core.quota import Observation
 from syncd.inbox.inbox import Inbox
-from syncd.ledger import moves, stores
+from syncd.ledger import levels, moves, stores
 from syncd.private import catalogue, exposition
 from syncd.private import desk as desk_module
 from syncd.private.desk import ASKED_MAX, Desk
@@ -238,6 +239,30 @@ async def test_a_tenant_that_cant_run_is_told(tmp_path):
         del bench.app.tenants["acme"]
         async with asking(desk_of(bench)) as asker:
             assert await asker.number("syncd_tenant_runs", tenant="acme") == 0
+
+
+@pytest.mark.parametrize(("tenant", "other"), [("acme", "syncd_config_valid"), ("", "syncd_tenant_config_valid")])
+async def test_a_mistake_in_the_configuration_is_told_while_all_goes_on(bench, tenant, other):
+    problem = Problem(file="x.toml", key="returns", expected="a word", found="none", hint="say it", tenant=tenant)
+    labels = {"syncd_tenant_config_valid": {"tenant": "acme"}, "syncd_config_valid": {}}
+    async with asking(desk_of(bench)) as asker:
+        assert [await asker.number(name, **labels[name]) for name in labels] == [1, 1]
+        broken = replace(bench.commands.scene.configuration, problems=(problem,))
+        bench.commands.follow(broken, {})
+        assert await asker.number("syncd_tenant_runs", tenant="acme") == 1
+        assert [name for name in labels if await asker.number(name, **labels[name])] == [other]
+
+
+async def test_an_erp_that_was_not_read_for_long_is_not_fresh(bench):
+    await bench.stock(BOLT=10)
+    await bench.open_store("us", BOLT=10)
+    async with asking(desk_of(bench)) as asker:
+        await bench.watch()
+        assert await asker.number("syncd_erp_fresh", tenant="acme") == 1
+        context = bench.work.context
+        context.erp_watched = bench.clock.now() - 200_000_000
+        await bench.ledger.run(lambda c: levels.change_erp(c, "acme", watched=context.erp_watched))
+        assert await asker.number("syncd_erp_fresh", tenant="acme") == 0
 
 
 async def test_labels_are_tenants_and_stores_and_a_few_fixed_words(bench):

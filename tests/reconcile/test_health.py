@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import anyio
 import msgspec
 
 from syncd.config.load import load
 from syncd.control.commands import Commands
+from syncd.engine.freshness import watch_freshness
 from syncd.private.desk import Desk
 from tests.private.asking import Asker, asking
 from tests.reconcile.world import World, open_world
@@ -106,3 +108,27 @@ async def test_what_happens_is_counted_once_and_from_zero_by_each_process(tmp_pa
             health = await asker.health()
             assert health["tenants"][0]["moves"] == {"waiting": 0, "sent": 0, "in_doubt": 0}
             msgspec.json.encode(health)
+
+
+async def test_a_shop_that_hangs_is_said_to_be_behind_while_it_hangs_and_why(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        shop = await world.serve("woo", "woocommerce", stock={"A": 10})
+        world.open_stock({"A": 10})
+        world.configure()
+        async with world.daemon() as app, asking(desk_of(world, app)) as asker, anyio.create_task_group() as group:
+            await world.started()
+            await world.clock.sleep(20.0)
+            (reconciler,) = app.tenants["acme"].reconcilers
+            group.start_soon(watch_freshness, app.supervisor, world.clock)
+            await shop.call("PUT", "/faults", {"latency_seconds": [1_000.0, 1_000.0]})
+            await world.until(lambda: "" if reconciler.stale else "not said yet")
+            (told,) = [event for event in world.events() if event["event"] == "store.stale"]
+            assert told["behind_seconds"] <= 3 * 3.0 + 30.0 + 2 * 3.0 + 10.0, "its requests give up later"
+            assert "has run for" in told["reason"]
+            (store,) = (await asker.health())["tenants"][0]["stores"]
+            assert "has run for" in store["trouble"]
+            await shop.call("DELETE", "/faults")
+            await world.until(lambda: "not yet" if reconciler.stale else "")
+            (store,) = (await asker.health())["tenants"][0]["stores"]
+            assert store["trouble"] is None
+            group.cancel_scope.cancel()

@@ -10,7 +10,8 @@ from typing import Any
 import anyio
 import pytest
 
-from syncd.app import App, doors
+from syncd import reload as reload_module
+from syncd.app import App, doors, signal_note
 from syncd.config.load import load
 from syncd.control import pause
 from syncd.control.commands import Commands
@@ -296,31 +297,73 @@ async def test_a_shop_that_a_kept_tenant_still_has_is_given_to_no_other(tmp_path
             assert set(app.tenants) == {"acme"}
 
 
+@pytest.mark.parametrize("first", ["pause", "reload"])
 async def test_a_pause_that_meets_a_reload_holds_for_the_tenants_new_form(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str
 ) -> None:
     async with open_world(tmp_path) as world:
         await two_tenants(world)
         async with reloading(world) as (app, reloader):
             await world.started()
-            old, write = app.tenants["acme"], pause._write
+            old = app.tenants["acme"]
             world.configure("payload_days = 5")
-
-            async def reloads_first(*given: Any) -> None:
-                await reloader.reload()  # it reads the pauses before this one is on disk
-                await write(*given)
-
-            monkeypatch.setattr(pause, "_write", reloads_first)
             commands = Commands.for_daemon(reloader.configuration, world.given, app)
-            told = await commands.call("pause", {"tenant": "acme", "store": "woo"}, told_to_nobody)
-            assert told["paused"]["scope"] == "all"
+            told: list[Any] = []
+
+            async def hold() -> None:
+                told.append(await commands.call("pause", {"tenant": "acme", "store": "woo"}, told_to_nobody))
+
+            module, name = (pause, "_write") if first == "pause" else (reload_module, "adopt")
+            halfway: Any = getattr(module, name)
+            other = reloader.reload if first == "pause" else hold
+
+            async def meets_the_other(*given: Any) -> None:
+                await halfway(*given)  # on disk, and not yet in force
+                group.start_soon(other)
+                await anyio.sleep(1.0)  # the other one does all that it can do now
+
+            monkeypatch.setattr(module, name, meets_the_other)
+            async with anyio.create_task_group() as group:
+                await (hold() if first == "pause" else reloader.reload())
+            monkeypatch.undo()
+            assert told[0]["paused"]["scope"] == "all"
             work = app.tenants["acme"]
             assert work is not old
             assert [each.context.is_paused for each in work.reconcilers] == [True]
-            monkeypatch.setattr(pause, "_write", write)
             await commands.call("resume", {"tenant": "acme", "store": "woo"}, told_to_nobody)
             assert await world.stores["woo"].buy({"A": 3})
             await world.settled({"A": 7})
+
+
+async def test_what_a_store_spoke_of_is_forgotten_with_the_store(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        await two_tenants(world)
+        await serve_outside(world, "b")
+        path = add_tenant(world, "b", "b")
+        async with reloading(world) as (_, reloader):
+            places = [("acme", "gone", "1"), ("acme", "woo", "2"), ("b", "woo", "3"), ("nobody", "woo", "4")]
+            note = signal_note(world.given)
+
+            async def waiting(*shops: tuple[str, str]) -> list[int]:
+                return list((await note([], shops)).values())
+
+            await pause_all(world, reloader)  # so that nobody reads them
+            await note(places, [])
+            await reloader.tidy()
+            assert await waiting(("acme", "gone"), ("nobody", "woo")) == [0, 0]
+            assert await waiting(("acme", "woo"), ("b", "woo")) == [1, 1]
+            path.write_text("nonsense")
+            await reloader.reload()
+            assert await waiting(("acme", "woo"), ("b", "woo")) == [1, 1], "a broken file may come back with its stores"
+            path.unlink()
+            await reloader.reload()
+            assert await waiting(("acme", "woo"), ("b", "woo")) == [1, 0]
+
+
+async def pause_all(world: World, reloader: Reloader) -> None:
+    commands = Commands.for_daemon(reloader.configuration, world.given, reloader.app)
+    for tenant in ("acme", "b"):
+        await commands.call("pause", {"tenant": tenant}, told_to_nobody)
 
 
 async def test_the_doors_for_webhooks_follow(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import io
 import shutil
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from syncd.app import App, Surroundings, compose, doors, open_session, signal_no
 from syncd.config.load import Configuration, load
 from syncd.control.commands import Commands
 from syncd.errors import SyncdError
-from syncd.inbox.inbox import BACKLOG_MAX, Inbox, Place
+from syncd.inbox.inbox import BACKLOG_MAX, Inbox, Place, Shop
 from syncd.inbox.listener import listening
 from syncd.inbox.receiver import Receiver
 from syncd.ledger.ledger import Ledger, open_ledger
@@ -210,8 +210,9 @@ class House:
         """The webhook listener, put together as the daemon does."""
         plain = signal_note(given)
 
-        async def note(places: Sequence[Place]) -> int:
-            return await plain(places) + (BACKLOG_MAX if self.inbox_is_full else 0)
+        async def note(places: Sequence[Place], shops: Collection[Shop]) -> Mapping[Shop, int]:
+            more = BACKLOG_MAX if self.inbox_is_full else 0
+            return {shop: waiting + more for shop, waiting in (await plain(places, shops)).items()}
 
         inbox = Inbox(note)
         receiver = Receiver(inbox, doors(app), clock=given.clock, log=given.log, meters=given.meters).app()

@@ -36,9 +36,8 @@ START_AT = 30.0  # the daemon is installed; what was bought before is its baseli
 LOOK_SECONDS = 10.0
 PATIENCE_SECONDS = 3_600.0  # after the faults: sweeps, probes, pauses of 300 s, lists read again; then all must agree
 CALM_SECONDS = 150.0  # everything must still agree this long after it did
-UNSEEN_NEVER_TOLD = {
-    "archive"
-}  # BigCommerce hides archived orders: one that nobody has read before is told of by no list
+UNSEEN_NEVER_TOLD = {"archive"}  # BigCommerce hides archived orders: of one that nobody has read, no list tells
+GRAIN_SECONDS = 1.0  # of stamps
 READ_SECONDS = 150.0  # of health, after which what happened in a shop has been read: a poll, settling, a retry
 SEEN_SECONDS = 660.0  # of a shop in trouble, after which its orders have surely been read
 MEDDLING = {"hand", "delete", "archive", "trash", "rename", "recreate"}  # moves a counter, or hides what has moved it
@@ -256,6 +255,8 @@ class World:
         waiting = [order for order in self.orders[shop.name] if what == "refund" or (shop.name, order) not in self.over]
         if what in UNSEEN_NEVER_TOLD:
             waiting = [order for order in waiting if self._is_told(shop, order)]
+        if what in {"edit", "remove"} and shop.relative:  # within the second of the placing its stamp is the placing's
+            waiting = [order for order in waiting if self.now - self.placed[shop.name, order] > GRAIN_SECONDS]
         if what == "delete":
             waiting = [
                 order for order in waiting if not self._is_news(shop.name, self.shipped.get((shop.name, order), 0.0))
