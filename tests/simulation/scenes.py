@@ -30,7 +30,8 @@ def restarts() -> Script:
     """The daemon is stopped again and again: its tasks are cancelled at once, some in the middle of something."""
     slow = [Step(125.0, "fault", {"dial": "latency", "host": store, "seconds": 200.0, "draw": 0.5}) for store in STORES]
     stops = [
-        Step(at, "fault", {"dial": "restart", "host": "syncd", "seconds": 1.0, "draw": 0.5}) for at in (153.2, 214.0)
+        Step(at, "fault", {"dial": "restart", "host": "syncd", "seconds": 1.0, "draw": 0.5})
+        for at in (138.6, 153.2, 171.3, 193.9, 214.0)
     ]
     return _script(*slow, *stops, *(_buy(130.0 + 9.0 * n, store) for n, store in enumerate(STORES)))
 
