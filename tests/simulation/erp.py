@@ -66,6 +66,8 @@ class WatchedErp:
         kept = max(self._opened, len(self.book.journal) - forget)
         gone = self.book.journal[kept:]
         self.book.restore(len(gone))
+        lost = {entry.key for entry in gone}
+        self.booked = [key for key in self.booked if key not in lost]
         for entry in gone:
             if entry.kind == "move":
                 store, order, line = entry.reference.split("/")
