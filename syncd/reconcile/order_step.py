@@ -106,8 +106,8 @@ class OrderStep:
         overlap = microseconds(options.overlap_long_seconds if long else options.overlap_seconds)
         try:
             began = await self._scan(row, self._since(row, overlap), lane=Lane.LIVE, in_baseline=False)
-        except _ClockStepped:
-            began = await self._scan(row, self._since(row, overlap), lane=Lane.LIVE, in_baseline=False)
+        except _ClockStepped:  # once: a shop may have servers of which each tells another time
+            began = await self._scan(row, self._since(row, overlap), lane=Lane.LIVE, in_baseline=False, again=True)
         self.polls += 1
         self.last_complete = began
 
@@ -149,7 +149,9 @@ class OrderStep:
 
     # -- one scan
 
-    async def _scan(self, row: StoreRow, since: Instant, *, lane: Lane, in_baseline: bool) -> Instant:
+    async def _scan(
+        self, row: StoreRow, since: Instant, *, lane: Lane, in_baseline: bool, again: bool = False
+    ) -> Instant:
         """One complete scan from `since`. Returns when it began; raises whatever the store or the ledger raises."""
         context = self.context
         traits = context.port.orders.traits
@@ -172,7 +174,7 @@ class OrderStep:
             except scan.FilterIgnored as error:
                 context.log.emit(events.STORE_FILTER_IGNORED, order=error.order, reason=error.what)
                 raise StoreFault(str(error), operation="orders", store=context.store) from error
-            if await self._measure_clock(page) and lane is Lane.LIVE:
+            if await self._measure_clock(page) and lane is Lane.LIVE and not again:
                 raise _ClockStepped
             settled = context.settled(page.began)
             state = scan.after_page(state, rows, full=page.full)

@@ -3,6 +3,7 @@ of a reading. The shop goes back by more than any overlap that a poll reads."""
 
 from __future__ import annotations
 
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,19 @@ async def test_a_clock_that_was_put_back_while_syncd_was_away_hides_no_order(tmp
         await shop.buy({"A": 2})
         async with world.daemon():
             await world.settled({"A": 17})
+
+
+async def test_a_shop_whose_servers_tell_different_times_is_read_all_the_same(tmp_path: Path) -> None:
+    """Each answer seems to be of a clock that was stepped: its scan begins again once, not for ever."""
+    async with open_world(tmp_path) as world:
+        shop = await world.serve("one", "woocommerce", stock={"A": 20})
+        world.open_stock({"A": 20})
+        world.configure(per_store=LONG_RUN)
+        servers, plain = cycle((0, 20_000_000)), shop.shop.now
+        async with world.daemon():
+            await world.started()
+            shop.shop.now = lambda: plain() + next(servers)
+            for n in range(1, 4):
+                await shop.buy({"A": 1})
+                await world.settled({"A": 20 - n})
+        assert not {"bug.found", "store.failed"} & {event["event"] for event in world.events()}
