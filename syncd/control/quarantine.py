@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from sqlalchemy import Connection
@@ -37,9 +37,11 @@ UNKNOWN_SKU: Final = ("the ERP has no SKU", "product ")  # how the reasons of li
 
 
 class HeldRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A tenant's entries."""
+    """A tenant's entries: up to `limit`, with numbers above `after`."""
 
     tenant: str | None = None
+    after: int = 0
+    limit: Annotated[int, msgspec.Meta(ge=1, le=LIST_MAX)] = LIST_MAX
 
 
 class EntryRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -65,7 +67,10 @@ async def list_held(scene: Scene, request: HeldRequest, tell: Tell) -> dict[str,
     for work in works:
         tenant = work.context.tenant
         held, count = await scene.ledger.read(
-            lambda c, t=tenant: (quarantine.held(c, t, limit=LIST_MAX), quarantine.count_held(c, t))  # type: ignore[misc]
+            lambda c, t=tenant: (
+                quarantine.held(c, t, limit=request.limit, after=request.after),
+                quarantine.count_held(c, t),
+            )  # type: ignore[misc]
         )
         entries += [_view(tenant, entry) for entry in held]
         total += count

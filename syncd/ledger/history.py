@@ -92,6 +92,7 @@ class MoveRecord(msgspec.Struct, frozen=True):
     doubt: int
     reason: str
     erp_ref: str
+    seq: int
 
 
 class WriteRecord(msgspec.Struct, frozen=True):
@@ -183,9 +184,11 @@ def count_drift(connection: Connection, tenant: str, since: Instant) -> dict[str
     return {row[0]: DriftCounts(*row[1:]) for row in connection.execute(query)}
 
 
-def item_names(connection: Connection, tenant: str, name: str) -> dict[str, str]:
-    """The product's name for each stock item of a store."""
+def item_names(connection: Connection, tenant: str, name: str, only: Sequence[str] | None = None) -> dict[str, str]:
+    """The product's name for each stock item of a store, or for `only` these."""
     query = select(item.c.item, item.c.name).where(item.c.tenant == tenant, item.c.store == name)
+    if only is not None:
+        query = query.where(item.c.item.in_(only))
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
@@ -228,12 +231,27 @@ def waiting_moves(connection: Connection, tenant: str, sku: str, limit: int) -> 
     return [MoveRecord(*row) for row in connection.execute(query.order_by(move.c.seq).limit(limit))]
 
 
-def latest_moves(connection: Connection, tenant: str, limit: int, *, sku: str | None = None) -> list[MoveRecord]:
-    """The moves that were confirmed last, of one SKU or of all, newest first."""
+def open_moves(connection: Connection, tenant: str, limit: int) -> list[MoveRecord]:
+    """The moves without an end, those in doubt first, then in sequence."""
+    query = select(*_MOVE).where(move.c.tenant == tenant, IS_WAITING)
+    return [
+        MoveRecord(*row) for row in connection.execute(query.order_by(move.c.doubt.desc(), move.c.seq).limit(limit))
+    ]
+
+
+def latest_moves(
+    connection: Connection, tenant: str, limit: int, *, sku: str | None = None, before: tuple[int, int] | None = None
+) -> list[MoveRecord]:
+    """The moves that were confirmed last, of one SKU or of all, newest first; `before`: (confirmed_at, seq) of a later one."""
     query = select(*_MOVE).where(move.c.tenant == tenant, move.c.state == literal_column(f"'{CONFIRMED}'"))
     if sku is not None:
         query = query.where(move.c.sku == sku)
-    return [MoveRecord(*row) for row in connection.execute(query.order_by(move.c.confirmed_at.desc()).limit(limit))]
+    if before is not None:
+        at, seq = before
+        earlier = or_(move.c.confirmed_at < at, and_(move.c.confirmed_at == at, move.c.seq < seq))
+        query = query.where(move.c.confirmed_at <= at, earlier)
+    query = query.order_by(move.c.confirmed_at.desc(), move.c.seq.desc())
+    return [MoveRecord(*row) for row in connection.execute(query.limit(limit))]
 
 
 def writes_of_item(connection: Connection, tenant: str, name: str, counter: str) -> list[WriteRecord]:
