@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Connection, and_, case, func, literal_column, or_, select
+from sqlalchemy import Connection, and_, case, exists, func, literal_column, or_, select
 
 from syncd.core.moves import CONFIRMED, INTENDED, SENT
 from syncd.core.quantity import Instant, Quantity
@@ -194,19 +194,11 @@ def item_names(connection: Connection, tenant: str, name: str, only: Sequence[st
 
 def items_with_sku(connection: Connection, tenant: str, sku: str) -> list[tuple[str, str]]:
     """(store, item) of all active counters that draw on an ERP SKU."""
-    query = (
-        select(item.c.store, item.c.item)
-        .join(
-            ingredient,
-            and_(
-                ingredient.c.tenant == item.c.tenant,
-                ingredient.c.store == item.c.store,
-                ingredient.c.item == item.c.item,
-            ),
-        )
-        .where(ingredient.c.tenant == tenant, ingredient.c.sku == sku, item.c.active == 1)
-        .order_by(item.c.store, item.c.item)
-    )
+    i = ingredient.c
+    is_active = exists().where(
+        item.c.tenant == i.tenant, item.c.store == i.store, item.c.item == i.item, item.c.active == 1
+    )  # no join: that may walk through all items
+    query = select(i.store, i.item).where(i.tenant == tenant, i.sku == sku, is_active).order_by(i.store, i.item)
     return [(row[0], row[1]) for row in connection.execute(query)]
 
 

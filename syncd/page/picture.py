@@ -168,19 +168,17 @@ def _gaps(
     """Where a shop's line is not on the ERP's."""
     if not mine or not erp:
         return []
-    edges = sorted({at for at, _ in (*mine, *erp)} | {until})
+    changes = sorted([*((at, 0, level) for at, level in mine), *((at, 1, level) for at, level in erp), (until, 2, 0)])
+    levels: list[int | None] = [None, None, None]
     found = []
-    for begin, end in pairwise(edges):
-        ours, theirs = _level_at(mine, begin), _level_at(erp, begin)
+    for (begin, whose, level), (end, _, _) in pairwise(changes):
+        levels[whose] = level
+        ours, theirs, _ = levels
         if ours is None or theirs is None or ours == theirs or x(end) - x(begin) < GAP_WIDTH_MIN:
             continue
         upper, lower = scale.y(max(ours, theirs)), scale.y(min(ours, theirs))
         found.append((x(begin), upper, round(x(end) - x(begin), 1), round(lower - upper, 1)))
     return found
-
-
-def _level_at(course: Sequence[tuple[int, int]], at: int) -> int | None:
-    return next((level for since, level in reversed(course) if since <= at), None)
 
 
 def _times(since: Instant, until: Instant, places: int, x: Callable[[int], float]) -> list[Tick]:

@@ -53,7 +53,6 @@ class Sheets:
         marks = {path: hashlib.sha256(content).hexdigest()[:12] for path, content in self._assets.items()}
         self._templates.globals |= {
             "link": words.link, "asset": lambda path: words.link(path, v=marks[path]), "version": __version__,
-            "refresh_seconds": REFRESH_SECONDS,
             "clock_text": words.clock_text, "ago": words.ago,
         }  # fmt: skip
 
@@ -79,6 +78,7 @@ class Sheets:
             "has_token": self._access.has_token,
             "form_code": self._access.form_code(request),
             "is_still": False,
+            "refresh_seconds": REFRESH_SECONDS,
         }
         return self._html(name, status, has_form=has_form, headers=headers or {}, **(around | values))
 

@@ -31,6 +31,7 @@ from syncd.page.stock import stock
 
 PAGES_AT_ONCE_MAX: Final = 4  # probes and scrapers have their own room
 PAGE_SECONDS: Final = 10.0
+SEARCH_AGAIN_SECONDS: Final = 30  # a search for differences looks at many SKUs
 RELEASE_SECONDS: Final = 60.0  # a whole order is read again from its shop first
 FORM: Final = "application/x-www-form-urlencoded"
 
@@ -111,7 +112,8 @@ class Site:
         prefix, only = asked.text("q").strip(), asked.choice("only", ("differences",))
         after = asked.text("after")
         told = await stock(self.scene, work, prefix=prefix, after=after, only_differences=bool(only))
-        return self._sheet(request, "stock.html", work, q=prefix, only=only, after=after, **told)
+        slower = {"refresh_seconds": SEARCH_AGAIN_SECONDS} if only else {}
+        return self._sheet(request, "stock.html", work, **slower, q=prefix, only=only, after=after, **told)
 
     async def sku(self, request: web.Request) -> web.Response:
         """One SKU: its levels over time, and what moved it."""
