@@ -79,7 +79,7 @@ class Scale:
 
     def __init__(self, levels: Sequence[int], top: float, height: float, parts: int) -> None:
         low, high = min(levels, default=0), max(levels, default=UNIT)
-        if 0 <= low <= high / 2:
+        if 0 <= low <= high / 2 or low == high > 0:
             low = 0
         step = _round_step(max(high - low, UNIT) / parts)
         self.low = low // step * step
@@ -189,7 +189,7 @@ def _times(since: Instant, until: Instant, places: int, x: Callable[[int], float
     for count in range(1 + int((until - since) / SECOND + DAY) // step + 1):
         then = first + timedelta(seconds=step * count)
         at = Instant((then - moment(0)) // timedelta(microseconds=1))
-        if since + (until - since) * 0.02 <= at <= until - (until - since) * 0.02:
+        if since <= at <= until:
             midnight = then.hour == then.minute == 0
             ticks.append(Tick(x(at), f"{then.day} {then:%b}" if midnight else f"{then:%H:%M}"))
     return ticks

@@ -48,7 +48,7 @@ class Sheets:
         )  # fmt: skip
         self._templates.filters |= {
             "seen": words.seen, "quantity": words.quantity, "change": words.change, "number": words.number,
-            "lasting": words.lasting, "iso": iso, "shown": show, "seen_lines": words.seen_lines,
+            "lasting": words.lasting, "span": words.span, "iso": iso, "shown": show, "seen_lines": words.seen_lines,
         }  # fmt: skip
         marks = {path: hashlib.sha256(content).hexdigest()[:12] for path, content in self._assets.items()}
         self._templates.globals |= {

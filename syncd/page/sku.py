@@ -17,6 +17,7 @@ from syncd.page.picture import NARROW, WIDE, Line, draw
 from syncd.page.story import story
 
 SPANS: Final[Mapping[str, tuple[str, float]]] = {
+    "15min": ("15 minutes", 900.0),
     "1h": ("1 hour", 3_600.0),
     "6h": ("6 hours", 6 * 3_600.0),
     "24h": ("24 hours", 86_400.0),
@@ -70,7 +71,7 @@ def fitting(steps: Mapping[Place, Sequence[Step]], now: Instant) -> str:
     """The shortest span in which everything lies that is known to have happened, up to a day."""
     changes = [each[1].at for each in steps.values() if len(each) > 1]
     first = min((each[0].at for each in steps.values() if each), default=now) if changes else now
-    for name in ("1h", "6h"):
+    for name in ("15min", "1h", "6h"):
         if changes and first >= now - microseconds(SPANS[name][1]):
             return name
     return "24h"

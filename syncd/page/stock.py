@@ -7,15 +7,16 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
 
+from syncd.control.plain import interval
 from syncd.control.plan import moment_of
 from syncd.control.scene import Scene
-from syncd.core.belief import UNKNOWN
 from syncd.core.policy import Recipe
 from syncd.core.quantity import UNIT, show
 from syncd.engine.reconciler import Reconciler
 from syncd.engine.supervisor import TenantWork
 from syncd.ledger import catalogue, history, levels, stores
 from syncd.page.overview import LOOK_SECONDS
+from syncd.page.words import span
 from syncd.reconcile.evaluate import Evaluation, evaluate
 from syncd.reconcile.publish_step import PublishStep
 
@@ -140,10 +141,10 @@ def _cell(results: Sequence[Evaluation]) -> Cell:
 def _of_item(result: Evaluation) -> Cell:
     lo, hi = result.belief.interval.lo, result.belief.interval.hi
     decision = result.decision
-    known = lo > -UNKNOWN and hi < UNKNOWN
-    shown = "?" if not known else show(lo) if lo == hi else f"{show(lo)} to {show(hi)}"
+    believed = interval(result.belief.interval)
+    shown = span(believed["low"], believed["high"])
     should = None if result.target is None else show(decision.shown)
     why = "" if decision.blocked is None else decision.blocked.value
-    if known and lo == hi and result.target is not None and lo == decision.shown:
+    if lo == hi and result.target is not None and lo == decision.shown:
         return Cell("agrees", shown, should, why)
     return Cell("differs" if result.is_apart else "waits", shown, should, why)

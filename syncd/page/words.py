@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from syncd.control.plain import EPOCH, instant_of
-from syncd.core.quantity import SECOND, Instant
+from syncd.core.quantity import SECOND, Instant, parse
+from syncd.core.taking import UNTOLD_MAX
 
 NOTHING = "\N{EM DASH}"
 MINUS = "\N{MINUS SIGN}"
@@ -37,6 +38,13 @@ def quantity(value: str | None) -> str:
     sign, digits = (MINUS, value[1:]) if value.startswith("-") else ("", value)
     whole, point, rest = digits.partition(".")
     return f"{sign}{number(int(whole))}{point}{rest}"
+
+
+def span(low: str | None, high: str | None) -> str:
+    """What a level is believed to be: `3`, `3 to 5`; `?` where it may be anything."""
+    if low is None or high is None or parse(high) - parse(low) >= UNTOLD_MAX:
+        return "?"
+    return quantity(low) if low == high else f"{quantity(low)} to {quantity(high)}"
 
 
 def change(value: str) -> str:

@@ -86,10 +86,23 @@ class Browser:
         return str((await self._ask("POST", "/element", {"using": "css selector", "value": selector}))[ELEMENT])
 
     async def click(self, selector: str) -> None:
-        await self._ask("POST", f"/element/{await self.find(selector)}/click")
+        await self._at(selector, "click", {})
 
     async def type(self, selector: str, text: str) -> None:
-        await self._ask("POST", f"/element/{await self.find(selector)}/value", {"text": text})
+        await self._at(selector, "value", {"text": text})
+
+    async def _at(self, selector: str, action: str, body: Any) -> None:
+        """Do it, once it can be done: a page that comes, or is being renewed, takes its time."""
+        trouble = ""
+        for _ in range(LOOKS):
+            try:
+                await self._ask("POST", f"/element/{await self.find(selector)}/{action}", body)
+            except AssertionError as error:
+                trouble = str(error)
+                await anyio.sleep(0.1)
+            else:
+                return
+        raise AssertionError(f"{selector}: {trouble}")
 
     async def press(self, *keys: str) -> None:
         strokes = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
@@ -97,6 +110,17 @@ class Browser:
 
     async def text(self, selector: str = "body") -> str:
         return str(await self._ask("GET", f"/element/{await self.find(selector)}/text"))
+
+    async def reads(self, words: str, selector: str = "body") -> None:
+        """Wait until these words can be read there: a click may lead to another page, and that takes its time."""
+        text = ""
+        for _ in range(LOOKS):
+            with contextlib.suppress(AssertionError):
+                text = await self.text(selector)
+                if words in text:
+                    return
+            await anyio.sleep(0.1)
+        raise AssertionError(f"never to be read: {words!r} in {text!r}")
 
     async def complaints(self) -> list[str]:
         """What the browser has logged since the last call: violations of the policy, failed requests, errors of scripts."""

@@ -108,7 +108,7 @@ async def test_an_empty_page_says_something_useful(bench, tmp_path):
             ("quarantine", "/quarantine", "Nothing is in quarantine"), ("effects", "/effects", "No effect is in doubt"),
         ):  # fmt: skip
             await browser.go(url + path)
-            assert says in await browser.text()
+            await browser.reads(says)
             assert await browser.run(FAULTS) == []
             await browser.picture(f"empty-{name}")
 
@@ -119,20 +119,22 @@ async def test_all_of_it_works_without_scripts(lively, tmp_path):
         await browser.go(url)
         assert "Pause updates" not in await browser.text()
         await browser.click(".tabs a[href^='/stock']")
-        assert (await browser.url()).endswith("/stock?tenant=acme")
+        await browser.until("location.href.endsWith('/stock?tenant=acme')")
         await browser.type("#q", "mug-r" + ENTER)
+        await browser.until("location.search.includes('mug-r') && document.readyState === 'complete'")
         await browser.click(".stock tbody a")
-        assert "Where did my stock go?" in await browser.text()
+        await browser.reads("Where did my stock go?")
         await browser.click("#picture-table summary")
-        assert "Level from then on" in await browser.text("#picture-table")
+        await browser.reads("Level from then on", "#picture-table")
         await browser.type("#q-all", "1102" + ENTER)
-        assert "us/1102" in await browser.text("h1")
+        await browser.reads("us/1102", "h1")
         await browser.go(url + path)
         await browser.click("input[value='already_counted']")
         await browser.click(".decide button")
-        assert "Taken as counted already" in await browser.text("main")
+        await browser.reads("Taken as counted already", "main")
         await browser.click("#again")
-        assert "Taken as counted already" in await browser.text("main")
+        await browser.until("document.readyState === 'complete'")
+        await browser.reads("Taken as counted already", "main")
 
 
 async def test_a_held_line_is_released_by_clicking(lively, tmp_path):
@@ -141,17 +143,17 @@ async def test_a_held_line_is_released_by_clicking(lively, tmp_path):
         await browser.go(f"{url}/")
         await browser.click(".tabs a[href^='/quarantine']")
         await browser.click(".entries h2 a")
-        assert (await browser.url()).endswith(path.replace("?", "?tenant=acme&"))
+        await browser.until(f"location.href.endsWith('{path.replace('?', '?tenant=acme&')}')")
         await browser.click("input[value='count']")
         await browser.click(".decide button")
-        assert "still has no SKU GHOST" in await browser.text("[role=alert]")
+        await browser.reads("still has no SKU GHOST", "[role=alert]")
         lively.app.books[0].add("GHOST", location="main")
         await browser.click("input[value='count']")
         await browser.click(".decide button")
-        assert "Counted" in await browser.text(".told")
+        await browser.reads("Counted", ".told")
         await lively.post()
         await browser.go(f"{url}/sku?sku=GHOST")
-        assert "us/1102" in await browser.text(".story")
+        await browser.reads("us/1102", ".story")
         assert [each for each in await browser.complaints() if "409 (Conflict)" not in each] == []
 
 
@@ -159,8 +161,8 @@ async def test_it_can_be_used_by_keyboard_and_one_sees_where_one_is(lively, tmp_
     async with opened(lively, tmp_path) as (browser, url):
         await browser.go(f"{url}/stock")
         await browser.press(TAB)
-        assert await browser.text(":focus") == "Skip to the content"
-        assert await browser.run("return document.activeElement.getBoundingClientRect().top >= 0")
+        await browser.reads("Skip to the content", ":focus")
+        await browser.until("document.activeElement.getBoundingClientRect().top >= 0")
         order: list[str] = []
         for _ in range(14):
             await browser.press(TAB)
@@ -203,7 +205,7 @@ async def test_what_is_shown_is_renewed_and_nothing_is_taken_from_under_ones_han
         await browser.until(f"{row}.includes('52')")
 
         await browser.click("footer button")
-        assert await browser.text("footer button") == "Resume updates"
+        await browser.reads("Resume updates", "footer button")
         assert await browser.complaints() == []
 
 
@@ -214,7 +216,7 @@ async def test_it_says_when_nothing_answers_and_when_it_does_again(lively, tmp_p
         await browser.go(url)
         monkeypatch.setattr("syncd.page.site.PAGES_AT_ONCE_MAX", 0)
         await browser.until("document.getElementById('live').textContent.includes('answer')")
-        assert "acme" in await browser.text("main"), "what was shown stays"
+        await browser.reads("acme", "main")
         monkeypatch.setattr("syncd.page.site.PAGES_AT_ONCE_MAX", 4)
         await browser.until("document.getElementById('live').textContent.includes('again')")
 
