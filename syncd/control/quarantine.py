@@ -22,7 +22,7 @@ from syncd.core.order import Order, Unreadable
 from syncd.core.quantity import show
 from syncd.engine.reconciler import Reconciler
 from syncd.engine.supervisor import TenantWork
-from syncd.ledger import moves, orders, payloads, quarantine, release, stores, tenants
+from syncd.ledger import history, moves, orders, payloads, quarantine, release, stores, tenants
 from syncd.ledger.quarantine import Held
 from syncd.observability import events
 from syncd.reconcile.order_step import OrderStep
@@ -84,7 +84,7 @@ async def show_held(scene: Scene, request: EntryRequest, tell: Tell) -> dict[str
     entry = await _entry(scene, tenant, request.id)
     accounts = await scene.ledger.read(lambda c: orders.read_accounts(c, tenant, entry.store, [entry.order]))
     rows = [row for row in accounts.get(entry.order, []) if entry.line in ("", row.line)]
-    raw = entry.raw[:RAW_SHOWN_MAX]
+    raw = (entry.raw or await scene.ledger.read(lambda c: _as_sent(c, tenant, entry)))[:RAW_SHOWN_MAX]
     try:
         text: dict[str, Any] = {"raw": raw.decode() or None}
     except UnicodeDecodeError:
@@ -136,6 +136,12 @@ async def _entry(scene: Scene, tenant: str, number: int) -> Held:
             exit_code=EXIT_USAGE,
         )
     return entry
+
+
+def _as_sent(connection: Connection, tenant: str, entry: Held) -> bytes:
+    """The order of a held line, as the store sent it last; b"" once its page was purged."""
+    head = history.read_order_head(connection, tenant, entry.store, entry.order)
+    return b"" if head is None else payloads.order_in(connection, tenant, head.batch, head.place, entry.order)
 
 
 def _view(tenant: str, entry: Held) -> dict[str, Any]:

@@ -50,7 +50,7 @@ FAULTS = """
   const navs = [...document.querySelectorAll("nav")].map((e) => e.getAttribute("aria-label"));
   if (new Set(navs).size !== navs.length || navs.includes(null)) found.push("navs: " + navs);
   if (!document.documentElement.lang || !document.title) found.push("no lang or title");
-  if (document.documentElement.scrollWidth > window.innerWidth) found.push("it is wider than the window");
+  if (document.documentElement.scrollWidth > arguments[0]) found.push("it is wider than the window");
   return found;
 """
 
@@ -92,7 +92,7 @@ async def test_every_page_wide_and_on_a_phone_light_and_dark(lively, tmp_path):
                 await browser.look(width=width, dark=dark)
                 for name, path in pages.items():
                     await browser.go(url + path)
-                    assert await browser.run(FAULTS) == [], (name, width)
+                    assert await browser.run(FAULTS, width) == [], (name, width)
                     await browser.picture(f"{name}-{width}-{'dark' if dark else 'light'}")
         await browser.devtools("Network.clearBrowserCookies")
         await browser.go(url)
@@ -109,7 +109,7 @@ async def test_an_empty_page_says_something_useful(bench, tmp_path):
         ):  # fmt: skip
             await browser.go(url + path)
             await browser.reads(says)
-            assert await browser.run(FAULTS) == []
+            assert await browser.run(FAULTS, WIDE) == []
             await browser.picture(f"empty-{name}")
 
 
