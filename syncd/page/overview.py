@@ -18,6 +18,8 @@ from syncd.page.words import counted, lasting, link
 
 LOOK_SECONDS: Final = 2.0  # for a query of the page: commands, too, wait for the reader
 HOURS: Final = 24
+TENANTS_WHOLE_MAX: Final = 10  # each is a screen of its own
+NEEDS_MAX: Final = 50
 BUCKETS: Final = HOURS * 3_600 * SECOND // flow.BUCKET_US
 KINDS: Final = ((flow.ORDERS, "Orders taken in"), (flow.MOVES, "Moves confirmed"), (flow.WRITES, "Levels written"))
 
@@ -42,11 +44,14 @@ class Stream(NamedTuple):
     by_store: Sequence[tuple[str, int]]
 
 
-async def overview(scene: Scene, supervisor: Supervisor) -> dict[str, Any]:
-    """All tenants."""
+async def overview(scene: Scene, supervisor: Supervisor, chosen: str | None) -> dict[str, Any]:
+    """One tenant, or all: where there are many, each is a line that leads to its own page."""
     told = await glance(scene, LOOK_SECONDS)
     now = scene.clock.now()
-    names = [each["tenant"] for each in told["tenants"]]
+    found = needs(told, sorted(set(supervisor.stuck(STUCK_SECONDS))))
+    shown = [each for each in told["tenants"] if chosen in (None, each["tenant"])]
+    is_list = len(shown) > TENANTS_WHOLE_MAX
+    names = [] if is_list else [each["tenant"] for each in shown]
     since = Instant(flow.bucket(now) - (BUCKETS - 1) * flow.BUCKET_US)
 
     def look(connection: Connection) -> dict[str, list[tuple[Instant, str, str, int]]]:
@@ -54,8 +59,10 @@ async def overview(scene: Scene, supervisor: Supervisor) -> dict[str, Any]:
 
     flows = await scene.ledger.read(look, limit_seconds=LOOK_SECONDS)
     return {
-        "told": told,
-        "needs": needs(told, sorted(set(supervisor.stuck(STUCK_SECONDS)))),
+        "shown": shown,
+        "is_list": is_list,
+        "needs": found[:NEEDS_MAX],
+        "needs_left_out": max(0, len(found) - NEEDS_MAX),
         "streams": {name: _streams(rows, since) for name, rows in flows.items()},
         "hours": HOURS,
     }

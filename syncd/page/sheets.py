@@ -32,6 +32,7 @@ STRICT: Final[Mapping[str, str]] = {
 }
 # Without a referrer a browser sends a form with `Origin: null`, and nobody could tell whose it is.
 WITH_FORM: Final = {"Referrer-Policy": "same-origin"}
+TENANTS_NAMED_MAX: Final = 10  # at the top of each page; more are chosen on the first one
 NEVER_KEPT: Final = {"Cache-Control": "no-store"}
 REFRESH_SECONDS: Final = 5
 
@@ -70,10 +71,11 @@ class Sheets:
     ) -> web.Response:  # fmt: skip
         """A page with all that is around it."""
         tenants = sorted(scene.works)
+        few = tenants if len(tenants) <= TENANTS_NAMED_MAX else []
         around = {
             "now": scene.clock.now(),
             "path": request.path,
-            "tenants": tenants,
+            "tenants": few,
             "tenant": tenant or (tenants[0] if len(tenants) == 1 else None),
             "has_token": self._access.has_token,
             "form_code": self._access.form_code(request),
@@ -90,13 +92,14 @@ class Sheets:
         )  # fmt: skip
 
     def login(
-        self, _request: web.Request, *, status: int, is_wrong: bool = False, wait: str | None = None
+        self, request: web.Request, *, status: int, is_wrong: bool = False, wait: str | None = None
     ) -> web.Response:
-        """The form that asks for the token. It tells nothing about who runs here."""
+        """The form that asks for the token, and leads to where one wanted to go. It tells nothing about what runs here."""
         headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
         if wait is not None:
             headers["Retry-After"] = wait
-        return self._html("login.html", status, has_form=True, headers=headers, is_wrong=is_wrong, wait=wait)
+        to = request.path_qs if request.method == "GET" and request.path != "/login" else "/"
+        return self._html("login.html", status, has_form=True, headers=headers, is_wrong=is_wrong, wait=wait, to=to)
 
     def redirect(self, where: str) -> web.Response:
         """See there: after a form, so that going back sends nothing twice."""

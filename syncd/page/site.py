@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import anyio
 from aiohttp import web
+from yarl import URL
 
 from syncd.control.commands import Commands
 from syncd.control.failure import CommandFailed
@@ -102,8 +103,11 @@ class Site:
 
     async def overview(self, request: web.Request) -> web.Response:
         """What needs somebody, and how all tenants are."""
-        Asked(request.query, ())
-        return self._sheet(request, "overview.html", **await overview(self.scene, self._supervisor))
+        asked = Asked(request.query, ("tenant",))
+        work = self._tenant(asked) if asked.text("tenant") else None
+        chosen = None if work is None else work.context.tenant
+        told = await overview(self.scene, self._supervisor, chosen)
+        return self._sheet(request, "overview.html", work, **told)
 
     async def stock(self, request: web.Request) -> web.Response:
         """Stock per SKU, a page at a time."""
@@ -210,13 +214,13 @@ class Site:
         wait = self._access.wait_seconds(address)
         if wait:
             return self._sheets.login(request, status=429, wait=remaining(wait))
-        given = await fields(request, ("token",))
+        given = await fields(request, ("token", "to"))
         if not comes_from_here(request):  # else any site could use up the tries of whoever looks at it
             raise Complaint(403, "This form was not sent from this page.", "Open it again.")
         if not self._access.is_right(given.text("token")):
             self._access.was_wrong(address)
             return self._sheets.login(request, status=401, is_wrong=True)
-        answer = self._sheets.redirect("/")
+        answer = self._sheets.redirect(_inside(given.text("to")))
         self._access.open_session(answer)
         return answer
 
@@ -233,6 +237,16 @@ class Site:
     def ask_for_token(self, request: web.Request) -> web.Response:
         """The form for a browser that has no session."""
         return self._sheets.login(request, status=401)
+
+
+def _inside(address: str) -> str:
+    """An address of this page; the first page for any other."""
+    try:
+        url = URL(address)
+    except ValueError:
+        return "/"
+    place = None if url.absolute or url.path == "/login" else PLACES.get(url.path)
+    return str(url) if place is not None and "GET" in place.methods else "/"
 
 
 async def fields(request: web.Request, known: tuple[str, ...]) -> Asked:

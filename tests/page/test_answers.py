@@ -13,6 +13,7 @@ from syncd.ledger import levels
 from syncd.page import site
 from syncd.page.words import ago, change, clock_text, lasting, link, quantity, seen
 from tests.control.bench import SECOND, order
+from tests.page.life import doubt
 from tests.page.test_access import LOOKS, visiting
 
 
@@ -192,3 +193,128 @@ def test_words():
     assert clock_text("2024-11-23T15:00:05Z", now) == "23 Nov 2024"
     assert ago(None, now) == "never"
     assert link("/sku", sku="a/b&c=d", tenant=None, q="") == "/sku?sku=a%2Fb%26c%3Dd"
+
+
+async def test_many_tenants_are_a_list_and_each_has_its_own_first_page(lively, monkeypatch):
+    await doubt(lively)
+    async with visiting(lively) as visitor:
+        await visitor.log_in()
+        assert "Orders taken in" in (await visitor.get("/"))[1]
+        monkeypatch.setattr("syncd.page.overview.TENANTS_WHOLE_MAX", 0)
+        monkeypatch.setattr("syncd.page.overview.NEEDS_MAX", 1)
+        _, text, _ = await visitor.get("/")
+        assert "Orders taken in" not in text
+        assert '<a href="/?tenant=acme">' in text
+        assert "And 1 more." in text
+        monkeypatch.setattr("syncd.page.overview.TENANTS_WHOLE_MAX", 1)
+        assert "Orders taken in" in (await visitor.get("/?tenant=acme"))[1]
+
+
+async def test_the_flow_is_what_the_ledger_has_counted(bench):
+    await bench.stock(BOLT=10)
+    await bench.open_store("us", BOLT=10)
+    async with visiting(bench) as visitor:
+        await visitor.log_in()
+
+        async def told() -> list[str]:
+            return re.findall(r'class="big">(\d+) ', (await visitor.get("/"))[1])
+
+        assert await told() == ["0", "0", "0"]
+        await bench.take("us", order("1", {"BOLT": 2}), order("2", {"BOLT": 1}))
+        assert await told() == ["2", "0", "0"]
+        await bench.take("us", *bench.shops["us"].known.values())
+        assert await told() == ["2", "0", "0"], "nothing was news"
+        await bench.post()
+        assert await told() == ["2", "2", "0"]
+
+
+async def test_differences_are_found_page_by_page(bench, monkeypatch):
+    monkeypatch.setattr("syncd.page.stock.ROWS", 2)
+    monkeypatch.setattr("syncd.page.stock.SKUS_AT_ONCE", 3)
+    skus = [f"S{number:02}" for number in range(12)]
+    await bench.stock(**dict.fromkeys(skus, 5))
+    await bench.open_store("us", **{sku: 4 if number % 3 == 0 else 5 for number, sku in enumerate(skus)})
+    async with visiting(bench) as visitor:
+        await visitor.log_in()
+        for first, expected in (
+            ("/stock", skus),
+            ("/stock?only=differences", skus[::3]),
+            ("/stock?q=s0", skus[:10]),
+            ("/stock?q=S1&only=differences", []),
+        ):
+            found, path = [], first
+            while path:
+                _, text, _ = await visitor.get(path)
+                page = re.findall(r'<th scope="row"><a href="/sku\?tenant=acme&amp;sku=(\w+)"', text)
+                assert len(page) <= 2
+                found += page
+                path = (re.findall(r'href="([^"]+)" rel="next"', text) or [""])[0].replace("&amp;", "&")
+            assert found == expected, first
+
+
+async def test_what_moved_a_sku_comes_in_pages_that_leave_nothing_out(bench, monkeypatch):
+    """Many moves are confirmed at the very same instant."""
+    monkeypatch.setattr("syncd.page.story.ROWS", 3)
+    await bench.stock(BOLT=100)
+    await bench.open_store("us", BOLT=100)
+    await bench.take("us", *(order(str(number), {"BOLT": 1}) for number in range(10)))
+    await bench.post()
+    bench.app.books[0].receive("BOLT", units(50), location="main", reference="delivery")
+    await bench.watch()
+    async with visiting(bench) as visitor:
+        await visitor.log_in()
+        orders, own, path = [], [], "/sku?sku=BOLT"
+        while path:
+            _, text, _ = await visitor.get(path)
+            table = text.partition('class="fold story')[2].partition("</table>")[0]
+            orders += re.findall(r"order=(\d+)", table)
+            own += re.findall(r'<span class="plus">\+(\d+)', table)
+            path = (re.findall(r'href="([^"]+)" rel="next"', text) or [""])[0].replace("&amp;", "&")
+    assert sorted(orders, key=int) == [str(number) for number in range(10)]
+    assert own == ["50"], "what the ERP received is told once, without the moves beside it"
+
+
+async def test_orders_come_in_pages_that_leave_nothing_out(bench, monkeypatch):
+    monkeypatch.setattr("syncd.page.effects.ROWS", 4)
+    for name in ("us", "web"):
+        await bench.open_store(name, BOLT=100)
+        for start in (0, 5):
+            await bench.take(name, *(order(str(number), {"BOLT": 1}) for number in range(start, start + 5)))
+    async with visiting(bench) as visitor:
+        await visitor.log_in()
+        found, path = [], "/orders"
+        while path:
+            _, text, _ = await visitor.get(path)
+            found += re.findall(r"store=(\w+)&amp;order=(\d+)", text)
+            path = (re.findall(r'href="([^"]+)" rel="next"', text) or [""])[0].replace("&amp;", "&")
+    assert len(found) == 20
+    assert len(set(found)) == 20
+
+
+@pytest.mark.parametrize(
+    ("wanted", "leads"),
+    [
+        ("1102", "/order?tenant=acme&store=us&order=1102"), ("#1102", "/order?tenant=acme&store=us&order=1102"),
+        ("us/1102", "/order?tenant=acme&store=us&order=1102"), ("mug-red", "/sku?tenant=acme&sku=MUG-RED"),
+        ("VASE", "/sku?tenant=acme&sku=VASE"), ("tray", "/sku?tenant=acme&sku=TRAY-OAK"), ("tee", "/stock?tenant=acme&q=tee"),
+        ("", "/stock?tenant=acme"), ("100%", "/stock?tenant=acme&q=100%25"), ("t_e", "/stock?tenant=acme&q=t_e"),
+    ],
+)  # fmt: skip
+async def test_one_field_finds_orders_and_skus(lively, wanted, leads):
+    async with visiting(lively) as visitor:
+        await visitor.log_in()
+        status, _, headers = await visitor.get(link("/find", q=wanted))
+        assert (status, headers["Location"]) == (303, leads)
+
+
+async def test_an_orders_way_and_what_the_erp_has_of_it_if_asked(lively, monkeypatch):
+    async with visiting(lively) as visitor:
+        await visitor.log_in()
+        with monkeypatch.context() as patch:
+            patch.setattr(type(lively.work.context.erp), "find", lambda *_: pytest.fail("the ERP was asked"))
+            _, text, _ = await visitor.get("/order?store=us&order=1002")
+        assert text.count('<li class="done">') == 5
+        assert "In the ERP</strong>" in text
+        _, text, _ = await visitor.get("/order?store=us&order=1002&ask=erp")
+        assert "−2 of <bdi>MUG-RED</bdi>" in text
+        assert "page.js" not in text, "the ERP is not asked every few seconds"
