@@ -21,7 +21,7 @@ _ITEMS = Among("SELECT store, item, sku FROM ingredient WHERE tenant = :tenant A
 
 def skus(connection: Connection, tenant: str, location: str, *, after: str, prefix: str, count: int) -> list[str]:
     """Up to `count` SKUs of the ERP or of shops, in order, behind `after`, that begin with `prefix` in whichever case."""
-    begins = prefix.lower()
+    begins = "".join(character.lower() if character.isascii() else character for character in prefix)  # as SQLite does
     for character in "!%_":
         begins = begins.replace(character, f"!{character}")
     return [

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from sqlalchemy import Connection, delete, select
 
-from syncd.core.quantity import Instant, Quantity
+from syncd.core.quantity import NEVER, Instant, Quantity
 from syncd.ledger.rows import Rows
 from syncd.ledger.schema import level_change
 
@@ -42,9 +42,9 @@ def note(connection: Connection, tenant: str, at: Instant, changes: Iterable[tup
 
 
 def read(
-    connection: Connection, tenant: str, places: Sequence[Place], since: Instant, limit: int
+    connection: Connection, tenant: str, places: Sequence[Place], since: Instant, limit: int, *, until: Instant = NEVER
 ) -> dict[Place, list[Step]]:
-    """The newest `limit` steps of each counter since an instant, and the one before them, oldest first."""
+    """The newest `limit` steps of each counter since an instant, and the one before them, oldest first; none from `until` on."""
     c = level_change.c
     found: dict[Place, list[Step]] = {}
     for place in places:
@@ -54,7 +54,7 @@ def read(
             c.counter == place.counter,
             c.location == place.location,
         )
-        newest = select(c.at, c.level).where(*mine).order_by(c.at.desc())
+        newest = select(c.at, c.level).where(*mine, c.at < until).order_by(c.at.desc())
         rows = list(connection.execute(newest.where(c.at >= since).limit(limit + 1)))
         if len(rows) <= limit:
             rows += connection.execute(newest.where(c.at < since).limit(1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -11,7 +12,7 @@ from syncd.control.failure import EXIT_AGAIN, EXIT_USAGE, CommandFailed
 from syncd.errors import StoreFault, SyncdError, TransientError
 
 TEXT_CHARACTERS_MAX: Final = 500  # no SKU, order number or name is longer
-NUMBER_DIGITS_MAX: Final = 19
+NUMBER_DIGITS_MAX: Final = 18  # what the ledger can hold
 
 
 class Complaint(Exception):
@@ -57,6 +58,13 @@ class Asked:
         value = self.text(name)
         if not value:
             raise Complaint(400, f"The parameter “{name}” is missing.")
+        return value
+
+    def matching(self, name: str, pattern: str) -> str:
+        """A text of this shape, as the page's own links have it; "" where it is missing."""
+        value = self.text(name)
+        if value and not re.fullmatch(pattern, value, re.ASCII):
+            raise Complaint(400, f"The parameter “{name}” is none of this page's own.", "Go back, and follow a link.")
         return value
 
     def number(self, name: str, default: int = 0) -> int:

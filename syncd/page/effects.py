@@ -16,6 +16,7 @@ from syncd.ledger.orders import OrderNews
 from syncd.page.overview import LOOK_SECONDS
 
 ROWS: Final = 100
+PLACE: Final = r"(?s)\d{1,18}/[^/]+/.+"  # instant, store, number of an order
 
 
 async def effects(scene: Scene, work: TenantWork) -> dict[str, Any]:
@@ -63,7 +64,7 @@ async def living_orders(scene: Scene, work: TenantWork, store: str, before: str)
     chosen = [scene.store(work, store).context.store] if store else names
     at, _, behind = before.partition("/")
     name, _, number = behind.partition("/")
-    place = (Instant(int(at)), name, number) if at.isdecimal() and len(at) < 19 else (NEVER, "", "")
+    place = (Instant(int(at)), name, number) if before else (NEVER, "", "")
 
     def look(connection: Connection) -> list[OrderNews]:
         found = (orders.latest_living(connection, tenant, each, place, ROWS + 1) for each in chosen)

@@ -34,14 +34,12 @@ class Need(NamedTuple):
 
 
 class Stream(NamedTuple):
-    """One kind of the flow: in the last hour, in all hours that are shown, and as bars by store."""
+    """One kind of the flow: in the last hour, in all hours that are shown, and as bars."""
 
-    kind: str
     title: str
     last_hour: int
     total: int
     picture: Bars
-    by_store: Sequence[tuple[str, int]]
 
 
 async def overview(scene: Scene, supervisor: Supervisor, chosen: str | None) -> dict[str, Any]:
@@ -72,13 +70,10 @@ def _streams(rows: Sequence[tuple[Instant, str, str, int]], since: Instant) -> l
     found = []
     for kind, title in KINDS:
         counts = [0] * BUCKETS
-        by_store: dict[str, int] = {}
-        for at, store, what, times in rows:
+        for at, _, what, times in rows:
             if what == kind:
                 counts[min(BUCKETS - 1, (at - since) // flow.BUCKET_US)] += times
-                by_store[store] = by_store.get(store, 0) + times
-        last_hour = sum(counts[-4:])
-        found.append(Stream(kind, title, last_hour, sum(counts), spark(counts), sorted(by_store.items())))
+        found.append(Stream(title, sum(counts[-4:]), sum(counts), spark(counts)))
     return found
 
 

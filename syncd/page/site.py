@@ -20,9 +20,10 @@ from syncd.control.failure import CommandFailed
 from syncd.control.scene import Scene
 from syncd.engine.supervisor import Supervisor, TenantWork
 from syncd.errors import SyncdError
+from syncd.page import story
 from syncd.page.access import Access, comes_from_here, remaining
 from syncd.page.asked import Asked, Complaint, complaint_of
-from syncd.page.effects import effects, living_orders
+from syncd.page.effects import PLACE, effects, living_orders
 from syncd.page.found import find
 from syncd.page.held import entry, held
 from syncd.page.overview import overview
@@ -124,7 +125,11 @@ class Site:
         asked = Asked(request.query, ("tenant", "sku", "span", "before"))
         work, sku = self._tenant(asked), asked.needed("sku")
         told = await sku_page(
-            self._commands(), work, sku, span=asked.choice("span", tuple(SPANS)), before=asked.text("before")
+            self._commands(),
+            work,
+            sku,
+            span=asked.choice("span", tuple(SPANS)),
+            before=asked.matching("before", story.PLACE),
         )
         return self._sheet(request, "sku.html", work, **told)
 
@@ -132,7 +137,7 @@ class Site:
         """The orders that may still change."""
         asked = Asked(request.query, ("tenant", "store", "before"))
         work = self._tenant(asked)
-        told = await living_orders(self.scene, work, asked.text("store"), asked.text("before"))
+        told = await living_orders(self.scene, work, asked.text("store"), asked.matching("before", PLACE))
         return self._sheet(request, "orders.html", work, **told)
 
     async def order(self, request: web.Request) -> web.Response:
@@ -189,7 +194,9 @@ class Site:
         except CommandFailed as error:
             failed = complaint_of(error)
             told = await entry(self.call, work, number, raw=False)
-            return self._sheet(request, "entry.html", work, has_form=True, status=failed.status, failed=failed, **told)
+            return self._sheet(
+                request, "entry.html", work, has_form=True, is_still=True, status=failed.status, failed=failed, **told
+            )
         return self._sheets.redirect_to("/quarantine/entry", tenant=work.context.tenant, id=number)
 
     async def _form(self, request: web.Request, known: tuple[str, ...]) -> Asked:
@@ -253,7 +260,13 @@ async def fields(request: web.Request, known: tuple[str, ...]) -> Asked:
     """A form's fields; no files, no other type, and no more than the listener takes at all."""
     if request.content_type != FORM:
         raise Complaint(415, f"A form is sent as {FORM}.")
-    return Asked(await request.post(), known)  # type: ignore[arg-type]  # of this type there are no files in it
+    try:
+        given = await request.post()
+    except web.HTTPRequestEntityTooLarge as error:
+        raise Complaint(413, "This form is longer than any of this page.") from error
+    except (LookupError, UnicodeDecodeError) as error:
+        raise Complaint(400, "This form is in no known encoding.") from error
+    return Asked(given, known)  # type: ignore[arg-type]  # of this type there are no files in it
 
 
 LOOKING: Final = ("GET", "HEAD")

@@ -75,7 +75,6 @@ async def stock(scene: Scene, work: TenantWork, *, prefix: str, after: str, only
         "rows": rows,
         "seen": seen,
         "next": at if more and seen else None,
-        "erp_location": work.context.erp_location,
     }
 
 

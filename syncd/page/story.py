@@ -10,17 +10,18 @@ from sqlalchemy import Connection
 
 from syncd.control.explain_order import move_view
 from syncd.control.plain import iso
-from syncd.core.quantity import ZERO, Instant, Quantity, show
+from syncd.core.quantity import NEVER, ZERO, Instant, Quantity, show
 from syncd.ledger import history, level_changes, past
 from syncd.ledger.level_changes import ERP, Place, Step
 from syncd.ledger.past import Counted
 
 ROWS: Final = 50  # moves of a page
-STEPS_MAX: Final = 200
+STEPS_MAX: Final = 200  # of the ERP's level on a page
+PLACE: Final = r"\d{1,18}-\d{1,18}"
 
 
 class Chapter(NamedTuple):
-    """One thing that moved the SKU. `kind`: move, erp, drift; `level`: what the ERP was seen to have then."""
+    """One thing that moved the SKU. `kind`: move, erp, drift. `told`: the move, the ERP's level then, or the drift."""
 
     at: Instant
     kind: str
@@ -38,19 +39,28 @@ def story(
 ) -> tuple[list[Chapter], str]:
     """A page of what moved a SKU before the place `before` ("": the newest), and where the next page begins ("": nowhere).
 
-    `items`: (store, item) that draw on it.
+    `items`: (store, item) that draw on it. A place is `INSTANT-SEQ`: of a move, or (0) the instant alone.
     """
     place = _place(before)
     found = history.latest_moves(connection, tenant, ROWS + 1, sku=sku, before=place)
-    more, moves = len(found) > ROWS, found[:ROWS]
-    oldest = moves[-1].confirmed_at if more else Instant(0)
-    newest = Instant(place[0]) if place else Instant(2**62)
+    moves = found[:ROWS]
+    oldest = moves[-1].confirmed_at if len(found) > ROWS else Instant(0)
+    older = f"{oldest}-{moves[-1].seq}" if len(found) > ROWS else ""
+    newest = Instant(place[0]) if place else NEVER
+    erp = Place(ERP, sku, location)
+    steps = level_changes.read(connection, tenant, [erp], oldest, STEPS_MAX, until=newest)[erp]
+    if len(steps) > STEPS_MAX and steps[0].at >= oldest:  # more than a page of the ERP's own: it ends where these begin
+        oldest = Instant(steps[0].at + 1)
+        older = f"{oldest}-0"
+        moves = [each for each in moves if each.confirmed_at >= oldest]
     chapters = [Chapter(each.confirmed_at, "move", show(each.change), move_view(each, None)) for each in moves]
-    chapters += [
-        Chapter(at, "erp", show(change), {"level": show(level)})
-        for at, change, level in _own_changes(connection, tenant, sku, location, oldest)
-        if oldest <= at < newest
-    ]
+    if len(steps) > 1:
+        counted = past.moves_since(connection, tenant, sku, location, steps[0].at)
+        chapters += [
+            Chapter(at, "erp", show(change), {"level": show(level)})
+            for at, change, level in own_changes(steps, counted)
+            if oldest <= at
+        ]
     for store in sorted({store for store, _ in items}):
         names = [name for shop, name in items if shop == store]
         chapters += [
@@ -59,23 +69,12 @@ def story(
             if oldest <= each.since < newest
         ]
     chapters.sort(key=lambda chapter: chapter.at, reverse=True)
-    return chapters, f"{moves[-1].confirmed_at}-{moves[-1].seq}" if more else ""
+    return chapters, older
 
 
 def _place(text: str) -> tuple[int, int] | None:
     at, _, seq = text.partition("-")
-    return (int(at), int(seq)) if at.isdecimal() and seq.isdecimal() and len(text) <= 40 else None
-
-
-def _own_changes(
-    connection: Connection, tenant: str, sku: str, location: str, since: Instant
-) -> list[tuple[Instant, Quantity, Quantity]]:
-    """(when, change, level) of what the ERP changed by itself since an instant."""
-    place = Place(ERP, sku, location)
-    steps = level_changes.read(connection, tenant, [place], since, STEPS_MAX)[place]
-    if len(steps) < 2:
-        return []
-    return own_changes(steps, past.moves_since(connection, tenant, sku, location, steps[0].at))
+    return (int(at), int(seq)) if text else None
 
 
 def own_changes(steps: Sequence[Step], moves: Sequence[Counted]) -> list[tuple[Instant, Quantity, Quantity]]:

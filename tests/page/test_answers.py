@@ -78,13 +78,18 @@ async def test_nothing_is_loaded_from_elsewhere_and_nothing_is_inline(lively):
         ("/sku?sku=TEE", 404, "did you mean"),
         ("/sku?sku=VASE&span=1y", 400, "another value"),
         ("/sku?sku=VASE&before=%00", 400, "no text"),
+        ("/sku?sku=VASE&before=x-1", 400, "none of this page"),
+        ("/sku?sku=VASE&before=" + "9" * 19 + "-1", 400, "none of this page"),
+        ("/orders?before=1", 400, "none of this page"),
+        ("/orders?before=" + "9" * 19 + "/us/1", 400, "none of this page"),
         ("/order?store=us", 400, "missing"),
         ("/order?store=us&order=9", 404, "know order 9"),
         ("/order?store=nowhere&order=1", 404, "has no store"),
         ("/orders?store=nowhere", 404, "has no store"),
         ("/quarantine?after=-1", 400, "whole number"),
         ("/quarantine/entry?id=x", 400, "whole number"),
-        ("/quarantine/entry?id=" + "9" * 30, 400, "whole number"),
+        ("/quarantine/entry?id=" + "9" * 19, 400, "whole number"),
+        ("/quarantine/entry?id=" + "9" * 18, 404, "no quarantine entry"),
         ("/quarantine/entry?id=987654", 404, "no quarantine entry"),
     ],
 )
@@ -123,7 +128,12 @@ async def test_head_tells_what_get_would_without_the_body(lively):
 async def test_a_form_is_small_and_of_one_type(lively):
     async with visiting(lively) as visitor:
         await visitor.log_in()
-        assert (await visitor.send("/quarantine/release", {"code": "x" * 10_000}))[0] == 413
+        status, text, headers = await visitor.send("/quarantine/release", {"code": "x" * 10_000})
+        assert status == 413
+        assert "longer than any" in text
+        assert "Content-Security-Policy" in headers
+        strange = {"Content-Type": "application/x-www-form-urlencoded; charset=x-none"}
+        assert (await visitor.send("/quarantine/release", {"code": "x"}, **strange))[0] == 400
         for content_type in ("application/json", "text/plain", "multipart/form-data; boundary=x"):
             told = {"Content-Type": content_type, "Origin": visitor.url}
             address = f"{visitor.url}/quarantine/release"
@@ -272,6 +282,33 @@ async def test_what_moved_a_sku_comes_in_pages_that_leave_nothing_out(bench, mon
             path = (re.findall(r'href="([^"]+)" rel="next"', text) or [""])[0].replace("&amp;", "&")
     assert sorted(orders, key=int) == [str(number) for number in range(10)]
     assert own == ["50"], "what the ERP received is told once, without the moves beside it"
+
+
+async def test_a_busy_erp_of_its_own_leaves_nothing_out_either(bench, monkeypatch):
+    """More changes of the ERP's own between two moves than a page has."""
+    monkeypatch.setattr("syncd.page.story.STEPS_MAX", 4)
+    await bench.stock(BOLT=100)
+    await bench.open_store("us", BOLT=100)
+    for number in range(3):
+        for _ in range(5):
+            bench.app.books[0].adjust("BOLT", "main", units(7), "found")
+            await bench.watch()
+        await bench.take("us", order(str(number), {"BOLT": 1}))
+        await bench.post()
+        await bench.watch()
+    async with visiting(bench) as visitor:
+        await visitor.log_in()
+        orders, own, path, pages = [], [], "/sku?sku=BOLT", 0
+        while path:
+            _, text, _ = await visitor.get(path)
+            table = text.partition('class="fold story')[2].partition("</table>")[0]
+            orders += re.findall(r"order=(\d+)", table)
+            own += re.findall(r'<span class="plus">\+(\d+)', table)
+            path = (re.findall(r'href="([^"]+)" rel="next"', text) or [""])[0].replace("&amp;", "&")
+            pages += 1
+    assert orders == ["2", "1", "0"]
+    assert own == ["7"] * 15
+    assert pages > 3
 
 
 async def test_orders_come_in_pages_that_leave_nothing_out(bench, monkeypatch):

@@ -54,6 +54,8 @@ FAULTS = """
   return found;
 """
 
+pytestmark = pytest.mark.xdist_group("browser")  # one after the other: each starts a browser
+
 
 @pytest.fixture(autouse=True)
 def _where_a_browser_is() -> None:
