@@ -93,12 +93,12 @@ class Access:
         while len(self._wrong) > ADDRESSES_MAX:
             self._wrong.popitem(last=False)
 
-    def open_session(self, answer: web.Response) -> None:
-        """Give the browser a session."""
+    def open_session(self, request: web.Request, answer: web.Response) -> None:
+        """Give the browser a session; one that came over TLS, by a proxy, keeps it to TLS."""
         until = Instant(self._clock.now() + microseconds(SESSION_SECONDS))
         answer.set_cookie(
             COOKIE, f"{until}.{self._code('session', str(until))}", max_age=int(SESSION_SECONDS), path="/",
-            httponly=True, samesite="Strict",
+            httponly=True, samesite="Strict", secure=request.headers.get("Origin", "").startswith("https://"),
         )  # fmt: skip
 
     def end_session(self, answer: web.Response) -> None:

@@ -228,7 +228,7 @@ class Site:
             self._access.was_wrong(address)
             return self._sheets.login(request, status=401, is_wrong=True)
         answer = self._sheets.redirect(_inside(given.text("to")))
-        self._access.open_session(answer)
+        self._access.open_session(request, answer)
         return answer
 
     async def logout(self, request: web.Request) -> web.Response:

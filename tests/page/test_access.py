@@ -107,6 +107,15 @@ async def test_after_the_token_one_is_where_one_wanted_to_go_and_never_elsewhere
         assert headers["Location"] == leads
 
 
+async def test_behind_a_proxy_with_a_certificate_the_cookie_stays_on_tls(lively):
+    async with visiting(lively) as visitor:
+        named = {"Host": "syncd.example", "Origin": "https://syncd.example"}
+        _, _, headers = await visitor.send("/login", {"token": TOKEN}, **named)
+        assert "Secure" in headers["Set-Cookie"]
+        assert "Secure" not in (await visitor.log_in())[2]["Set-Cookie"]
+        assert (await visitor.send("/login", {"token": TOKEN}, **named | {"Origin": "https://evil.example"}))[0] == 403
+
+
 async def test_the_form_knows_where_one_wanted_to_go(lively):
     async with visiting(lively) as visitor:
         _, text, _ = await visitor.get("/sku?sku=VASE")
