@@ -16,7 +16,13 @@ from benchmarks import burst, floor, groups, hooks, idle, memory, order_path, pa
 FLOOR, IDLE, GROUPS, HOOKS, MEMORY = "floor", "idle", "groups", "hooks", "memory"
 REACTION, BURST, PAGE = "reaction", "burst", "page"
 KINDS = (FLOOR, order_path.BASELINE, order_path.MOVES, IDLE, GROUPS, HOOKS, REACTION, BURST, PAGE, MEMORY)
-IN_FOLDER = {GROUPS: groups.measure, HOOKS: hooks.measure, REACTION: reaction.measure, BURST: burst.measure, PAGE: page.measure}
+IN_FOLDER = {
+    GROUPS: groups.measure,
+    HOOKS: hooks.measure,
+    REACTION: reaction.measure,
+    BURST: burst.measure,
+    PAGE: page.measure,
+}
 
 
 def measure(kind: str, folder: Path, url: str, *, with_parts: bool) -> dict[str, Any]:

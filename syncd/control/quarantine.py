@@ -139,7 +139,9 @@ async def _entry(scene: Scene, tenant: str, number: int) -> Held:
 
 
 def _as_sent(connection: Connection, tenant: str, entry: Held) -> bytes:
-    """The order of a held line, as the store sent it last; b"" once its page was purged."""
+    """The order of a held line, as the store sent it last; b"" once its page was purged, or the entry has ended."""
+    if entry.state != quarantine.HELD:
+        return b""
     head = history.read_order_head(connection, tenant, entry.store, entry.order)
     return b"" if head is None else payloads.order_in(connection, tenant, head.batch, head.place, entry.order)
 

@@ -20,6 +20,7 @@ from syncd.control.failure import CommandFailed
 from syncd.control.scene import Scene
 from syncd.engine.supervisor import Supervisor, TenantWork
 from syncd.errors import SyncdError
+from syncd.observability import events
 from syncd.page import story
 from syncd.page.access import Access, comes_from_here, remaining
 from syncd.page.asked import Asked, Complaint, complaint_of
@@ -145,7 +146,7 @@ class Site:
         asked = Asked(request.query, ("tenant", "store", "order", "ask"))
         work, ask = self._tenant(asked), asked.choice("ask", ("erp",))
         store, order = asked.needed("store"), asked.needed("order")
-        told = await self.call("explain.order", order=f"{store}/{order}", tenant=work.context.tenant, ask=bool(ask))
+        told = await self.call("explain.order", order=order, store=store, tenant=work.context.tenant, ask=bool(ask))
         return self._sheet(request, "order.html", work, order=told, asked_erp=bool(ask), is_still=bool(ask))
 
     async def held(self, request: web.Request) -> web.Response:
@@ -189,8 +190,10 @@ class Site:
         decision = form.choice("decision", ("count", "already_counted"))
         if not decision:
             raise Complaint(400, "The decision is missing.", "Choose one of the two.")
+        arguments = {"id": number, "decision": decision, "tenant": work.context.tenant}
+        self.scene.log.emit(events.CONTROL_COMMAND, command="quarantine.release", arguments=arguments)
         try:
-            await self.call("quarantine.release", id=number, decision=decision, tenant=work.context.tenant)
+            await self.call("quarantine.release", **arguments)
         except CommandFailed as error:
             failed = complaint_of(error)
             told = await entry(self.call, work, number, raw=False)

@@ -210,6 +210,7 @@ async def test_a_decision_is_made_by_the_form_and_answered_by_a_redirect(lively)
         assert (status, headers["Location"]) == (303, f"/quarantine/entry?tenant=acme&id={number}")
         assert await state_of(lively, number) == "already_counted"
         assert "Taken as counted already" in (await visitor.get(headers["Location"]))[1]
+        assert lively.log.getvalue().count('"event":"control.command"') == 2, "as every command"
         assert (await visitor.send("/quarantine/release", fields | {"decision": "count"}))[0] == 409
 
 
