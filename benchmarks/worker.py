@@ -11,12 +11,18 @@ from typing import Any
 
 import anyio
 
-from benchmarks import burst, floor, groups, hooks, idle, memory, order_path, reaction
+from benchmarks import burst, floor, groups, hooks, idle, memory, order_path, page, reaction
 
 FLOOR, IDLE, GROUPS, HOOKS, MEMORY = "floor", "idle", "groups", "hooks", "memory"
-REACTION, BURST = "reaction", "burst"
-KINDS = (FLOOR, order_path.BASELINE, order_path.MOVES, IDLE, GROUPS, HOOKS, REACTION, BURST, MEMORY)
-IN_FOLDER = {GROUPS: groups.measure, HOOKS: hooks.measure, REACTION: reaction.measure, BURST: burst.measure}
+REACTION, BURST, PAGE = "reaction", "burst", "page"
+KINDS = (FLOOR, order_path.BASELINE, order_path.MOVES, IDLE, GROUPS, HOOKS, REACTION, BURST, PAGE, MEMORY)
+IN_FOLDER = {
+    GROUPS: groups.measure,
+    HOOKS: hooks.measure,
+    REACTION: reaction.measure,
+    BURST: burst.measure,
+    PAGE: page.measure,
+}
 
 
 def measure(kind: str, folder: Path, url: str, *, with_parts: bool) -> dict[str, Any]:

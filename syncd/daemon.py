@@ -232,7 +232,7 @@ def private_desk(
     from syncd.private.desk import Desk  # noqa: PLC0415 - what it is made of takes memory, and is off by default
 
     token = None if settings.token is None else settings.token.get_secret_value()
-    return Desk(lambda: commands.scene, app.supervisor, given.meters, token=token, inbox=inbox)
+    return Desk(lambda: commands, app.supervisor, given.meters, token=token, inbox=inbox)
 
 
 def alert_post(settings: AlertSettings, given: Surroundings) -> AlertPost:

@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 # Here nothing asks what a disk keeps when its power fails (tests/ledger does), so no test waits for one.
-IN_MEMORY = {"reconcile", "control", "private"}
+IN_MEMORY = {"reconcile", "control", "private", "page"}
 MEMORY = Path("/dev/shm")
 
 

@@ -113,12 +113,12 @@ def _shop(
     tenant, name = context.tenant.tenant, context.store
     row = stores.read_store(connection, tenant, name)
     moment = moment_of(context, row, running=scene.running)
-    rows = [entry for entry in items.all_items(connection, tenant, name) if entry.item in names]
+    rows = items.some_items(connection, tenant, name, names)
     results = evaluate(connection, PublishStep(context).shop(), rows, moment)
     target = None
     if reading is not None:
         target = target_terms(sku_target(sku, name, reading, accounts, buffer=context.options.buffer, now=moment.now))
-    titles = history.item_names(connection, tenant, name)
+    titles = history.item_names(connection, tenant, name, names)
     return {
         "store": name,
         "orders_read_to": iso(moment.drained),
@@ -136,6 +136,8 @@ def _item(
         "sku": result.row.sku,
         "name": titles.get(counter, ""),
         "factor": next(show(factor) for part, factor in result.row.recipe if part == sku),
+        "is_kit": len(result.row.recipe) > 1,
+        "is_apart": result.is_apart,
         "believed": interval(result.belief.interval),
         "target": None if result.target is None else show(result.target),
         "shown": None if result.target is None else show(decision.shown),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from sqlalchemy import Connection
@@ -22,7 +22,7 @@ from syncd.core.order import Order, Unreadable
 from syncd.core.quantity import show
 from syncd.engine.reconciler import Reconciler
 from syncd.engine.supervisor import TenantWork
-from syncd.ledger import moves, orders, payloads, quarantine, release, stores, tenants
+from syncd.ledger import history, moves, orders, payloads, quarantine, release, stores, tenants
 from syncd.ledger.quarantine import Held
 from syncd.observability import events
 from syncd.reconcile.order_step import OrderStep
@@ -37,9 +37,11 @@ UNKNOWN_SKU: Final = ("the ERP has no SKU", "product ")  # how the reasons of li
 
 
 class HeldRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A tenant's entries."""
+    """A tenant's entries: up to `limit`, with numbers above `after`."""
 
     tenant: str | None = None
+    after: int = 0
+    limit: Annotated[int, msgspec.Meta(ge=1, le=LIST_MAX)] = LIST_MAX
 
 
 class EntryRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -65,7 +67,10 @@ async def list_held(scene: Scene, request: HeldRequest, tell: Tell) -> dict[str,
     for work in works:
         tenant = work.context.tenant
         held, count = await scene.ledger.read(
-            lambda c, t=tenant: (quarantine.held(c, t, limit=LIST_MAX), quarantine.count_held(c, t))  # type: ignore[misc]
+            lambda c, t=tenant: (
+                quarantine.held(c, t, limit=request.limit, after=request.after),
+                quarantine.count_held(c, t),
+            )  # type: ignore[misc]
         )
         entries += [_view(tenant, entry) for entry in held]
         total += count
@@ -79,7 +84,7 @@ async def show_held(scene: Scene, request: EntryRequest, tell: Tell) -> dict[str
     entry = await _entry(scene, tenant, request.id)
     accounts = await scene.ledger.read(lambda c: orders.read_accounts(c, tenant, entry.store, [entry.order]))
     rows = [row for row in accounts.get(entry.order, []) if entry.line in ("", row.line)]
-    raw = entry.raw[:RAW_SHOWN_MAX]
+    raw = (entry.raw or await scene.ledger.read(lambda c: _as_sent(c, tenant, entry)))[:RAW_SHOWN_MAX]
     try:
         text: dict[str, Any] = {"raw": raw.decode() or None}
     except UnicodeDecodeError:
@@ -131,6 +136,14 @@ async def _entry(scene: Scene, tenant: str, number: int) -> Held:
             exit_code=EXIT_USAGE,
         )
     return entry
+
+
+def _as_sent(connection: Connection, tenant: str, entry: Held) -> bytes:
+    """The order of a held line, as the store sent it last; b"" once its page was purged, or the entry has ended."""
+    if entry.state != quarantine.HELD:
+        return b""
+    head = history.read_order_head(connection, tenant, entry.store, entry.order)
+    return b"" if head is None else payloads.order_in(connection, tenant, head.batch, head.place, entry.order)
 
 
 def _view(tenant: str, entry: Held) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -26,6 +27,9 @@ level = "debug"
 
 [shutdown]
 drain_seconds = 5
+
+[private]
+listen = "127.0.0.1:{port}"
 """
 TENANT_TOML = """\
 returns = "store"      # restocking refunds in the shops raise the ERP
@@ -72,6 +76,7 @@ class Premises:
         self.ledger = self.state / "ledger.sqlite3"
         self._book_path = self.state / "erp" / f"{TENANT}.sqlite3"
         self._book: StockBook | None = None
+        self.page_port = 0
 
     def furnish(self, addresses: Mapping[str, str]) -> None:
         """Write the configuration for shops at these addresses, and import the ERP's opening stock from a CSV file."""
@@ -81,7 +86,8 @@ class Premises:
         for name, secret in (("token", TOKEN), ("key", KEY), ("secret", SECRET)):
             (tenants / name).touch(mode=0o600)
             (tenants / name).write_text(secret)
-        (self.config / "syncd.toml").write_text(SYNCD_TOML)
+        self.page_port = _free_port()
+        (self.config / "syncd.toml").write_text(SYNCD_TOML.format(port=self.page_port))
         stores = [
             (BIGCOMMERCE if kind == "bigcommerce" else WOOCOMMERCE).format(
                 name=name, url=addresses[name], hash=hash_of(name)
@@ -130,3 +136,10 @@ class Premises:
         except sqlite3.Error:  # it is being made, or just killed: names are a comfort
             return {}
         return {(store, item): sku for store, item, sku in rows}
+
+
+def _free_port() -> int:
+    """One that nobody has just now. Should somebody take it meanwhile, there is no page, and everything else goes on."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])

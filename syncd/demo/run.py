@@ -98,6 +98,7 @@ async def _perform(premises: Premises, scene: Scene, stage: Stage) -> Outcome:
         async with shops, daemon, make_session() as session:
             addresses = await _open(shops, premises)
             premises.furnish(addresses)
+            stage.say(f"the page, while it plays: http://127.0.0.1:{premises.page_port}/")
             stores = {name: Shop(name, kind, addresses[name], session) for name, kind in STORES.items()}
             desk = Desk(addresses["desk"], session)
             play = Play(scene, stage, premises, stores, desk, daemon, Random(scene.seed))

@@ -1,16 +1,23 @@
-"""Housekeeping of a tenant's ledger: raw payloads go after their retention, or when they take too much room, a few at a time."""
+"""Housekeeping of a tenant's ledger: raw payloads go after their retention, or when they take too much room, a few at a time;
+and what is kept for people alone (how levels went, the flow) after some weeks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from syncd.core.quantity import Instant, microseconds
-from syncd.ledger import payloads
+from syncd.ledger import flow, level_changes, payloads
 from syncd.ledger.lanes import Lane
 from syncd.reconcile.context import TenantContext
 
 PAGES_PER_UNIT_MAX = 50  # of raw data deleted in one transaction: others wait behind it
 IDLE_SECONDS = 3_600.0
+HISTORY_SECONDS = 31 * 86_400.0  # of levels, for their picture: a month of it can be seen
+HISTORY_ROWS_MAX = 500_000  # of one tenant, some 40 MB: the oldest go first
+HISTORY_ROWS_PER_UNIT_MAX = 500
+FLOW_SECONDS = 8 * 86_400.0
 
 
 @dataclass(slots=True)
@@ -22,12 +29,20 @@ class CareStep:
     async def run(self) -> float:
         """Delete what is too old or too much. Returns the seconds until it is due again."""
         context = self.context
-        before = Instant(context.clock.now() - microseconds(context.payload_days * 86_400.0))
-        beyond = await context.ledger.read(
-            lambda connection: payloads.beyond(connection, context.tenant, context.payload_bytes_max)
-        )
-        deleted = await context.ledger.run(
-            lambda connection: payloads.purge(connection, context.tenant, before, PAGES_PER_UNIT_MAX, upto=beyond),
-            lane=Lane.BACKFILL,
-        )
-        return 0.5 if deleted == PAGES_PER_UNIT_MAX else IDLE_SECONDS
+        tenant, now = context.tenant, context.clock.now()
+        before = Instant(now - microseconds(context.payload_days * 86_400.0))
+        month_ago = Instant(now - microseconds(HISTORY_SECONDS))
+
+        def look(connection: Connection) -> tuple[int, Instant]:
+            upto = payloads.beyond(connection, tenant, context.payload_bytes_max)
+            return upto, max(month_ago, level_changes.beyond(connection, tenant, HISTORY_ROWS_MAX))
+
+        beyond, forgotten = await context.ledger.read(look)
+
+        def unit(connection: Connection) -> bool:
+            pages = payloads.purge(connection, tenant, before, PAGES_PER_UNIT_MAX, upto=beyond)
+            changes = level_changes.purge(connection, tenant, forgotten, HISTORY_ROWS_PER_UNIT_MAX)
+            flow.purge(connection, tenant, Instant(now - microseconds(FLOW_SECONDS)))
+            return pages == PAGES_PER_UNIT_MAX or changes == HISTORY_ROWS_PER_UNIT_MAX
+
+        return 0.5 if await context.ledger.run(unit, lane=Lane.BACKFILL) else IDLE_SECONDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Connection, and_, case, func, literal_column, or_, select
+from sqlalchemy import Connection, and_, case, exists, func, literal_column, or_, select
 
 from syncd.core.moves import CONFIRMED, INTENDED, SENT
 from syncd.core.quantity import Instant, Quantity
@@ -92,6 +92,7 @@ class MoveRecord(msgspec.Struct, frozen=True):
     doubt: int
     reason: str
     erp_ref: str
+    seq: int
 
 
 class WriteRecord(msgspec.Struct, frozen=True):
@@ -183,27 +184,21 @@ def count_drift(connection: Connection, tenant: str, since: Instant) -> dict[str
     return {row[0]: DriftCounts(*row[1:]) for row in connection.execute(query)}
 
 
-def item_names(connection: Connection, tenant: str, name: str) -> dict[str, str]:
-    """The product's name for each stock item of a store."""
+def item_names(connection: Connection, tenant: str, name: str, only: Sequence[str] | None = None) -> dict[str, str]:
+    """The product's name for each stock item of a store, or for `only` these."""
     query = select(item.c.item, item.c.name).where(item.c.tenant == tenant, item.c.store == name)
+    if only is not None:
+        query = query.where(item.c.item.in_(only))
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def items_with_sku(connection: Connection, tenant: str, sku: str) -> list[tuple[str, str]]:
     """(store, item) of all active counters that draw on an ERP SKU."""
-    query = (
-        select(item.c.store, item.c.item)
-        .join(
-            ingredient,
-            and_(
-                ingredient.c.tenant == item.c.tenant,
-                ingredient.c.store == item.c.store,
-                ingredient.c.item == item.c.item,
-            ),
-        )
-        .where(ingredient.c.tenant == tenant, ingredient.c.sku == sku, item.c.active == 1)
-        .order_by(item.c.store, item.c.item)
-    )
+    i = ingredient.c
+    is_active = exists().where(
+        item.c.tenant == i.tenant, item.c.store == i.store, item.c.item == i.item, item.c.active == 1
+    )  # no join: that may walk through all items
+    query = select(i.store, i.item).where(i.tenant == tenant, i.sku == sku, is_active).order_by(i.store, i.item)
     return [(row[0], row[1]) for row in connection.execute(query)]
 
 
@@ -228,12 +223,27 @@ def waiting_moves(connection: Connection, tenant: str, sku: str, limit: int) -> 
     return [MoveRecord(*row) for row in connection.execute(query.order_by(move.c.seq).limit(limit))]
 
 
-def latest_moves(connection: Connection, tenant: str, limit: int, *, sku: str | None = None) -> list[MoveRecord]:
-    """The moves that were confirmed last, of one SKU or of all, newest first."""
+def open_moves(connection: Connection, tenant: str, limit: int) -> list[MoveRecord]:
+    """The moves without an end, those in doubt first, then in sequence."""
+    query = select(*_MOVE).where(move.c.tenant == tenant, IS_WAITING)
+    return [
+        MoveRecord(*row) for row in connection.execute(query.order_by(move.c.doubt.desc(), move.c.seq).limit(limit))
+    ]
+
+
+def latest_moves(
+    connection: Connection, tenant: str, limit: int, *, sku: str | None = None, before: tuple[int, int] | None = None
+) -> list[MoveRecord]:
+    """The moves that were confirmed last, of one SKU or of all, newest first; `before`: (confirmed_at, seq) of a later one."""
     query = select(*_MOVE).where(move.c.tenant == tenant, move.c.state == literal_column(f"'{CONFIRMED}'"))
     if sku is not None:
         query = query.where(move.c.sku == sku)
-    return [MoveRecord(*row) for row in connection.execute(query.order_by(move.c.confirmed_at.desc()).limit(limit))]
+    if before is not None:
+        at, seq = before
+        earlier = or_(move.c.confirmed_at < at, and_(move.c.confirmed_at == at, move.c.seq < seq))
+        query = query.where(move.c.confirmed_at <= at, earlier)
+    query = query.order_by(move.c.confirmed_at.desc(), move.c.seq.desc())
+    return [MoveRecord(*row) for row in connection.execute(query.limit(limit))]
 
 
 def writes_of_item(connection: Connection, tenant: str, name: str, counter: str) -> list[WriteRecord]:

@@ -10,6 +10,8 @@ from sqlalchemy import Connection
 from syncd.core.belief import Change, ItemBook, Reading, Write, believe
 from syncd.core.policy import Recipe
 from syncd.core.quantity import SECOND, Instant, Quantity
+from syncd.ledger import level_changes
+from syncd.ledger.level_changes import Place
 from syncd.ledger.rows import Among, OneRow, Rows, Statement
 from syncd.ledger.schema import ingredient, item, listing, reading, taking
 
@@ -47,6 +49,7 @@ _ROW = OneRow(item)
 _ACTIVE = "FROM item WHERE tenant = :tenant AND store = :store AND active = 1"
 _COLUMNS = "SELECT item, sku, recipe, read_at, needs_absolute, refused_at, accepted, due"
 _ALL = Statement(f"{_COLUMNS} {_ACTIVE} ORDER BY sku")
+_THESE_ROWS = Among(f"{_COLUMNS} {_ACTIVE} AND item IN :among")
 _DUE = Statement(f"{_COLUMNS} {_ACTIVE} AND due <= :now ORDER BY due LIMIT :count")
 _NEXT_DUE = Statement(f"SELECT min(due) {_ACTIVE} AND due IS NOT NULL")
 _KNOWN = Statement(f"SELECT item, sku, name, recipe {_ACTIVE}")
@@ -159,7 +162,9 @@ def add_readings(
     _WRITE_READINGS.write(connection, [(tenant, store, name, began, ended, level, 0) for name, level in levels.items()])
     names = list(levels)
     _WAS_READ.change(connection, names, tenant=tenant, store=store, ended=ended)
-    prune(connection, tenant, store, names, drained)
+    before = prune(connection, tenant, store, names, drained)
+    changed = ((Place(store, name), level) for name, level in levels.items() if _before(before[name], began) != level)
+    level_changes.note(connection, tenant, began, changed)
 
 
 def add_write_reading(
@@ -197,13 +202,22 @@ def read_soon(connection: Connection, tenant: str, store: str, names: Iterable[s
     _READ_SOON.change(connection, names, tenant=tenant, store=store)
 
 
-def prune(connection: Connection, tenant: str, store: str, names: Sequence[str], drained: Instant) -> None:
+def _before(readings: Sequence[Reading], began: Instant) -> Quantity | None:
+    """The level that the shop itself has shown before; an own write tells what was set, not what was there."""
+    return next((one.level for one in reversed(readings) if one.began < began and not one.write), None)
+
+
+def prune(
+    connection: Connection, tenant: str, store: str, names: Sequence[str], drained: Instant
+) -> Mapping[str, Sequence[Reading]]:
     """Keep the newest usable readings of these items, the oldest that are not usable yet (the newest of those would push
     them out for ever) and the very newest, and the takings and writes since the oldest reading that is kept. Without the very
     newest, whoever wants one from after the last change would ask for ever: where shops call, changes come between polls.
 
     Older readings that belief still uses are kept too: where an item is read more often than a write takes to land, the
     newest are all wide by it, and forgetting what was known before it would have the item written to for ever.
+
+    Returns all readings that there were, oldest first.
     """
     rows: dict[str, list[Reading]] = {name: [] for name in names}
     for row in _READINGS.read(connection, names, tenant=tenant, store=store):
@@ -226,6 +240,7 @@ def prune(connection: Connection, tenant: str, store: str, names: Sequence[str],
     _FORGET_READING.change_each(connection, forgotten)
     _FORGET_TAKINGS.change_each(connection, since)
     _FORGET_WRITES.change_each(connection, since)
+    return rows
 
 
 def _telling(book: ItemBook | None, drained: Instant) -> Sequence[Reading]:
@@ -259,6 +274,11 @@ def items_due(connection: Connection, tenant: str, store: str, now: Instant, lim
 def all_items(connection: Connection, tenant: str, store: str) -> list[ItemRow]:
     """All active items of a shop."""
     return [_item(*row) for row in _ALL.read(connection, tenant=tenant, store=store)]
+
+
+def some_items(connection: Connection, tenant: str, store: str, names: Iterable[str]) -> list[ItemRow]:
+    """The active ones among these items of a shop."""
+    return [_item(*row) for row in _THESE_ROWS.read(connection, names, tenant=tenant, store=store)]
 
 
 def count_items(connection: Connection, tenant: str, store: str) -> int:

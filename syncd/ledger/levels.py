@@ -8,6 +8,8 @@ from sqlalchemy import Connection, insert
 
 from syncd.core.quantity import Instant, Quantity
 from syncd.core.target import ErpReading, OpenAccount, RecentMove
+from syncd.ledger import level_changes
+from syncd.ledger.level_changes import ERP, Place
 from syncd.ledger.rows import Among, OneRow, Rows, Statement
 from syncd.ledger.schema import erp, erp_level
 
@@ -90,7 +92,10 @@ def write_levels(
     known = {(row[0], row[1]): (row[2], row[3]) for row in rows}
     fresh = {place: level for place, level in levels.items() if known.get(place, (None, Instant(0)))[1] < began}
     _WRITE.write(connection, [(tenant, sku, place, level, began, ended) for (sku, place), level in fresh.items()])
-    return sorted({sku for (sku, place), level in fresh.items() if known.get((sku, place), (None, 0))[0] != level})
+    changed = {place: level for place, level in fresh.items() if known.get(place, (None, 0))[0] != level}
+    places = ((Place(ERP, sku, location), level) for (sku, location), level in changed.items())
+    level_changes.note(connection, tenant, began, places)
+    return sorted({sku for sku, _ in changed})
 
 
 def mark_absent(connection: Connection, tenant: str, began: Instant) -> None:

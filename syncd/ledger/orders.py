@@ -178,3 +178,33 @@ def count_orders(connection: Connection, tenant: str, store: str) -> int:
     """How many orders of the store the ledger has."""
     query = select(func.count()).where(orders.c.tenant == tenant, orders.c.store == store)
     return connection.execute(query).scalar_one()
+
+
+class OrderNews(msgspec.Struct, frozen=True):
+    """An order that may still change, as it was read last."""
+
+    store: str
+    order: str
+    status: str
+    phase: str
+    created: Instant
+    read_at: Instant
+    baseline: int
+
+
+_LATEST = Statement(
+    'SELECT store, "order", status, phase, created, read_at, baseline FROM orders WHERE tenant = :tenant '
+    "AND store = :store AND phase IN ('draft', 'pending', 'placed', 'paid') AND read_at <= :at "
+    'AND (read_at < :at OR store < :behind OR store = :behind AND "order" < :number) '
+    'ORDER BY read_at DESC, "order" DESC LIMIT :count'
+)
+
+
+def latest_living(
+    connection: Connection, tenant: str, store: str, before: tuple[Instant, str, str], limit: int
+) -> list[OrderNews]:
+    """The orders of a store that may still change, by when their state was read, newest first; `before`: the instant, store and
+    number of a later one."""
+    at, behind, number = before
+    rows = _LATEST.read(connection, tenant=tenant, store=store, at=at, behind=behind, number=number, count=limit)
+    return [OrderNews(*row) for row in rows]

@@ -3,6 +3,7 @@ retention, or when there are too many bytes of them."""
 
 from __future__ import annotations
 
+import msgspec
 import zstandard
 from sqlalchemy import Connection, delete, func, or_, select
 
@@ -34,6 +35,21 @@ def read(connection: Connection, tenant: str, number: int) -> bytes | None:
         select(payload.c.body).where(payload.c.tenant == tenant, payload.c.id == number)
     ).scalar_one_or_none()
     return None if body is None else zstandard.ZstdDecompressor().decompress(body, max_output_size=BODY_BYTES_MAX)
+
+
+class _Named(msgspec.Struct):
+    id: int | str
+
+
+def order_in(connection: Connection, tenant: str, number: int, place: int, order: str) -> bytes:
+    """One order as its store sent it: the element `place` of a page that is a JSON list; b"" where that is not this order, or
+    the page was purged."""
+    try:
+        rows = msgspec.json.decode(read(connection, tenant, number) or b"[]", type=list[msgspec.Raw])
+        row = bytes(rows[place])
+        return row if str(msgspec.json.decode(row, type=_Named).id) == order else b""
+    except (msgspec.MsgspecError, UnicodeDecodeError, IndexError):
+        return b""
 
 
 def beyond(connection: Connection, tenant: str, bytes_max: int) -> int:

@@ -80,9 +80,10 @@ def mend(connection: Connection, tenant: str, store: str, order: str, line: str 
     connection.execute(update(quarantine).where(*where).values(state=MENDED, released=now, raw=b""))
 
 
-def held(connection: Connection, tenant: str, *, limit: int = 1_000) -> list[Held]:
-    """What is in quarantine now, oldest first."""
-    query = select(*_ALL).where(quarantine.c.tenant == tenant, quarantine.c.state == HELD).order_by(quarantine.c.id)
+def held(connection: Connection, tenant: str, *, limit: int = 1_000, after: int = 0) -> list[Held]:
+    """What is in quarantine now, oldest first, from the numbers above `after`."""
+    q = quarantine.c
+    query = select(*_ALL).where(q.tenant == tenant, q.state == HELD, q.id > after).order_by(q.id)
     return [Held(*row) for row in connection.execute(query.limit(limit))]
 
 

@@ -100,15 +100,9 @@ signal = Table(
 
 # The ERP of a tenant: identity and epoch pinned, where its level feed continues.
 erp = Table(
-    "erp",
-    metadata,
-    _text("tenant"),
-    _text("identity"),
-    _text("epoch"),
-    _text("cursor", ""),
-    _number("watched", 0),
+    "erp", metadata, _text("tenant"), _text("identity"), _text("epoch"), _text("cursor", ""), _number("watched", 0),
     PrimaryKeyConstraint("tenant"),
-)
+)  # fmt: skip
 
 # Orders in the state read last. `reading` is the fence: a reading that began earlier never overwrites a later one.
 # `batch`, `place`: where the raw bytes are (payload). `missing`: how often in a row the store said that it is gone.
@@ -334,16 +328,23 @@ _partial("ix_level_write_waiting", level_write.c.tenant, level_write.c.store, wh
 
 # The ERP's levels as last read: `began` is the start of the request that returned this very SKU.
 erp_level = Table(
-    "erp_level",
-    metadata,
-    _text("tenant"),
-    _text("sku"),
-    _text("location"),
-    _number("level"),
-    _number("began"),
-    _number("ended"),
-    PrimaryKeyConstraint("tenant", "sku", "location"),
-)
+    "erp_level", metadata, _text("tenant"), _text("sku"), _text("location"), _number("level"), _number("began"),
+    _number("ended"), PrimaryKeyConstraint("tenant", "sku", "location"),
+)  # fmt: skip
+
+# For people alone: when a counter's level was seen to have changed, and since when it is `level`. Store "": the ERP, with its
+# SKU and location; else a stock item, location "".
+level_change = Table(
+    "level_change", metadata, _text("tenant"), _text("store"), _text("counter"), _text("location"), _number("at"),
+    _number("level"), PrimaryKeyConstraint("tenant", "store", "counter", "location", "at"), sqlite_with_rowid=False,
+)  # fmt: skip
+Index("ix_level_change_at", level_change.c.tenant, level_change.c.at)
+
+# For people alone: how many orders were taken in, moves confirmed and levels written in the quarter of an hour from `since`.
+flow = Table(
+    "flow", metadata, _text("tenant"), _number("since"), _text("store"), _text("kind"), _number("times"),
+    PrimaryKeyConstraint("tenant", "since", "store", "kind"), sqlite_with_rowid=False,
+)  # fmt: skip
 
 # What could not be processed, and why. `line` is "" for a whole order. `state`: held, counted, already_counted, mended.
 quarantine = Table(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import Connection, and_, case, or_, select, update
 
 from syncd.core.quantity import Instant, Quantity
 from syncd.ledger.rows import OneRow, Rows
-from syncd.ledger.schema import level_write
+from syncd.ledger.schema import item, level_write
 
 SENT, CONFIRMED, REFUSED, DOUBT = "sent", "confirmed", "refused", "doubt"
 
@@ -85,3 +85,30 @@ def orphans_in_doubt(connection: Connection, tenant: str, store: str, now: Insta
         .values(state=DOUBT, ended=left + late_us, reason="the process ended before the answer")
     )
     return names
+
+
+class OpenWrite(msgspec.Struct, frozen=True):
+    """A level write whose end isn't known, or not yet."""
+
+    store: str
+    item: str
+    sku: str
+    name: str
+    key: str
+    state: str
+    change: Quantity
+    level: Quantity | None
+    sent_at: Instant
+    why: str
+    reason: str
+
+
+def open_writes(connection: Connection, tenant: str, limit: int) -> list[OpenWrite]:
+    """The writes of a tenant that are under way, or in doubt and not read over since then, newest first."""
+    w = level_write.c
+    mine = (item.c.tenant == w.tenant, item.c.store == w.store, item.c.item == w.item)
+    columns = (w.store, w.item, item.c.sku, item.c.name, w.key, w.state, w.change, w.level, w.sent_at, w.why, w.reason)
+    query = select(*columns).join_from(level_write, item, and_(*mine))
+    unclear = or_(w.state == SENT, and_(w.state == DOUBT, w.ended >= item.c.read_at))
+    query = query.where(w.tenant == tenant, unclear).order_by(w.seq.desc()).limit(limit)
+    return [OpenWrite(*row) for row in connection.execute(query)]

@@ -1,14 +1,14 @@
-"""The private listener's answers: GET /live, /ready, /health, /metrics. They only look.
+"""The private listener's answers: GET /live, /ready, /health, /metrics, which only look; and the page (`syncd.page`).
 
-With a token, whoever doesn't send it gets the same 401 for every path. Without one the configuration lets it listen on this
-machine alone, and only names of this machine are believed: else a page in a browser here could ask it under its own name.
+With a token, whoever doesn't send it gets the same 401 for every path, a browser with the form that asks for it. Without one
+the configuration lets it listen on this machine alone, and only names of this machine are believed: else a page in a browser
+here could ask it under its own name.
 """
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import msgspec
@@ -17,6 +17,7 @@ from aiohttp.typedefs import Handler
 from yarl import URL
 
 from syncd.config.values import is_loopback
+from syncd.control.commands import Commands
 from syncd.control.scene import Scene
 from syncd.control.status import glance
 from syncd.core.quantity import seconds
@@ -25,13 +26,17 @@ from syncd.engine.supervisor import Supervisor
 from syncd.errors import TransientError
 from syncd.inbox.inbox import Inbox
 from syncd.observability.meters import Meters
+from syncd.page.access import ASSETS, Access
 from syncd.private.exposition import Exposition
 from syncd.private.numbers import gather
+
+if TYPE_CHECKING:
+    from syncd.page.site import Site
 
 ANSWER_SECONDS: Final = 5.0  # a probe that waits longer learns nothing better; scrapers give up after ten
 LOOK_SECONDS: Final = 2.0  # for the one query of an answer: commands, too, wait for the reader
 ASKED_MAX: Final = 8  # at once; probes and scrapers are few
-BODY_BYTES_MAX: Final = 1_024  # nobody has to send anything
+BODY_BYTES_MAX: Final = 4_096  # a form of the page: a token, or a decision
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -40,21 +45,34 @@ class Desk:
 
     def __init__(
         self,
-        scene: Callable[[], Scene],
+        commands: Callable[[], Commands],
         supervisor: Supervisor,
         meters: Meters,
         *,
         token: str | None,
         inbox: Inbox | None = None,
     ) -> None:
-        """`scene` gives what the commands work on now: a reload changes it."""
-        self._scene = scene
+        """`commands` gives those that are in force now: a reload changes what they work on."""
+        self._commands = commands
         self._supervisor = supervisor
         self._meters = meters
-        self._token = None if token is None else f"Bearer {token}".encode()
+        self._access = Access(token, self._scene().clock)
         self._inbox = inbox
-        self._exposition = Exposition(lambda: seconds(scene().clock.wall()))
+        self._exposition = Exposition(lambda: seconds(self._scene().clock.wall()))
         self._asked = 0
+        self._opened: Site | None = None
+
+    def _scene(self) -> Scene:
+        return self._commands().scene
+
+    @property
+    def _site(self) -> Site:
+        """The page, made when somebody first looks at it: what it is made of takes memory, and a scraper needs none of it."""
+        if self._opened is None:
+            from syncd.page.site import Site  # noqa: PLC0415
+
+            self._opened = Site(self._commands, self._supervisor, self._access)
+        return self._opened
 
     def app(self) -> web.Application:
         """The listener's application."""
@@ -63,16 +81,19 @@ class Desk:
             ("/live", self._live), ("/ready", self._ready), ("/health", self._health), ("/metrics", self._metrics),
         ):  # fmt: skip
             app.router.add_get(path, answer)
+            app.router.add_route("*", path, _only_get)
+        app.router.add_route("*", "/{page:.*}", self._page)
         return app
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if self._token is not None:
-            sent = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
-            if not hmac.compare_digest(sent, self._token):
-                return web.Response(status=401, headers={"WWW-Authenticate": "Bearer"})
+        if self._access.has_token:
+            if not self._access.is_known(request):
+                return await self._unknown(request)
         elif not _is_named_so(request.host):
             return web.Response(status=421)
+        if request.match_info.handler == self._page:  # it has its own room and its own patience
+            return await handler(request)
         if self._asked >= ASKED_MAX:
             return _late("too many ask at once")
         self._asked += 1
@@ -83,6 +104,20 @@ class Desk:
             return _late("no answer in time")
         finally:
             self._asked -= 1
+
+    async def _unknown(self, request: web.Request) -> web.StreamResponse:
+        """Whoever hasn't shown the token learns nothing; a browser may show it."""
+        if request.method in {"GET", "HEAD"} and request.path in ASSETS:
+            return await self._page(request)
+        if request.path == "/login" and request.method == "POST":
+            with anyio.fail_after(ANSWER_SECONDS):
+                return await self._site.answer(request)
+        if request.method in {"GET", "HEAD"} and _reads_html(request):
+            return self._site.ask_for_token(request)
+        return web.Response(status=401, headers={"WWW-Authenticate": "Bearer"})
+
+    async def _page(self, request: web.Request) -> web.Response:
+        return self._site.asset(request) or await self._site.answer(request)
 
     async def _live(self, _request: web.Request) -> web.Response:
         """The loop turns, the writer answers, nothing is stuck: what the watchdog asks."""
@@ -129,6 +164,15 @@ def _says(tenant: dict[str, Any]) -> list[str]:
 
 def _ago(behind_seconds: float | None) -> str:
     return "not read yet" if behind_seconds is None else f"{behind_seconds:.0f} s behind"
+
+
+async def _only_get(_request: web.Request) -> web.Response:
+    return web.Response(status=405, headers={"Allow": "GET, HEAD"})
+
+
+def _reads_html(request: web.Request) -> bool:
+    """Whether a browser asks for a page to show, and not a script or a scraper."""
+    return "text/html" in request.headers.get("Accept", "")
 
 
 def _is_named_so(host: str) -> bool:

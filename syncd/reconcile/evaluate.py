@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from syncd.core.belief import DOUBT, Belief, Interval, ItemBook, believe
+from syncd.core.belief import DOUBT, UNKNOWN, Belief, Interval, ItemBook, believe
 from syncd.core.publish import Blocked, Decision, Surroundings, decide
 from syncd.core.quantity import SECOND, ZERO, Instant, Quantity
 from syncd.core.target import SkuTarget, item_target, sku_target
@@ -59,6 +59,13 @@ class Evaluation:
     def falls_to_zero(self) -> bool:
         """Whether the write would take the item off sale (BRAKE counts these)."""
         return self.decision.change < 0 and self.decision.shown <= 0 < self.belief.interval.lo
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether the shop surely shows something else than it should."""
+        interval = self.belief.interval
+        is_known = interval.lo > -UNKNOWN and interval.hi < UNKNOWN
+        return self.target is not None and is_known and not interval.lo <= self.decision.shown <= interval.hi
 
     @property
     def is_settled(self) -> bool:

@@ -21,7 +21,7 @@ from syncd.core.order import Order, Phase, Unreadable
 from syncd.core.policy import Baseline, Policy
 from syncd.core.quantity import LONG_AGO, ZERO, Instant, Quantity
 from syncd.core.taking import TakingRule
-from syncd.ledger import items, moves, orders, payloads, quarantine, restored, stores
+from syncd.ledger import flow, items, moves, orders, payloads, quarantine, restored, stores
 from syncd.ledger.alerts import Alerts
 from syncd.ledger.orders import OrderRow
 from syncd.ledger.tenants import assert_epoch, take_numbers
@@ -318,6 +318,8 @@ class _Unit:
         if self.order_rows:
             orders.write_orders(connection, self.order_rows)
             orders.write_accounts(connection, self.account_rows)
+            if not facts.in_baseline:
+                flow.count(connection, tenant, flow.ORDERS, page.ended, {store: len(self.order_rows)})
             if page.compressed:
                 payloads.keep(connection, tenant, store, page.reading, page.ended, page.compressed)
         for order, line, n in self.voids:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from syncd.core.moves import CONFIRMED, INTENDED, REFUSED, VOID
 from syncd.core.quantity import Instant, Quantity, microseconds, seconds, show
 from syncd.errors import MisconfiguredError, OutcomeUnknown, RefusedError, TransientError
-from syncd.ledger import items, moves, orders, quarantine, restored, tenants
+from syncd.ledger import flow, items, moves, orders, quarantine, restored, tenants
 from syncd.ledger.moves import DueMove
 from syncd.observability import events
 from syncd.ports.erp import ErpMove, PostOutcome, PostResult
@@ -188,9 +188,11 @@ class PostStep:
         def unit(connection: Connection) -> Counter[str]:
             tenants.assert_epoch(connection, context.tenant, context.epoch)
             held: Counter[str] = Counter()  # by store
+            counted: Counter[str] = Counter()
             for entry, outcome in zip(due, outcomes, strict=True):
                 goes_on = leap(connection, context.tenant, entry, later.get(entry.key))
                 held[entry.store] += _settle(connection, context.tenant, entry, outcome, now, context.epoch)
+                counted[entry.store] += isinstance(outcome, PostOutcome) and outcome.result is not PostResult.REFUSED
                 if goes_on:
                     follow(connection, context.tenant, entry, later[entry.key], now=now, epoch=context.epoch)
             for store, entries in held.items():
@@ -198,6 +200,7 @@ class PostStep:
                     context.alerts.note(
                         connection, events.QUARANTINE_GREW, context.tenant, store, now=now, entries=entries
                     )
+            flow.count(connection, context.tenant, flow.MOVES, now, counted)
             return held
 
         held = await context.ledger.run(unit)

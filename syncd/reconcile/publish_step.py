@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from syncd.core.publish import Blocked, brake
 from syncd.core.quantity import LONG_AGO, Instant, Quantity, microseconds, seconds, show
 from syncd.errors import StoreFault, Throttled
-from syncd.ledger import items, stores, tenants, writes
+from syncd.ledger import flow, items, stores, tenants, writes
 from syncd.ledger.stores import StoreRow
 from syncd.ledger.writes import PlannedWrite
 from syncd.observability import events
@@ -233,6 +233,8 @@ class PublishStep:
         def unit(connection: Connection) -> None:
             for write, outcome in zip(batch, outcomes, strict=True):
                 _end(connection, shop, write, outcome, now, wait_seconds)
+            written = sum(outcome.result is WriteResult.APPLIED for outcome in outcomes)
+            flow.count(connection, shop.tenant, flow.WRITES, now, {shop.store: written})
 
         await context.tenant.ledger.run(unit)
         for write, outcome in zip(batch, outcomes, strict=True):

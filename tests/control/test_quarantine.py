@@ -6,7 +6,7 @@ import pytest
 from syncd.control.failure import CommandFailed
 from syncd.core.moves import SENT
 from syncd.core.order import Unreadable
-from syncd.ledger import moves, quarantine
+from syncd.ledger import history, moves, payloads, quarantine
 from tests.control.bench import SECOND, order
 
 
@@ -187,3 +187,15 @@ async def test_an_entry_is_released_once(bench):
         await bench.call("quarantine.release", id=entry["id"], decision="count")
     with pytest.raises(CommandFailed, match="no quarantine entry 999"):
         await bench.call("quarantine.show", id=999)
+
+
+async def test_a_held_line_shows_its_order_as_the_store_sent_it_until_it_is_released(bench):
+    await bench.open_store("us", BOLT=10)
+    await bench.take("us", order("1001", {"GHOST": 2}))
+    (entry,) = await held(bench)
+    head = await bench.ledger.read(lambda c: history.read_order_head(c, "acme", "us", "1001"))
+    page = payloads.compress(b'[{"id": 1001, "billing": {"first_name": "Ada"}}]')
+    await bench.ledger.run(lambda c: payloads.keep(c, "acme", "us", head.batch, bench.clock.now(), page))
+    assert "Ada" in (await bench.call("quarantine.show", id=entry["id"]))["raw"]
+    await bench.call("quarantine.release", id=entry["id"], decision="already_counted")
+    assert (await bench.call("quarantine.show", id=entry["id"]))["raw"] is None

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from syncd.core.quantity import Instant
-from syncd.ledger import history, items, levels, migrate, moves, orders
+from syncd.ledger import catalogue, flow, history, items, level_changes, levels, migrate, moves, orders, past
 from syncd.ledger.connection import ledger_path, write_engine
 
 NOW = Instant(5)
@@ -30,6 +30,29 @@ QUESTIONS: dict[str, tuple[str, Callable[[Connection], Any]]] = {
     "the next item": ("ix_item_due", lambda c: items.next_due(c, "t", "s")),
     "items that draw on a SKU": ("autoindex_ingredient", lambda c: items.make_due(c, "t", ["a", "b"], NOW)),
     "accounts of orders": ("order=?", lambda c: orders.read_accounts(c, "t", "s", ["1", "2"])),
+    "items with a SKU": ("autoindex_ingredient", lambda c: history.items_with_sku(c, "t", "a")),
+    "items of SKUs": ("autoindex_ingredient", lambda c: catalogue.items_of(c, "t", ["a", "b"])),
+    "SKUs of a page": (
+        "autoindex_ingredient",
+        lambda c: catalogue.skus(c, "t", "main", after="a", prefix="", count=9),
+    ),
+    "moves that are open": ("ix_move_waiting", lambda c: history.open_moves(c, "t", 9)),
+    "the moves of a SKU before one": (
+        "ix_move_confirmed",
+        lambda c: history.latest_moves(c, "t", 10, sku="a", before=(5, 5)),
+    ),
+    "the moves of a SKU since then": ("ix_move_confirmed", lambda c: past.moves_since(c, "t", "a", "main", NOW)),
+    "orders that may still change": (
+        "ix_orders_living",
+        lambda c: orders.latest_living(c, "t", "s", (NOW, "s", "1"), 9),
+    ),
+    "how a level went": (
+        "level_change USING PRIMARY KEY",
+        lambda c: level_changes.read(c, "t", [level_changes.Place("s", "i")], NOW, 9),
+    ),
+    "levels that go": ("ix_level_change_at", lambda c: level_changes.purge(c, "t", NOW, 9)),
+    "too many levels": ("ix_level_change_at", lambda c: level_changes.beyond(c, "t", 9)),
+    "the flow": ("flow USING PRIMARY KEY", lambda c: flow.read(c, "t", NOW)),
     "unsettled moves of orders": ("order=?", lambda c: moves.live_moves(c, "t", "s", ["1", "2"])),
 }
 
@@ -54,7 +77,7 @@ def test_what_is_asked_on_each_turn_is_found_by_an_index(connection: Connection,
     driver = connection.connection.driver_connection
     plans = [row[3] for sql, values in asked for row in driver.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
     assert any(index in step for step in plans), plans
-    for table in ("move", "line", "orders"):
+    for table in ("move", "line", "orders", "item"):
         for step in plans:
             assert not step.startswith(f"SCAN {table}"), plans
             assert step != f"SEARCH {table} USING PRIMARY KEY (tenant=?)", plans

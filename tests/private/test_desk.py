@@ -29,7 +29,7 @@ TOKEN = "a-token-that-is-long-enough"
 
 
 def desk_of(bench: Any, token: str | None = None, inbox: Inbox | None = None) -> Desk:
-    return Desk(lambda: bench.commands.scene, bench.app.supervisor, bench.given.meters, token=token, inbox=inbox)
+    return Desk(lambda: bench.commands, bench.app.supervisor, bench.given.meters, token=token, inbox=inbox)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def desk_of(world: World, app: Any) -> Desk:
     context = app.tenants["acme"].context
     given = _Given(world, context)
     commands = Commands.for_daemon(load(world.folder / "config", {}), given, app)
-    return Desk(lambda: commands.scene, app.supervisor, context.meters, token=None)
+    return Desk(lambda: commands, app.supervisor, context.meters, token=None)
 
 
 class _Given:
