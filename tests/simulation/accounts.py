@@ -29,9 +29,9 @@ class Accounts:
     pinned: dict[tuple[str, str, str], str] = field(default_factory=dict)
     either: dict[tuple[str, str, str], tuple[str, str]] = field(default_factory=dict)
     changed: dict[tuple[str, str], float] = field(default_factory=dict)
-    past: dict[str, list[tuple[float, int, int]]] = field(
+    past: dict[str, list[tuple[float, int, dict[str, int]]]] = field(
         default_factory=lambda: defaultdict(list)
-    )  # at, stock, committed
+    )  # at, stock, committed by each store
     stock: Counter[str] = field(
         default_factory=Counter
     )  # opening, receipts and adjustments, less what the ERP sold itself
@@ -47,10 +47,10 @@ class Accounts:
                         where = (store, order, line, part)
                         self._set(where, 0 if waits else units * factor, at)
                         self.promised[where] = units * factor
-        committed: Counter[str] = Counter()
+        committed: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(self.shops, 0))
         for where, units in self.promised.items():
             if where[:3] not in self.either:
-                committed[where[3]] += units
+                committed[where[3]][where[0]] += units
         for sku, total in self.stock.items():
             past = self.past[sku]
             if not past or past[-1][1:] != (total, committed[sku]):
@@ -112,4 +112,4 @@ class Accounts:
     def _most_since(self, sku: str, since: float) -> int:
         past = self.past[sku]
         window = [entry for entry in past if entry[0] <= since][-1:] + [entry for entry in past if entry[0] > since]
-        return max(stock for _, stock, _ in window) - min(committed for _, _, committed in window)
+        return max(stock for _, stock, _ in window) - sum(min(by[store] for _, _, by in window) for store in self.shops)
