@@ -36,11 +36,13 @@ from syncd.ledger import signals
 from syncd.ledger.alerts import Alerts
 from syncd.ledger.ledger import Ledger
 from syncd.observability import events
+from syncd.observability.edges import LoggedEdges
 from syncd.observability.log import Log
 from syncd.observability.meters import Meter, Meters
 from syncd.ports.clock import Chance, Clock
 from syncd.ports.erp import Erp
 from syncd.ports.hooks import HooksPort, secret_of
+from syncd.ports.shipments import ShipmentsPort
 from syncd.ports.store import Store
 from syncd.reconcile.context import ErpOptions, StoreContext, StoreOptions, TenantContext
 from syncd.stores.bigcommerce.hooks import BigCommerceHooks
@@ -199,12 +201,15 @@ def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook], public_
         approve_automatically=tenant.approve == "automatic", payload_days=tenant.payload_days,
         payload_bytes_max=tenant.payload_mb_max * 1024 * 1024, meters=given.meters, alerts=given.alerts,
         client=client,
+        documents=erp if erp.traits.shipments else None,
     )  # fmt: skip
     reconcilers = [Reconciler(build_store(name, tenant, context, given, public_url)) for name in tenant.stores]
     return TenantWork(context, reconcilers)
 
 
-def _erp(tenant: Tenant, given: Surroundings, log: Log, books: list[StockBook]) -> tuple[Erp, HttpClient | None, float]:
+def _erp(
+    tenant: Tenant, given: Surroundings, log: Log, books: list[StockBook]
+) -> tuple[EmbeddedErpAdapter | HttpErpAdapter, HttpClient | None, float]:
     if isinstance(tenant.erp, EmbeddedErp):
         path = tenant.erp_file(given.state_dir)
         assert path is not None
@@ -214,7 +219,7 @@ def _erp(tenant: Tenant, given: Surroundings, log: Log, books: list[StockBook]) 
         return EmbeddedErpAdapter(book, clock=given.clock), None, EMBEDDED_POLL_SECONDS
     assert isinstance(tenant.erp, HttpErp)
     client = _erp_client(tenant.erp, given, log, given.meters.of(tenant.name, RESERVED_STORE))
-    return HttpErpAdapter(client), client, tenant.erp.poll_seconds
+    return HttpErpAdapter(client, shipments=True), client, tenant.erp.poll_seconds
 
 
 def doors(app: App) -> dict[tuple[str, str], Door]:
@@ -250,7 +255,7 @@ def _erp_client(model: HttpErp, given: Means, log: Log, meter: Meter | None = No
         clock=given.clock,
         chance=given.chance,
         limits=Limits(share=1.0, interval_default_seconds=0.0),
-        listener=_Edges(log, events.ERP_UNREACHABLE, events.ERP_RECOVERED),
+        listener=LoggedEdges(log, events.ERP_UNREACHABLE, events.ERP_RECOVERED),
         secrets=[token],
         meter=meter,
     )
@@ -261,10 +266,12 @@ def build_store(name: str, tenant: Tenant, context: TenantContext, given: Surrou
     model = tenant.stores[name]
     log = context.log.bind(store=name)
     client = _client(model, given, log, given.meters.of(tenant.name, name))
+    port = _adapter(model, client)
     return StoreContext(
         tenant=context,
         store=name,
-        port=_adapter(model, client),
+        port=port,
+        shipments=_shipments(model, port),
         hooks=_hooks(model, client) if url and model.webhooks else None,
         hooks_address=f"{url}/{tenant.name}/{name}",
         policy=policy_of(tenant, name),
@@ -318,7 +325,7 @@ def _client(model: AnyStoreModel, given: Means, log: Log, meter: Meter | None = 
         limits=Limits(
             share=model.quota_share, concurrent_max=model.requests_concurrent_max, interval_default_seconds=0.1
         ),
-        listener=_Edges(log, events.STORE_UNREACHABLE, events.STORE_RECOVERED),
+        listener=LoggedEdges(log, events.STORE_UNREACHABLE, events.STORE_RECOVERED),
         secrets=secrets,
         meter=meter,
     )
@@ -331,6 +338,13 @@ def _hooks(model: AnyStoreModel, client: HttpClient) -> HooksPort:
             client, secret=secret_of(model.access_token.get_secret_value(), model.kind), client_secret=signed
         )
     return WooCommerceHooks(Api(client), secret=secret_of(model.consumer_secret.get_secret_value(), model.kind))
+
+
+def _shipments(model: AnyStoreModel, port: Store) -> ShipmentsPort | None:
+    """How the store is told of shipments, where the tenant wants that."""
+    if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.shipments == "from_erp":
+        return port.shipments
+    return None
 
 
 def _adapter(model: AnyStoreModel, client: HttpClient) -> Store:
@@ -371,21 +385,3 @@ def _signer(model: AnyStoreModel, given: Means) -> Signer:
         "query": lambda: QueryKeySigner({"consumer_key": key, "consumer_secret": secret}),
     }
     return makers[model.auth_in_use]()
-
-
-class _Edges:
-    """The transport's edges, as events."""
-
-    def __init__(self, log: Log, unreachable: events.Event, recovered: events.Event) -> None:
-        self._log = log
-        self._unreachable = unreachable
-        self._recovered = recovered
-
-    def unreachable(self, reason: str) -> None:
-        self._log.emit(self._unreachable, reason=reason)
-
-    def recovered(self, after_seconds: float) -> None:
-        self._log.emit(self._recovered, after_seconds=round(after_seconds, 1))
-
-    def throttled(self, wait_seconds: float) -> None:
-        self._log.emit(events.STORE_THROTTLED, wait_seconds=round(wait_seconds, 1))

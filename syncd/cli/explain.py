@@ -52,8 +52,15 @@ def explain_order(words: Words, config: Folder = DEFAULT_FOLDER, json: Json = Fa
         print_line("moves", style="bold")
         columns = ["line/n", "key", "sku", ">change", "state", "rule", "planned", "confirmed", "in the ERP", "reason"]
         print_table("", columns, [_move_row(move) for move in moves])
+    if told["shipments"]:
+        print_line("shipments", style="bold")
+        columns = [
+            "shipment", "key", "address", "units", "tracking", "state", "told", "confirmed", "in the shop", "reason",
+        ]  # fmt: skip
+        print_table("", columns, [_shipment_row(each) for each in told["shipments"]])
     for entry in told["quarantine"]:
-        where = f"line {entry['line']}" if entry["line"] else "the order"
+        line = entry["line"] or "the order"
+        where = f"line {line}" if entry["line"] and not line.startswith("shipment ") else line
         print_line(f"quarantine {entry['id']} ({entry['state']}): {where}: {entry['reason']}", style="yellow")
         print_line(f"  hint: {entry['hint']}")
     if told["erp_trouble"]:
@@ -84,6 +91,14 @@ def _move_row(move: Mapping[str, Any]) -> list[Any]:
     return [
         f"{move['line']}/{move['n']}", move["key"], move["sku"], move["change"], move["state"], move["rule"],
         move["planned_at"], move["confirmed_at"], there, move["reason"],
+    ]  # fmt: skip
+
+
+def _shipment_row(told: Mapping[str, Any]) -> list[Any]:
+    units = ", ".join(f"{each['quantity']} of {each['of']}" for each in told["units"])
+    return [
+        told["shipment"], told["key"], told["address"], units, told["tracking"], told["state"], told["told_at"],
+        told["confirmed_at"], told["in_shop"], told["reason"],
     ]  # fmt: skip
 
 

@@ -199,6 +199,13 @@ class BigCommerceStore(Store):
     stale_seconds: Annotated[
         float, Field(ge=0, le=600, description="By how many seconds a stock level that is read may lag behind.")
     ] = 5.0
+    shipments: Annotated[
+        Literal["off", "from_erp"],
+        Field(
+            description='"from_erp" makes each shipment that the ERP tells of a shipment of the shop\'s order, from the moment '
+            "it is switched on; the shop mails its customers as for a shipment by hand."
+        ),
+    ] = "off"
 
 
 def _fits_auth(address: str, info: ValidationInfo) -> str:

@@ -14,9 +14,10 @@ from syncd.control.scene import Scene, Tell
 from syncd.core.account import Account
 from syncd.core.quantity import show
 from syncd.errors import SyncdError
-from syncd.ledger import history, orders, quarantine
+from syncd.ledger import history, orders, quarantine, shipments
 from syncd.ledger.history import MoveRecord, OrderHead
 from syncd.ledger.quarantine import Held
+from syncd.ledger.shipments import ShipmentRow
 from syncd.ports.erp import Erp, ErpMove
 
 KEYS_ASKED_MAX: Final = 500  # of one order: more lines than any shop's order has
@@ -45,16 +46,17 @@ async def explain_order(scene: Scene, request: OrderRequest, tell: Tell) -> dict
 
     def unit(
         connection: Connection,
-    ) -> tuple[OrderHead | None, list[Account], list[MoveRecord], list[Held]]:
+    ) -> tuple[OrderHead | None, list[Account], list[MoveRecord], list[Held], list[ShipmentRow]]:
         return (
             history.read_order_head(connection, tenant, name, order),
             orders.read_accounts(connection, tenant, name, [order]).get(order, []),
             history.moves_of_order(connection, tenant, name, order),
             quarantine.of_order(connection, tenant, name, order),
+            shipments.of_order(connection, tenant, name, order),
         )
 
-    head, accounts, moves, held = await scene.ledger.read(unit)
-    if head is None and not held:
+    head, accounts, moves, held, shipped = await scene.ledger.read(unit)
+    if head is None and not held and not shipped:
         scene.store(work, name)  # perhaps it is the store that is unknown
         raise CommandFailed(
             f"the ledger doesn't know order {order} of store {name}",
@@ -69,6 +71,7 @@ async def explain_order(scene: Scene, request: OrderRequest, tell: Tell) -> dict
         "order": order,
         **(_head(head) if head is not None else {}),
         "lines": [_line(row, moves, found) for row in sorted(accounts, key=lambda row: (row.line, row.part))],
+        "shipments": [_shipment(row) for row in shipped],
         "quarantine": [_held(entry) for entry in held],
         "erp_trouble": trouble,
     }
@@ -143,6 +146,29 @@ def move_view(move: MoveRecord, found: Mapping[str, ErpMove] | None) -> dict[str
         "erp_ref": move.erp_ref or None,
         "erp_asked": found is not None and move.state != "void",
         "erp": None if there is None else {"sku": there.sku, "location": there.location, "change": show(there.change)},
+    }
+
+
+def _shipment(row: ShipmentRow) -> dict[str, Any]:
+    told = row.told
+    named = [(f"line {each.line}" if not each.sku else each.sku, each.quantity) for each in told.lines]
+    units = [(f"line {each.line}", each.quantity) for each in row.parcel] or named
+    return {
+        "shipment": row.key,
+        "part": row.part,
+        "key": row.own_key or None,
+        "address": row.place or None,
+        "units": [{"of": name, "quantity": show(quantity)} for name, quantity in units],
+        "carrier": told.carrier or None,
+        "tracking": told.tracking or None,
+        "link": told.link or None,
+        "state": row.state,
+        "reason": row.reason or None,
+        "told_at": iso(row.told_at),
+        "sent_at": iso(row.sent_at),
+        "confirmed_at": iso(row.confirmed_at),
+        "attempts": row.attempts,
+        "in_shop": row.shop_ref or None,
     }
 
 

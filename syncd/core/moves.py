@@ -103,6 +103,11 @@ def move_key(tenant: str, store: str, order: str, line: str, n: int) -> str:
     Short and plain enough for every ERP: "sy-" and 26 characters of a-z and 2-7. Never a quantity or a time in it: sell 1,
     restock 1, sell 1 are three moves.
     """
-    digest = hashlib.blake2b(f"{tenant}/{store}/{order}/{line}/{n}".encode(), digest_size=16).digest()
+    return short_key("sy-", f"{tenant}/{store}/{order}/{line}/{n}")
+
+
+def short_key(prefix: str, name: str) -> str:
+    """The prefix and 26 characters of a-z and 2-7 that stand for this name alone."""
+    digest = hashlib.blake2b(name.encode(), digest_size=16).digest()
     bits = int.from_bytes(digest, "big") << 2  # 130 of them: thirteen pairs of base32's characters
-    return "sy-" + "".join([_PAIRS[bits >> shift & 1023] for shift in range(120, -1, -10)])
+    return prefix + "".join([_PAIRS[bits >> shift & 1023] for shift in range(120, -1, -10)])

@@ -13,6 +13,7 @@ from syncd.reconcile.hooks_step import HooksStep
 from syncd.reconcile.inventory_step import InventoryStep
 from syncd.reconcile.order_step import OrderStep
 from syncd.reconcile.publish_step import PublishStep
+from syncd.reconcile.ship_step import ShipStep
 from syncd.reconcile.signal_step import SignalStep
 from syncd.reconcile.start_store import describe_store, start_store
 from syncd.reconcile.sweep_step import SweepStep
@@ -22,7 +23,7 @@ RESTART_SECONDS = (1.0, 5.0, 15.0, 60.0, 300.0)
 RESTART_SECONDS_MAX = 60.0  # of a store: its orders wait too, and other shops sell what it has sold
 LONG_STEP_SECONDS = 10.0  # a shop that hangs, or much to read
 STEADY_SECONDS = 120.0  # a life that lasted so long was no failed start: the pauses begin anew
-WRITING_STEPS = frozenset({"publish", "webhooks"})  # those that write to the store
+WRITING_STEPS = frozenset({"publish", "shipments", "webhooks"})  # those that write to the store
 MISCONFIGURED_SECONDS = 300.0  # somebody has to mend it; then it goes on by itself
 
 
@@ -87,15 +88,17 @@ class Reconciler:
         publisher = self.publisher = PublishStep(context)
         inventory = InventoryStep(context, publisher)
         sweep = SweepStep(context, self.orders)
+        signals = Timer("signals", SignalStep(context, self.orders).run, rings=True)
         clock = context.tenant.clock
         later = clock.monotonic() + DESCRIBE_SECONDS
         self.loop = Loop(
             [
                 Timer("catalogue", inventory.read_catalogue_if_due),
-                Timer("signals", SignalStep(context, self.orders).run, rings=True),
+                signals,
                 Timer("orders", self._read_orders),
                 Timer("publish", publisher.run, rings=True),
                 Timer("levels", inventory.run, rings=True),
+                *_shipping(context, signals),
                 Timer("sweep", sweep.run),
                 Timer("describe", self._describe, due=later),
                 *([Timer("webhooks", HooksStep(context).run)] if context.hooks is not None else []),
@@ -169,3 +172,15 @@ class Reconciler:
             context.tell(events.STORE_FRESH, behind_seconds=round(behind))
             self.seen_fresh = True
         self.stale = stale
+
+
+def _shipping(context: StoreContext, signals: Timer) -> list[Timer]:
+    """The step that tells the store of shipments, if it is told of them. It goes after the signals: an order that it has changed
+    is read next."""
+
+    def read_orders() -> None:
+        signals.due = 0.0
+
+    if context.shipments is None:
+        return []
+    return [Timer("shipments", ShipStep(context, context.shipments, read_orders).run, rings=True)]

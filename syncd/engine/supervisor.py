@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import anyio
 from sqlalchemy import Connection
@@ -22,10 +23,12 @@ from syncd.ledger import moves, pauses, switch, tenants
 from syncd.observability import events
 from syncd.ports.clock import Chance, Clock
 from syncd.reconcile.context import SHADOW, Bell, TenantContext
+from syncd.reconcile.feed_step import FeedStep
 from syncd.reconcile.post_step import PostStep
 from syncd.reconcile.watch_step import WatchStep
 
 POST = "post"
+FEED = "/feed"  # among the names of stores: no store's has a slash
 DRAIN_SECONDS = 10.0  # a step that runs when the daemon is asked to stop has this long
 
 
@@ -39,6 +42,7 @@ class TenantWork:
     loops: list[Loop] = field(default_factory=list)
     lives: Lives | None = None  # of its stores, while it runs
     begun: Callable[[], None] = lambda: None  # told when all of its tasks are started
+    feeds: bool = False  # the ERP's shipments are being read
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -56,16 +60,25 @@ class TenantWork:
             group.start_soon(self._keep, "care", care.run, Bell(), name=f"{context.tenant}: care")
             for reconciler in self.reconcilers:
                 self._start(reconciler)
+            self._feed()
             self.begun()
             try:
                 await anyio.sleep_forever()
             finally:
-                self.lives = None
+                self.lives, self.feeds = None, False
 
     def _start(self, reconciler: Reconciler) -> None:
         if self.lives is not None:
             store = reconciler.context.store
             self.lives.start(store, reconciler.run, task_name=f"{self.context.tenant}/{store}")
+
+    def _feed(self) -> None:
+        """Read the ERP's shipments from now on, once some store is told of them."""
+        wanted = any(each.context.shipments is not None for each in self.reconcilers)
+        if self.lives is not None and not self.feeds and wanted and self.context.documents is not None:
+            self.feeds = True
+            feed = partial(self._keep, "feed", FeedStep(self.context).run, Bell())
+            self.lives.start(FEED, feed, task_name=f"{self.context.tenant}: shipments")
 
     async def change_stores(self, gone: Collection[str], new: Sequence[Reconciler], *, drain_seconds: float) -> None:
         """Let the stores `gone` end (within a bound, and for sure), and begin the `new` ones, in the order of the names that
@@ -80,6 +93,7 @@ class TenantWork:
         self.reconcilers[:] = [each for each in self.reconcilers if each not in old] + list(new)
         for reconciler in new:
             self._start(reconciler)
+        self._feed()
 
     async def hold(self, chosen: Sequence[Reconciler], *, post: bool, wait_seconds: float) -> None:
         """These stores (with `post` the ERP's poster, too) were paused just now: return when nothing that their pause holds

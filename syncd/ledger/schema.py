@@ -4,7 +4,7 @@ Everything belongs to a tenant, so the tenant comes first in every key. Instants
 ten-thousandths of a unit, foreign ids are text. Flags are small integers. What waits for something to be done is found
 by a partial index on its state, never by "everything after the last id": ids become visible out of order on PostgreSQL.
 
-What stays for ever: `orders`, `line`, `move` (a refund comes years later). The rest is kept for a while.
+What stays for ever: `orders`, `line`, `move` (a refund comes years later), `shipment`. The rest is kept for a while.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ lease = Table(
 )  # fmt: skip
 
 # One row per store. `identity` is pinned at the first contact. `state`: new, baseline, ready. `approved` is the instant
-# of the approval of its plan (0: none), `brake` why its writes are stopped ("" if they aren't).
+# of the approval of its plan (0: none), `brake` why its writes are stopped ("" if they aren't). `ships`: it is told of shipments
+# that the ERP's feed brings from now on; what the feed held when that was switched on was shipped before.
 store = Table(
     "store",
     metadata,
@@ -85,6 +86,7 @@ store = Table(
     *_pause(),
     _number("clock_ahead", 0),
     _number("clock_at", 0),
+    _flag("ships"),
     PrimaryKeyConstraint("tenant", "store"),
 )
 
@@ -98,10 +100,10 @@ signal = Table(
     PrimaryKeyConstraint("tenant", "store", "order"), sqlite_with_rowid=False,
 )  # fmt: skip
 
-# The ERP of a tenant: identity and epoch pinned, where its level feed continues.
+# The ERP of a tenant: identity and epoch pinned, where its feeds of levels and of shipments continue.
 erp = Table(
     "erp", metadata, _text("tenant"), _text("identity"), _text("epoch"), _text("cursor", ""), _number("watched", 0),
-    PrimaryKeyConstraint("tenant"),
+    _text("shipments", ""), PrimaryKeyConstraint("tenant"),
 )  # fmt: skip
 
 # Orders in the state read last. `reading` is the fence: a reading that began earlier never overwrites a later one.
@@ -210,6 +212,21 @@ IS_WAITING = move.c.state.in_([literal_column("'intended'"), literal_column("'se
 _partial("ix_move_confirmed", move.c.tenant, move.c.sku, move.c.confirmed_at, where="state = 'confirmed'")
 _partial("ix_move_doubt", move.c.tenant, move.c.sku, where="doubt = 1")
 
+# Shipments that the ERP has told, each once (`key` is the ERP's): effects on a shop. `part`: one for each place that it goes
+# to. `content` is the JSON of what the ERP told, `lines` that of [line, quantity] in the shop's terms, "" until the shop's
+# order was read; `own_key` is what the shop carries. `state`: intended, sent, confirmed, refused, quarantined, skipped, booked.
+shipment = Table(
+    "shipment", metadata, _text("tenant"), _text("key"), _flag("part"), _text("store"), _text("order"), _text("content"),
+    _text("place", ""), _text("lines", ""), _text("own_key", ""), _text("state"), _number("seq"), _number("told_at"),
+    _number("sent_at", 0), _number("dead_at", 0), _number("confirmed_at", 0), _number("retry_at", 0), _flag("attempts"),
+    _text("reason", ""), _text("shop_ref", ""), _number("epoch", 0), PrimaryKeyConstraint("tenant", "key", "part"),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+_partial(
+    "ix_shipment_waiting", shipment.c.tenant, shipment.c.store, shipment.c.seq, where="state IN ('intended', 'sent')"
+)
+Index("ix_shipment_order", shipment.c.tenant, shipment.c.store, shipment.c.order)
+
 # What a shop sells: the product as order lines name it, and the stock item that it draws from ("" if none is counted).
 listing = Table(
     "listing",
@@ -279,24 +296,10 @@ reading = Table(
 # Changes of what the shop has taken, as far as they can be dated: at some instants in [began, ended]. While it went on,
 # taken was within [least, most]; since then it is within [low, high]. `plain`: one placing, nothing else hides in it.
 taking = Table(
-    "taking",
-    metadata,
-    _text("tenant"),
-    _text("store"),
-    _text("item"),
-    _number("seq"),
-    _text("order"),
-    _text("line"),
-    _number("began"),
-    _number("ended"),
-    _number("was"),
-    _number("low"),
-    _number("high"),
-    _number("least"),
-    _number("most"),
-    _flag("plain"),
-    PrimaryKeyConstraint("tenant", "store", "item", "seq"),
-)
+    "taking", metadata, _text("tenant"), _text("store"), _text("item"), _number("seq"), _text("order"), _text("line"),
+    _number("began"), _number("ended"), _number("was"), _number("low"), _number("high"), _number("least"),
+    _number("most"), _flag("plain"), PrimaryKeyConstraint("tenant", "store", "item", "seq"),
+)  # fmt: skip
 
 # Effects on a shop's counters. `change` is what it should do to the level; `level` the absolute number, NULL if it
 # adds. `blind_from`: takings since then may have been written over (absolute only). `state`: sent, confirmed, refused,

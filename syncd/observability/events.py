@@ -116,6 +116,18 @@ LEVEL_NOT_SENT = Event(
 )
 LEVEL_DOUBT = Event("level.doubt", "warning", "A level was sent and its outcome is unknown; the next readings tell.")
 
+SHIPMENT_TOLD = Event("shipment.told", "info", "The ERP has told of a shipment; it is on its way to the store.")
+SHIPMENT_MADE = Event("shipment.made", "info", "A store has a shipment that the ERP had told of.")
+SHIPMENT_REFUSED = Event(
+    "shipment.refused", "error", "A shipment can't be told to a store; it waits until someone decides."
+)
+SHIPMENT_DOUBT = Event(
+    "shipment.doubt", "warning", "A shipment was sent and its outcome is unknown; the store is asked for it."
+)
+SHIPMENTS_STUCK = Event(
+    "shipments.stuck", "error", "Shipments don't get from the ERP to a store: one of the two refuses all of them."
+)
+
 STORE_WARNED = Event("store.warned", "warning", "A setting of a store makes exactness harder; the reason says which.")
 ITEM_REFUSED = Event("item.refused", "error", "A stock item cannot be kept in agreement; the store's others can.")
 

@@ -80,14 +80,18 @@ class ErpLevels(msgspec.Struct, frozen=True):
 
 
 class ShipmentLine(msgspec.Struct, frozen=True):
-    """Units of one order line in a shipment."""
+    """Units in a shipment: of the shop's order line `line`, in the shop's units; or, where `sku` is given, of the ERP's SKU, in
+    the ERP's units, sold in that line, or in any line of the order where `line` is ""."""
 
     line: str
     quantity: Quantity
+    sku: str = ""
 
 
 class Shipment(msgspec.Struct, frozen=True):
-    """Goods that left the house, for an order of a store."""
+    """Goods that left the house, for an order of a store. `key` is the ERP's own, unique for ever; what was told once under a
+    key isn't told otherwise later. `store` is the tenant's name of the store, `order` the shop's id of the order; `link` is
+    where the parcel can be followed."""
 
     key: str
     store: str
@@ -95,6 +99,7 @@ class Shipment(msgspec.Struct, frozen=True):
     lines: tuple[ShipmentLine, ...]
     carrier: str = ""
     tracking: str = ""
+    link: str = ""
 
 
 class ShipmentPage(msgspec.Struct, frozen=True):

@@ -98,6 +98,12 @@ LEVEL_OUTCOMES = Metric(
     "What became of levels for the store: written, refused, not_sent, in_doubt.",
     (*STORE, "outcome"),
 )
+SHIPMENT_OUTCOMES = Metric(
+    "syncd_shipment_outcomes_total",
+    "counter",
+    "What became of shipments for the store: made, refused, not_sent, in_doubt.",
+    (*STORE, "outcome"),
+)
 DRIFT_OPEN = Metric("syncd_drift_open", "gauge", "Drifts of the store that are neither explained nor corrected.", STORE)
 DRIFT_UNITS = Metric("syncd_drift_units", "gauge", "The units of those drifts, up or down.", STORE)
 DRIFT_FOUND = Metric("syncd_drift_found_total", "counter", "Drifts that were found.", STORE)

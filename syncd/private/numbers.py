@@ -21,6 +21,7 @@ STATES: Final = (stores.NEW, stores.BASELINE, stores.READY)
 PHASES: Final = tuple(phase.value for phase in Phase)
 ERP: Final = "erp"  # in the place of a store
 MOVE_OUTCOMES: Final = ("confirmed", "refused", "in_doubt")
+SHIPMENT_OUTCOMES: Final = ("made", "refused", "not_sent", "in_doubt")
 LEVEL_OUTCOMES: Final = ("written", "refused", "not_sent", "in_doubt")
 
 
@@ -63,6 +64,8 @@ def _counted(samples: Samples, meter: Meter, tenant: str, store: str) -> None:
         samples.add(of.MOVE_OUTCOMES, meter.moves.get(outcome, 0), tenant, store, outcome)
     for outcome in LEVEL_OUTCOMES:
         samples.add(of.LEVEL_OUTCOMES, meter.levels.get(outcome, 0), tenant, store, outcome)
+    for outcome in SHIPMENT_OUTCOMES:
+        samples.add(of.SHIPMENT_OUTCOMES, meter.shipments.get(outcome, 0), tenant, store, outcome)
     samples.add(of.DRIFT_FOUND, meter.drifts, tenant, store)
     samples.add(of.WEBHOOKS, meter.webhooks, tenant, store)
     samples.add(of.WEBHOOKS_TURNED_AWAY, meter.webhooks_turned_away, tenant, store)

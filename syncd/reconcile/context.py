@@ -19,8 +19,9 @@ from syncd.observability.events import Event
 from syncd.observability.log import Log
 from syncd.observability.meters import Meters
 from syncd.ports.clock import Chance, Clock
-from syncd.ports.erp import Erp
+from syncd.ports.erp import Erp, ErpDocuments
 from syncd.ports.hooks import HooksPort
+from syncd.ports.shipments import ShipmentsPort
 from syncd.ports.store import Store
 from syncd.transport.client import HttpClient
 
@@ -83,6 +84,7 @@ class TenantContext:
     approve_automatically: bool = False
     payload_days: int = 90
     payload_bytes_max: int = 1024 * 1024 * 1024
+    documents: ErpDocuments | None = None  # the ERP again, where it tells shipments
     poster_bell: Bell = field(default_factory=Bell)
     watcher_bell: Bell = field(default_factory=Bell)
     erp_watched: Instant = LONG_AGO  # soft: when the last reading of the ERP's levels began
@@ -159,6 +161,7 @@ class StoreContext:
     warned: frozenset[str] = frozenset()  # what its description warned of last: told once
     unknown_products: bool = False  # an order named a product that the catalogue doesn't know
     bell: Bell = field(default_factory=Bell)
+    shipments: ShipmentsPort | None = None  # None: this store isn't told of shipments
     hooks: HooksPort | None = None  # None: this store is only polled
     hooks_address: str = ""  # where it should call
     hooks_alive: bool = False  # soft: it calls, as far as was seen last

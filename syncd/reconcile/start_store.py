@@ -105,7 +105,10 @@ def _begin(connection: Connection, context: StoreContext, told: StoreDescription
                 hint='set baseline = "counted": what was sold meanwhile was counted by the old process',
             )
         count_all(connection, tenant, store)
-    stores.change_store(connection, tenant, store, mode=context.tenant.mode)
+    values: dict[str, object] = {"mode": context.tenant.mode}
+    if context.shipments is None:
+        values["ships"] = 0  # what the ERP ships until it is told again isn't made up for
+    stores.change_store(connection, tenant, store, **values)
     if context.options.drift != "report":
         items.accept_nothing(connection, tenant, store, now)
     doubtful = writes.orphans_in_doubt(connection, tenant, store, now, context.port.inventory.traits.late_us)

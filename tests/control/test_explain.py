@@ -3,8 +3,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from syncd.cli import explain
 from syncd.control.failure import CommandFailed
 from syncd.core.order import Phase
+from syncd.core.quantity import units
+from syncd.ledger import shipments
+from syncd.ledger.shipments import Told
+from syncd.ports.erp import Shipment, ShipmentLine
 from tests.control.bench import order
 
 
@@ -95,3 +100,29 @@ async def test_a_cancelled_order_shows_the_rule_that_gave_it_back(sold):
     assert (told["lines"][0]["commitment"], told["lines"][0]["rule"]) == ("0", "cancelled")
     states = [(move["change"], move["state"]) for move in told["lines"][0]["moves"]]
     assert states == [("-3", "confirmed"), ("1", "void"), ("3", "intended")]
+
+
+async def test_the_shipments_of_an_order_are_shown_with_their_ends(sold, monkeypatch, capsys):
+    told = Told(Shipment("D-1", "us", "1001", (ShipmentLine("", units(1), "BOLT"),), "UPS", "1Z9"))
+    skipped = Told(Shipment("D-0", "us", "1001", (ShipmentLine("1", units(2)),)), "told in shadow mode")
+
+    def unit(connection):
+        shipments.take_shipments(
+            connection, "acme", [skipped, told], "c", begin=(), epoch=sold.work.context.epoch, now=sold.clock.now()
+        )
+
+    await sold.ledger.run(unit)
+    explained = await sold.call("explain.order", tenant="acme", order="us/1001")
+    assert [(each["shipment"], each["state"], each["reason"]) for each in explained["shipments"]] == [
+        ("D-0", "skipped", "told in shadow mode"),
+        ("D-1", "intended", None),
+    ]
+    assert explained["shipments"][1]["units"] == [{"of": "BOLT", "quantity": "1"}]
+    msgspec.json.encode(explained)
+    monkeypatch.setattr(explain, "reach", lambda *_: explained)
+    monkeypatch.setenv("COLUMNS", "250")
+    explain.explain_order(["us/1001"])
+    shown = capsys.readouterr().out
+    assert "shipments" in shown
+    assert "1 of BOLT" in shown
+    assert "2 of line 1" in shown

@@ -217,6 +217,28 @@ async def test_shipments_that_go_round_in_circles_are_a_fault():
             await erp.shipments("old")
 
 
+async def test_a_shipment_names_lines_skus_or_both_and_may_have_a_link():
+    lines = [
+        {"line": "11", "quantity": "2"},
+        {"sku": "A", "quantity": "1"},
+        {"line": "12", "sku": "B", "quantity": "0.5"},
+    ]
+    told = {"key": "s1", "store": "us", "order": "1001", "lines": lines, "link": "https://t.example/1"}
+    async with scripted(always(200, {"shipments": [told], "cursor": "s", "more": False})) as erp:
+        (shipment,) = (await erp.shipments("")).shipments
+    wanted = [("11", "", 20_000), ("", "A", 10_000), ("12", "B", 5_000)]
+    assert [(line.line, line.sku, line.quantity) for line in shipment.lines] == wanted
+    assert shipment.link == "https://t.example/1"
+
+
+@pytest.mark.parametrize("line", [{"quantity": "1"}, {"line": "11", "quantity": "0"}, {"line": "11", "quantity": "-1"}])
+async def test_a_shipment_of_nothing_is_nonsense(line):
+    told = {"key": "s1", "store": "us", "order": "1001", "lines": [line]}
+    async with scripted(always(200, {"shipments": [told], "cursor": "s", "more": False})) as erp:
+        with pytest.raises(StoreFault):
+            await erp.shipments("")
+
+
 IDENTITY = {"contract": 1, "identity": "i", "epoch": "e", "moves_max": 100, "late_seconds": 60}
 
 

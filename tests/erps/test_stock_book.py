@@ -16,7 +16,7 @@ import pytest
 from syncd.clock import SystemChance, SystemClock
 from syncd.core.quantity import Instant, Quantity, units
 from syncd.erps.embedded.book import Kind, StockBook
-from syncd.erps.embedded.documents import document, record_shipment
+from syncd.erps.embedded.documents import document, record_shipment, shipments_since
 from syncd.erps.embedded.erp import BATCH_MAX, EmbeddedErp
 from syncd.erps.embedded.opening import import_opening
 from syncd.errors import BugError, MisconfiguredError, NotFound, OutcomeUnknown, RefusedError, StoreFault
@@ -398,6 +398,14 @@ def test_a_shipment_recorded_twice_is_one_and_its_key_is_never_given_to_another(
         record_shipment(book, Shipment("s1", "shop", "1002", shipment.lines))
     with pytest.raises(RefusedError):
         record_shipment(book, Shipment("s2", "shop", "1002", ()))
+
+
+def test_a_shipment_may_name_skus_and_has_no_link(book):
+    lines = (ShipmentLine("11", units(1), "A"), ShipmentLine("", units(2), "B"))
+    record_shipment(book, Shipment("s1", "shop", "1001", lines))
+    assert shipments_since(book, 0, 10)[0] == [Shipment("s1", "shop", "1001", lines)]
+    with pytest.raises(RefusedError, match="no links"):
+        record_shipment(book, Shipment("s2", "shop", "1001", lines, link="https://t.example/1"))
 
 
 def test_an_import_beside_a_running_sale_keeps_both(book, open_book, tmp_path):

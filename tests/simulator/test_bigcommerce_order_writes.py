@@ -163,6 +163,22 @@ async def test_shipments_drive_the_status_and_the_line_counts(bench):
     assert (await bench.get(f"/v2/orders/{order.id}/products")).json[0]["quantity_shipped"] == 3
 
 
+async def test_an_order_to_two_addresses_is_shipped_to_each_by_itself(bench):
+    order = bench.shop.sell([{"sku": "A", "quantity": 1}, {"sku": "A", "quantity": 2, "address": 1}])
+    path, (one, two) = f"/v2/orders/{order.id}", order.lines
+    first, second = [row["id"] for row in (await bench.get(f"{path}/shipping_addresses")).json]
+    products = (await bench.get(f"{path}/products")).json
+    assert [row["order_address_id"] for row in products] == [first, second]
+    whole = {"include": "consignments.line_items", "consignment_structure": "object"}
+    shipping = (await bench.get(path, **whole)).json["consignments"]["shipping"]
+    assert [[line["id"] for line in each["line_items"]] for each in shipping] == [[one.id], [two.id]]
+    both = [{"order_product_id": one.id, "quantity": 1}, {"order_product_id": two.id, "quantity": 2}]
+    refused = await bench.call("POST", f"{path}/shipments", {"order_address_id": first, "items": both})
+    assert (refused.status, order.shipments) == (400, [])
+    made = await bench.call("POST", f"{path}/shipments", {"order_address_id": second, "items": both[1:]})
+    assert (made.status, made.json["order_address_id"]) == (201, second)
+
+
 @pytest.mark.parametrize(
     "change",
     [

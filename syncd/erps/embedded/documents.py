@@ -42,10 +42,12 @@ def record_shipment(book: StockBook, shipment: Shipment) -> None:
         shipment.key,
         shipment.store,
         shipment.order,
-        json.dumps([[line.line, show(line.quantity)] for line in shipment.lines]),
+        json.dumps([[line.line, show(line.quantity), *filter(None, [line.sku])] for line in shipment.lines]),
         shipment.carrier,
         shipment.tracking,
     )
+    if shipment.link:
+        raise RefusedError("the stock book keeps no links of shipments", operation="erp.ship", key=shipment.key)
     if not shipment.key or not shipment.lines or any(line.quantity <= 0 for line in shipment.lines):
         raise RefusedError(
             "a shipment has a key, and lines of more than 0 units", operation="erp.ship", key=shipment.key
@@ -77,5 +79,5 @@ def shipments_since(book: StockBook, number: int, limit: int) -> tuple[list[Ship
 
 def _shipment(row: Sequence[str]) -> Shipment:
     key, store, order, lines, carrier, tracking = row
-    shipped = tuple(ShipmentLine(line, parse(quantity)) for line, quantity in json.loads(lines))
+    shipped = tuple(ShipmentLine(line, parse(quantity), *sku) for line, quantity, *sku in json.loads(lines))
     return Shipment(key, store, order, shipped, carrier, tracking)

@@ -83,10 +83,11 @@ class Levels(msgspec.Struct, frozen=True):
 
 
 class ShippedLine(msgspec.Struct, frozen=True):
-    """Units of an order's line in a shipment."""
+    """Units of an order's line, or of a SKU, in a shipment."""
 
-    line: str
     quantity: DecimalString
+    line: str = ""
+    sku: str = ""
 
 
 class Shipped(msgspec.Struct, frozen=True):
@@ -98,6 +99,7 @@ class Shipped(msgspec.Struct, frozen=True):
     lines: tuple[ShippedLine, ...]
     carrier: str = ""
     tracking: str = ""
+    link: str = ""
 
 
 class Shipments(msgspec.Struct, frozen=True):
@@ -181,9 +183,11 @@ def levels_by_place(levels: Sequence[Level]) -> dict[tuple[str, str], Quantity]:
 
 
 def port_shipment(shipped: Shipped) -> Shipment:
-    """A shipment as the port has it. ValueError where a quantity is none."""
-    lines = tuple(ShipmentLine(line.line, parse(line.quantity)) for line in shipped.lines)
-    return Shipment(shipped.key, shipped.store, shipped.order, lines, shipped.carrier, shipped.tracking)
+    """A shipment as the port has it. ValueError where a quantity is none, or a line has no name."""
+    lines = tuple(ShipmentLine(line.line, parse(line.quantity), line.sku) for line in shipped.lines)
+    if any(line.quantity <= 0 or not (line.line or line.sku) for line in lines):
+        raise ValueError(f"shipment {shipped.key}: each line names a line or a SKU, and more than 0 units")
+    return Shipment(shipped.key, shipped.store, shipped.order, lines, shipped.carrier, shipped.tracking, shipped.link)
 
 
 def problem_text(body: bytes) -> str:

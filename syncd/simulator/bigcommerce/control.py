@@ -5,7 +5,7 @@
 | POST /_sim/products | `{"products": [{"sku", "name", "stock", "price", "track", "variants": [{"sku", "stock"}], "safety_stock"}]}` |
 | POST /_sim/locations | `{"id", "code", "label", "enabled"}` |
 | POST /_sim/channels | `{"id", "name"}` |
-| POST /_sim/orders | `{"lines": [{"sku", "quantity"}], "paid", "channel", "custom_lines", "status_id", "source", "cart_id"}`; 409 when out of stock |
+| POST /_sim/orders | `{"lines": [{"sku", "quantity", "address"}], "paid", "channel", "custom_lines", "status_id", "source", "cart_id"}`; 409 when out of stock |
 | POST /_sim/orders/{id}/pay, complete, cancel, decline, archive, delete | a step of the order's life |
 | POST /_sim/orders/{id}/ship | `{"lines": [{"line", "quantity"}]}`; without lines, all that is left |
 | POST /_sim/orders/{id}/edit | `{"lines": [{"line", "quantity"}], "add": [{"sku", "quantity"}]}` |

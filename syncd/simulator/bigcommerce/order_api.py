@@ -147,12 +147,13 @@ class OrderApi:
         return answer(show_line(order, lines[0])) if order and lines else v2_missing()
 
     async def addresses(self, request: web.Request) -> web.Response:
-        """The shipping addresses of an order: here always one."""
+        """The shipping addresses of an order."""
         order = self.found(request)
         if order is None:
             return v2_missing()
-        page, _ = page_of(request.query)
-        return v2_list([show_shipping_address(order, request.match_info["store"])] if page == 1 else [])
+        page, limit = page_of(request.query)
+        numbers = order.addresses[(page - 1) * limit : page * limit]
+        return v2_list([show_shipping_address(order, request.match_info["store"], number) for number in numbers])
 
     async def shipments(self, request: web.Request) -> web.Response:
         """The shipments of an order; 204 when there are none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -139,7 +139,7 @@ def show_line(order: Order, line: Line) -> msgspec.Raw:
         "order_id": order.id,
         "product_id": line.product_id,
         "variant_id": line.variant_id or 0,
-        "order_address_id": order.address_id,
+        "order_address_id": order.address_of(line),
         "name": line.name,
         "name_customer": line.name,
         "name_merchant": line.name,
@@ -207,11 +207,24 @@ def show_order(order: Order, store: str, *, consignments: str = "", lines_max: i
 
 
 def show_consignments(order: Order, store: str, *, whole: bool, lines_max: int = 0) -> dict[str, Any]:
-    """The consignments with consignment_structure=object: here always one shipping consignment."""
+    """The consignments with consignment_structure=object: a shipping consignment for each address."""
     lines = order.lines[:lines_max] if lines_max else order.lines
+    shipping = [
+        _consignment(order, store, number, [line for line in lines if order.address_of(line) == number], whole=whole)
+        for number in order.addresses
+    ]
+    return {
+        "pickups": (),
+        "shipping": shipping if order.lines else (),
+        "downloads": (),
+        "email": {"gift_certificates": ()},
+    }
+
+
+def _consignment(order: Order, store: str, number: int, lines: Sequence[Line], *, whole: bool) -> dict[str, Any]:
     shown = [show_line(order, line) if whole else _link(store, order, f"products/{line.id}") for line in lines]
-    shipping = {
-        **show_address(order),
+    return {
+        **show_address(order, number),
         "line_items": shown,
         "base_cost": 0,
         "cost_ex_tax": 0,
@@ -223,43 +236,38 @@ def show_consignments(order: Order, store: str, *, whole: bool, lines_max: int =
         "handling_cost_inc_tax": 0,
         "handling_cost_tax": 0,
         "handling_cost_tax_class_id": 2,
-        "shipping_quotes": _link(store, order, f"consignments/shipping/{order.address_id}/shipping_quotes"),
-    }
-    return {
-        "pickups": (),
-        "shipping": (shipping,) if order.lines else (),
-        "downloads": (),
-        "email": {"gift_certificates": ()},
+        "shipping_quotes": _link(store, order, f"consignments/shipping/{number}/shipping_quotes"),
     }
 
 
-def show_address(order: Order) -> dict[str, Any]:
-    """What a shipping address and a shipping consignment have in common."""
+def show_address(order: Order, number: int) -> dict[str, Any]:
+    """What a shipping address and a shipping consignment have in common. `number` is the address's id."""
+    lines = [line for line in order.lines if order.address_of(line) == number]
     return {
-        "id": order.address_id,
+        "id": number,
         **_BILLING,
         **order.billing,
         **order.shipping,
         "form_fields": (),
         "shipping_method": "Free Shipping",
-        "items_total": sum(line.quantity for line in order.lines),
-        "items_shipped": sum(line.shipped for line in order.lines),
+        "items_total": sum(line.quantity for line in lines),
+        "items_shipped": sum(line.shipped for line in lines),
         "shipping_zone_id": 1,
         "shipping_zone_name": "United States",
     }
 
 
-def show_shipping_address(order: Order, store: str) -> dict[str, Any]:
+def show_shipping_address(order: Order, store: str, number: int) -> dict[str, Any]:
     """A row of /shipping_addresses."""
     costs = ("base_cost", "cost_ex_tax", "cost_inc_tax", "cost_tax", "base_handling_cost")
     more = ("handling_cost_ex_tax", "handling_cost_inc_tax", "handling_cost_tax")
     return {
-        **show_address(order),
+        **show_address(order, number),
         "order_id": order.id,
         **dict.fromkeys((*costs, *more), _ZERO),
         "cost_tax_class_id": 2,
         "handling_cost_tax_class_id": 2,
-        "shipping_quotes": _link(store, order, f"shippingaddresses/{order.address_id}/shippingquotes"),
+        "shipping_quotes": _link(store, order, f"shippingaddresses/{number}/shippingquotes"),
     }
 
 
@@ -271,7 +279,7 @@ def show_shipment(order: Order, shipment: Shipment) -> dict[str, Any]:
         "id": shipment.id,
         "order_id": order.id,
         "customer_id": order.customer_id,
-        "order_address_id": order.address_id,
+        "order_address_id": shipment.address_id,
         "date_created": rfc_2822(shipment.created_seconds),
         "tracking_number": fields.get("tracking_number", ""),
         "merchant_shipping_cost": fields.get("merchant_shipping_cost", _ZERO),

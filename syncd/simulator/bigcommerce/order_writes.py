@@ -188,7 +188,7 @@ class OrderWrites:
         body = await body_of(request)
         if order is None:
             return v2_missing()
-        if body is None or body.get("order_address_id") != order.address_id:
+        if body is None or body.get("order_address_id") not in order.addresses:
             return v2_error(400, "The field 'order_address_id' is invalid.")
         for name, most in _TOO_LONG.items():
             if len(str(body.get(name, ""))) > most:
@@ -201,6 +201,8 @@ class OrderWrites:
             wanted[line_id] = wanted.get(line_id, 0) + units
         if not wanted:
             return v2_error(400, "The field 'items' is invalid.")
+        if any(order.address_of(order.line(line_id)) != body["order_address_id"] for line_id in wanted):
+            return v2_error(400, "The field 'items' is invalid: a shipment goes to one address.")
         fields = {name: str(body[name]) for name in _SHIPMENT_FIELDS if body.get(name) is not None}
         lines = [{"line": line_id, "quantity": units} for line_id, units in wanted.items()]
         try:

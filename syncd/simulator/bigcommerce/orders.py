@@ -29,13 +29,16 @@ STATUS_NAMES: Final = (
     "Disputed",
     "Partially Refunded",
 )
+ADDRESS_STEP: Final = 1_000_000
+"""Between the ids of an order's shipping addresses; the first has the order's own number."""
 DEAD_STATUSES: Final = frozenset({REFUNDED, CANCELLED, DECLINED})
 """Orders in these statuses take nothing any more, unless somebody revives them."""
 
 
 @dataclass(slots=True)
 class Line:
-    """A line of an order. `taken` is what the shop took from its counters for it, by location."""
+    """A line of an order. `taken` is what the shop took from its counters for it, by location. `address` counts the
+    shipping addresses of its order: 0 is the first."""
 
     id: int
     product_id: int
@@ -51,6 +54,7 @@ class Line:
     shipped: int = 0
     refunded: int = 0
     restocked: int = 0
+    address: int = 0
 
     @property
     def taken_units(self) -> int:
@@ -66,6 +70,7 @@ class Shipment:
     created_seconds: int
     items: dict[int, int]
     fields: dict[str, Any]
+    address_id: int = 0
 
 
 @dataclass(slots=True)
@@ -118,6 +123,17 @@ class Order:
     """Counts changes, also those that date_modified doesn't tell; `Shop.touch` does it."""
     states: list[tuple[int, Order]] = field(default_factory=list)
     """Copies of earlier states with the times they began, while reads of orders are stale."""
+
+    @property
+    def addresses(self) -> list[int]:
+        """The ids of its shipping addresses."""
+        return [
+            self.address_id + ADDRESS_STEP * number for number in sorted({line.address for line in self.lines} | {0})
+        ]
+
+    def address_of(self, line: Line) -> int:
+        """Where a line goes."""
+        return self.address_id + ADDRESS_STEP * line.address
 
     @property
     def manual(self) -> bool:

@@ -29,13 +29,17 @@ class Sales(Premises):
         source: str = "www",
         cart_id: str | None = None,
     ) -> Order:
-        """A shopper buys: `lines` of sku and quantity. Raises OutOfStock, NoSuch, NotPossible.
+        """A shopper buys: `lines` of sku, quantity and, for an order to several addresses, which `address` (0 is the first).
+        Raises OutOfStock, NoSuch, NotPossible.
 
         Paid is status 11; unpaid is the switch's 7 or 1; `status_id=0` is a shopper who reached the payment page and
         hasn't paid (nothing is checked or taken then). Such a shopper may go back and leave several orders with the
         same `cart_id`; by default each order has a cart of its own.
         """
-        wanted = [self.line_of(line["sku"], int(line["quantity"])) for line in lines]
+        wanted = []
+        for line in lines:
+            wanted.append(self.line_of(line["sku"], int(line["quantity"])))
+            wanted[-1].address = int(line.get("address", 0))
         wanted += [self.custom_line(line["name"], int(line["quantity"])) for line in custom_lines]
         if status_id is None:
             status_id = orders.AWAITING_FULFILLMENT if paid else self.settings.switches.unpaid_status

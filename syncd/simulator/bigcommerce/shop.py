@@ -35,7 +35,8 @@ class Shop(Sales):
             line = order.line(line_id)
             line.shipped += units
             self.takings.shipped(order, line, units, now_us)
-        shipment = Shipment(self.next_id("shipment"), self.stamp(), wanted, fields)
+        address_id = order.address_of(order.line(next(iter(wanted))))
+        shipment = Shipment(self.next_id("shipment"), self.stamp(), wanted, fields, address_id)
         order.shipments.append(shipment)
         self.hooks.fire("store/shipment/created", "shipment", shipment.id, orderId=order.id)
         whole = all(line.shipped >= line.quantity for line in order.lines)

@@ -36,6 +36,7 @@ class SimulatedErp:
         self.chance = chance
         self.token = token
         self.page_max = page_max
+        self.tells_shipments = True  # an optional part of the contract
         self.late: dict[asyncio.TimerHandle, list[dict[str, Any]]] = {}  # requests on their way, with their moves
 
     def app(self) -> web.Application:
@@ -177,6 +178,8 @@ class SimulatedErp:
         return web.Response(status=204)
 
     async def _shipments(self, request: web.Request) -> web.StreamResponse:
+        if not self.tells_shipments:
+            raise web.HTTPNotFound
         since = self._position(request.query.get("since", ""), len(self.book.shipments))
         if since is None:
             return problem(410, "cursor_gone", "this cursor is of another epoch")

@@ -9,10 +9,12 @@ from syncd.stores.bigcommerce.client import Client
 from syncd.stores.bigcommerce.inventory import BigCommerceInventory
 from syncd.stores.bigcommerce.orders import SETTLE_US, SETTLE_WAIT_MAX_US, BigCommerceOrders
 from syncd.stores.bigcommerce.settings import ShopSettings
+from syncd.stores.bigcommerce.shipments import BigCommerceShipments
 
 DEFAULT_LOCATION_ID = 1  # of every store: it can't be deleted, and online orders take from it
 APPLY_US = 5 * SECOND  # the vendor names no bound for "a short delay"
 STALE_US = 5 * SECOND  # reads straight after a write show the old value for as long
+SHIPMENTS_STALE_US = 30 * SECOND  # the vendor names no bound for an order's lists
 LATE_US = 30 * SECOND  # a request that long without an answer has been dropped by the vendor's gateway
 
 
@@ -48,6 +50,7 @@ class BigCommerceStore:
         self._inventory = BigCommerceInventory(
             client, location_id=location_id, apply_us=apply_us, stale_us=stale_us, late_us=late_us
         )
+        self._shipments = BigCommerceShipments(client, late_us=late_us, stale_us=SHIPMENTS_STALE_US)
 
     @property
     def orders(self) -> BigCommerceOrders:
@@ -58,3 +61,8 @@ class BigCommerceStore:
     def inventory(self) -> BigCommerceInventory:
         """Its counters, at one location."""
         return self._inventory
+
+    @property
+    def shipments(self) -> BigCommerceShipments:
+        """Its shipments: to be made only with the scope to modify orders."""
+        return self._shipments

@@ -27,6 +27,23 @@ class OrderProduct(msgspec.Struct, gc=False):
     quantity_shipped: Number = 0
     quantity_refunded: Number = 0
     parent_order_product_id: Id = None
+    order_address_id: Id = None
+
+
+class ShipmentItem(msgspec.Struct, gc=False):
+    """Units of a line in a shipment."""
+
+    order_product_id: Id = None
+    quantity: Number = None
+
+
+class Shipment(msgspec.Struct, gc=False):
+    """A shipment of `/v2/orders/{id}/shipments`."""
+
+    id: int
+    comments: Noise = ""
+    tracking_number: Noise = ""
+    items: list[ShipmentItem] | None = None
 
 
 class Consignment(msgspec.Struct, gc=False):
