@@ -25,6 +25,9 @@ BACKLOG: Final = 512  # connections that wait to be accepted: a burst after a re
 CLOSE_SECONDS: Final = 2.0  # for calls that are on their way in, or being answered, when syncd stops
 FORCED_SECONDS: Final = 0.1  # for those that are left then; 0 would mean for ever
 LOOK_SECONDS: Final = 0.01
+HEAD_SECONDS: Final = 10.0  # for a whole head of a call; a connection that sends none, or half of one, is closed
+REAP_SECONDS: Final = 2.0
+CONNECTIONS_MAX: Final = 1_000  # of one listener; descriptors are shared with the ledger and the shops' clients
 TURNS: Final = 3  # of the loop, in which an accepted connection gets its transport
 
 
@@ -39,7 +42,13 @@ async def listening(
 ) -> AsyncIterator[None]:
     """Serve `app` on `listen` ("HOST:PORT"), or on listening sockets that the service manager holds. Where the address can't
     be used that is logged as `unavailable`, and the daemon goes on without."""
-    app.middlewares.insert(0, _one_call)
+    calls = _Calls()
+
+    @web.middleware
+    async def one_call(request: web.Request, handler: Handler) -> web.StreamResponse:
+        return await calls.take(request, handler)
+
+    app.middlewares.insert(0, one_call)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=FORCED_SECONDS)
     await runner.setup()
     try:
@@ -49,7 +58,10 @@ async def listening(
             log.emit(unavailable, reason=str(error), address=listen)
             servers = []
         try:
-            yield
+            async with anyio.create_task_group() as group:
+                group.start_soon(calls.reap, runner, name="connections without a call")
+                yield
+                group.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
                 await _end(runner, servers)
@@ -82,12 +94,34 @@ async def _end(runner: web.AppRunner, servers: Sequence[asyncio.Server]) -> None
             await anyio.sleep(LOOK_SECONDS)
 
 
-@web.middleware
-async def _one_call(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        answer = await handler(request)
-    except web.HTTPException as told:
-        told.force_close()
-        raise
-    answer.force_close()
-    return answer
+class _Calls:
+    """Which connections have brought a call, and since when the others are there."""
+
+    def __init__(self) -> None:
+        self._called: set[object] = set()
+        self._idle: dict[object, float] = {}
+
+    async def take(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer one call, and end its connection."""
+        self._called.add(request.protocol)
+        try:
+            answer = await handler(request)
+        except web.HTTPException as told:
+            told.force_close()
+            raise
+        answer.force_close()
+        return answer
+
+    async def reap(self, runner: web.AppRunner) -> None:
+        """Close connections on which no call has come for too long, the oldest first where there are too many."""
+        while True:
+            await anyio.sleep(REAP_SECONDS)
+            now = anyio.current_time()
+            connections = runner.server.connections if runner.server is not None else []
+            self._called.intersection_update(connections)
+            waiting = [one for one in connections if one not in self._called]
+            self._idle = {one: self._idle.get(one, now) for one in waiting}
+            too_many = len(connections) - CONNECTIONS_MAX
+            for number, one in enumerate(sorted(waiting, key=self._idle.__getitem__)):
+                if number < too_many or now - self._idle[one] >= HEAD_SECONDS - REAP_SECONDS:
+                    one.force_close()

@@ -68,6 +68,10 @@ class Receiver:
         address, now = _address(request), self._clock.monotonic()
         if not self._sources.may_speak(address, now):
             return web.Response(status=429, headers={"Retry-After": "60"})
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            return web.Response(
+                status=415, headers={"Connection": "close"}
+            )  # no store packs; a small body may unpack to any size
         try:
             body = await self._bodies.read(request, address)
         except TimeoutError:

@@ -69,6 +69,8 @@ class OrderStep:
     baseline_told: bool = False
     measured: Instant = LONG_AGO  # when the shop's clock was measured again, as it seemed to have been stepped
     seen_ahead_us: int | None = None  # the shop's clock, by the last page that told of it
+    saw_step: bool = False  # in this scan
+    is_torn: bool = False  # its servers tell different times: no step to be measured each time
 
     async def run(self) -> float:
         """One poll. Returns the seconds until the next is due."""
@@ -155,6 +157,7 @@ class OrderStep:
         """One complete scan from `since`. Returns when it began; raises whatever the store or the ledger raises."""
         context = self.context
         traits = context.port.orders.traits
+        self.saw_step = False
         state = scan.begin(since, grain_us=traits.grain_us, exclude_max=traits.exclude_max)
         began = context.tenant.clock.now()
         drained = began - traits.settle_us
@@ -199,6 +202,8 @@ class OrderStep:
         self.asking = {order: self.asking.get(order, Waiting(now, before)) for order in asking}
         drained = min([drained, *(entry.drained for entry in self.waiting.values())])
         context.drained = Instant(max(context.drained, drained))
+        if again or not self.saw_step:
+            self.is_torn = self.saw_step
         if context.drained > context.clock_stepped:
             context.clock_was_ahead_us = None  # every order of before has been read
         return began
@@ -221,11 +226,12 @@ class OrderStep:
         stepped = False
         if seen is not None and page.clock_ahead_us is not None:
             stepped = abs(page.clock_ahead_us - seen) > CLOCK_STEP_US + page.clock_error_us
+        self.saw_step |= stepped
         newest = max((e.modified for e in page.orders if e.modified is not None), default=LONG_AGO)
         if not stepped and newest - context.clock_ahead_us - context.slack_us <= page.ended:
             return False
         now = context.tenant.clock.now()
-        if not stepped and now - self.measured < microseconds(MEASURE_SECONDS):
+        if (self.is_torn or not stepped) and now - self.measured < microseconds(MEASURE_SECONDS):
             return False
         self.measured = now
         return await describe_store(context)

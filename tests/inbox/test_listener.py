@@ -285,3 +285,36 @@ def test_a_socket_without_webhooks_is_closed_and_told() -> None:
 def test_nothing_was_handed_over_here() -> None:
     log, _ = a_log()
     assert inherited_sockets(dict(os.environ), -1, log) == []
+
+
+async def test_a_connection_that_brings_no_whole_head_is_closed_and_one_whose_call_takes_long_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listener_module, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(listener_module, "REAP_SECONDS", 0.05)
+    host = Host()
+    with held() as manager:
+        async with serving(host, manager) as place, await anyio.connect_tcp(*place) as slow:
+            await slow.send(HEAD + b"ab")
+            await host.asked.wait()
+            for begun in (b"", b"POST / HTTP/1.1\r\nHost: x\r\n"):
+                async with await anyio.connect_tcp(*place) as silent:
+                    if begun:
+                        await silent.send(begun)
+                    assert await everything(silent) == b""
+            host.let.set()
+            assert (await everything(slow)).endswith(b"ab")
+
+
+async def test_where_too_many_connections_bring_no_call_the_oldest_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener_module, "CONNECTIONS_MAX", 1)
+    monkeypatch.setattr(listener_module, "REAP_SECONDS", 0.05)
+    host = Host()
+    host.let.set()
+    with held() as manager:
+        async with serving(host, manager) as place, await anyio.connect_tcp(*place) as first:
+            await anyio.sleep(0.3)
+            async with await anyio.connect_tcp(*place) as second:
+                assert await everything(first) == b""
+                await second.send(HEAD + b"ab")
+                assert (await everything(second)).endswith(b"ab")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -174,6 +175,14 @@ async def test_greetings_of_many_shops_are_answered_but_not_without_an_end(tmp_p
 async def test_a_body_above_the_limit_is_not_read(tmp_path: Path) -> None:
     async with opened(tmp_path) as bench:
         assert (await bench.post(body=io.BytesIO(bytes(BODY_BYTES_MAX + 1)), **GENUINE))[0] == 413
+
+
+async def test_a_packed_body_is_not_unpacked(tmp_path: Path) -> None:
+    """A kilobyte may come to a megabyte, and nobody knows yet who calls."""
+    async with opened(tmp_path) as bench:
+        packed = {**GENUINE, "Content-Encoding": "gzip"}
+        assert (await bench.post(body=gzip.compress(call(1)), **packed))[0] == 415
+        assert await bench.waiting() == []
 
 
 async def test_unfinished_bodies_of_one_address_leave_others_their_room(
