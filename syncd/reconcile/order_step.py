@@ -7,7 +7,7 @@ nothing and logs nothing.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
 import msgspec
@@ -37,6 +37,10 @@ RETRY_SECONDS = 2.0  # an unsettled order is read again after this
 PAGES_MAX = 100_000  # of one scan: ten million orders; more is a list that never ends
 CONTENTS_REMEMBERED_MAX = 2_000  # orders of the overlap that were seen unchanged; a hint that saves a transaction
 MEASURE_SECONDS = 300.0  # stamps of tomorrow have the clock measured at most so often: some plugin may write them
+STEPS_MAX, STEPS_SECONDS = (
+    4,
+    3_600.0,
+)  # at once in so long; a clock that seems stepped more often is of servers that differ
 ASK_ROUNDS_MAX = 20  # moves of one line that `baseline = "ask_erp"` looks for
 
 
@@ -69,8 +73,9 @@ class OrderStep:
     baseline_told: bool = False
     measured: Instant = LONG_AGO  # when the shop's clock was measured again, as it seemed to have been stepped
     seen_ahead_us: int | None = None  # the shop's clock, by the last page that told of it
-    saw_step: bool = False  # in this scan
-    is_torn: bool = False  # its servers tell different times: no step to be measured each time
+    steps: deque[Instant] = field(
+        default_factory=lambda: deque(maxlen=STEPS_MAX)
+    )  # when it seemed stepped, and was measured
 
     async def run(self) -> float:
         """One poll. Returns the seconds until the next is due."""
@@ -157,7 +162,6 @@ class OrderStep:
         """One complete scan from `since`. Returns when it began; raises whatever the store or the ledger raises."""
         context = self.context
         traits = context.port.orders.traits
-        self.saw_step = False
         state = scan.begin(since, grain_us=traits.grain_us, exclude_max=traits.exclude_max)
         began = context.tenant.clock.now()
         drained = began - traits.settle_us
@@ -202,8 +206,6 @@ class OrderStep:
         self.asking = {order: self.asking.get(order, Waiting(now, before)) for order in asking}
         drained = min([drained, *(entry.drained for entry in self.waiting.values())])
         context.drained = Instant(max(context.drained, drained))
-        if again or not self.saw_step:
-            self.is_torn = self.saw_step
         if context.drained > context.clock_stepped:
             context.clock_was_ahead_us = None  # every order of before has been read
         return began
@@ -226,12 +228,13 @@ class OrderStep:
         stepped = False
         if seen is not None and page.clock_ahead_us is not None:
             stepped = abs(page.clock_ahead_us - seen) > CLOCK_STEP_US + page.clock_error_us
-        self.saw_step |= stepped
         newest = max((e.modified for e in page.orders if e.modified is not None), default=LONG_AGO)
         if not stepped and newest - context.clock_ahead_us - context.slack_us <= page.ended:
             return False
         now = context.tenant.clock.now()
-        if (self.is_torn or not stepped) and now - self.measured < microseconds(MEASURE_SECONDS):
+        if stepped and (len(self.steps) < STEPS_MAX or now - self.steps[0] > microseconds(STEPS_SECONDS)):
+            self.steps.append(now)
+        elif now - self.measured < microseconds(MEASURE_SECONDS):
             return False
         self.measured = now
         return await describe_store(context)

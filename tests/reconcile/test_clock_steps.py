@@ -67,6 +67,7 @@ async def test_a_shop_whose_servers_tell_different_times_is_read_all_the_same(tm
             for n in range(1, 4):
                 await shop.buy({"A": 1})
                 await world.settled({"A": 20 - n})
+            await world.clock.sleep(60.0)  # twenty polls
             asked = await world.asked(shop)
         assert sum("/settings/products/woocommerce_manage_stock" in line for line in asked) <= 4, (
             "measured at each poll"
