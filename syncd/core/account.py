@@ -18,7 +18,8 @@ from syncd.core.commitment import SHIPPED, commitment, shipped_floor
 from syncd.core.order import FINAL, Line, LineKind, Order, Phase
 from syncd.core.policy import OnCancel, Policy, Returns, may_still_count
 from syncd.core.quantity import UNIT, ZERO, Instant, Quantity
-from syncd.core.taking import Taking, TakingRule, take, take_back
+from syncd.core.taking import UNSEEN, Earlier, Taking, put_back, take, take_back
+from syncd.core.taking_rule import TakingRule
 
 COUNTED, QUARANTINED, IGNORED = "counted", "quarantined", "ignored"
 BUNDLE_RULE = "bundle: its child lines are counted"
@@ -84,7 +85,8 @@ class Accounts(msgspec.Struct, frozen=True):
 
 
 class Book(msgspec.Struct, frozen=True):
-    """What `account` may ask: the tenant's policy, the shop's taking rule, its catalogue, the ERP's SKUs."""
+    """What `account` may ask: the tenant's policy, the rule by which the shop takes stock for orders that bring none of their
+    own, its catalogue, the ERP's SKUs."""
 
     policy: Policy
     rule: TakingRule
@@ -102,7 +104,7 @@ def account(order: Order, before: Sequence[Account], book: Book, *, phase_before
     counting = _Counting(order, book, phase_before, had_lines=bool(before))
     for line in order.lines:
         rows = by_line.pop(line.line, [])
-        if rows or order.phase is not Phase.DRAFT:
+        if rows or order.phase is not Phase.DRAFT or Phase.DRAFT in order.untold:
             counting.line(line, rows)
     for rows in by_line.values():
         counting.close(rows, "the order is gone" if order.phase is Phase.GONE else "the line was removed")
@@ -112,13 +114,15 @@ def account(order: Order, before: Sequence[Account], book: Book, *, phase_before
 class _Counting:
     """One state of one order while it is being counted: what has come out so far."""
 
-    __slots__ = ("book", "changed", "had_lines", "order", "parents", "phase_before", "problems", "takings")
+    __slots__ = ("book", "changed", "order", "parents", "phase_before", "problems", "rule", "takings", "unseen")
 
     def __init__(self, order: Order, book: Book, phase_before: Phase | None, *, had_lines: bool) -> None:
         self.order = order
         self.book = book
+        self.rule = book.rule if order.rule is None else order.rule
         self.phase_before = phase_before
-        self.had_lines = had_lines
+        # An order that had no line at all was read half-written: its lines were placed, not added by an edit.
+        self.unseen = Earlier(phase_before) if had_lines or phase_before is Phase.DRAFT else UNSEEN
         self.parents = {line.parent for line in order.lines if line.parent}
         self.changed: list[Account] = []
         self.takings: list[LineTaking] = []
@@ -133,10 +137,9 @@ class _Counting:
         same = [row for row in rows if row.product == line.product]
         mine = [row for row in same if row.state != IGNORED]
         lead = next((row for row in mine if row.lead), None)
-        # An order that had no line at all was read half-written: its lines were placed, not added by an edit.
-        before = self.phase_before if self.had_lines else None
-        was = next((row.taken for row in same if row.lead), ZERO)
-        taking = take(order, line, was, book.rule, before=before)
+        earlier = next((self.earlier(row) for row in same if row.lead), self.unseen)
+        line = put_back(order, line, self.rule, earlier)
+        taking = take(order, line, self.rule, earlier)
         shipped = _shipped_before(lead, self.phase_before)
         counted, rule = commitment(order, line, book.policy, taking.taken, shipped_before=shipped)
         if mine:
@@ -151,9 +154,15 @@ class _Counting:
         others = [row for row in rows if row.product != line.product]
         self.close(others, "another product is in the line", replaced={row.part for row in mine})
 
+    def earlier(self, row: Account) -> Earlier:
+        """The line as its account has it."""
+        again = self.order.puts_back and _was_put_back(row, self.order.phase)
+        return Earlier(self.unseen.phase, row.taken, row.quantity, row.shipped, again)
+
     def first(self, line: Line) -> None:
         """A line without accounts: the way most lines come, so it is kept short."""
-        taking = take(self.order, line, ZERO, self.book.rule, before=self.phase_before if self.had_lines else None)
+        line = put_back(self.order, line, self.rule, self.unseen)
+        taking = take(self.order, line, self.rule, self.unseen)
         counted, rule = commitment(self.order, line, self.book.policy, taking.taken)
         mine, problem = self.open(line, (), counted=counted != ZERO)
         if problem is not None:
@@ -217,12 +226,12 @@ class _Counting:
         for row in rows:
             taken, why = row.taken, rule
             if row.lead and row.taken and row.quantity and not gone:
-                taking = take_back(row.taken, self.book.rule)
+                taking = take_back(row.taken, self.rule)
                 taken = taking.taken
                 if row.item:
                     self.takings.append(LineTaking(row.item, row.line, taking))
             committed = scaled(kept.get(row.product, ZERO), row.factor)
-            returned = not gone and policy.returns is Returns.STORE and self.book.rule.edits_adjust
+            returned = not gone and policy.returns is Returns.STORE and self.rule.edits_adjust
             all_of_it = _was_shipped(row, self.phase_before)
             shipped = row.commitment if all_of_it else Quantity(min(row.commitment, scaled(row.shipped, row.factor)))
             if shipped > committed and not returned:
@@ -250,6 +259,16 @@ def _was_shipped(row: Account, phase_before: Phase | None) -> bool:
     """SHIPPED: whether what the account commits had left the house by the state before. A completed order's units had,
     restocked later or not; and what was once kept for that reason still is, however often the order is read again."""
     return phase_before in (Phase.COMPLETED, Phase.REFUNDED) or row.rule == SHIPPED
+
+
+def _was_put_back(row: Account, phase: Phase) -> bool:
+    """Whether the shop had put the units back when the order entered this phase, as far as that made a difference: by what
+    the account has committed since."""
+    if row.taken:
+        return False
+    if phase is Phase.CANCELLED:
+        return not row.commitment
+    return row.commitment < scaled(row.quantity, row.factor) or row.rule == SHIPPED
 
 
 def _shipped_before(lead: Account | None, phase_before: Phase | None) -> Quantity:

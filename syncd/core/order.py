@@ -12,6 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from syncd.core.quantity import Instant, Quantity
+from syncd.core.taking_rule import TakingRule
 
 
 class Phase(StrEnum):
@@ -69,6 +70,10 @@ class Order(msgspec.Struct, frozen=True, gc=False, array_like=True):
     the platform's own word, for people. `own_key` is a key of ours that the platform carries for us (an order that the
     ERP put there). `hold_until` says how long the shop itself keeps units aside for a pending order. `content` is a hash
     of the raw bytes: same hash, same state.
+
+    `rule` says when the shop takes stock for this order (its channel may have settings of its own); None: as the shop in
+    general. `puts_back`: in this state all units go back to the counter, where the rule's `cancel_returns` says so. `untold`
+    are the phases of which no document says what they do to the counter for this order.
     """
 
     order: str
@@ -85,6 +90,9 @@ class Order(msgspec.Struct, frozen=True, gc=False, array_like=True):
     paid: Instant | None = None
     completed: Instant | None = None
     hold_until: Instant | None = None
+    rule: TakingRule | None = None
+    puts_back: bool = False
+    untold: frozenset[Phase] = frozenset()
 
 
 class Unreadable(msgspec.Struct, frozen=True):

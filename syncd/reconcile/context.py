@@ -10,7 +10,7 @@ import anyio
 
 from syncd.core.policy import Policy
 from syncd.core.quantity import LONG_AGO, SECOND, ZERO, Instant, Quantity, microseconds
-from syncd.core.taking import TakingRule
+from syncd.core.taking_rule import TakingRule
 from syncd.ledger import pauses
 from syncd.ledger.alerts import Alerts
 from syncd.ledger.ledger import Ledger

@@ -20,7 +20,8 @@ from syncd.core.moves import LiveMove, NewMove, difference, with_questions
 from syncd.core.order import Order, Phase, Unreadable
 from syncd.core.policy import Baseline, Policy
 from syncd.core.quantity import LONG_AGO, ZERO, Instant, Quantity
-from syncd.core.taking import TakingRule
+from syncd.core.taking import UNSEEN, put_back
+from syncd.core.taking_rule import TakingRule
 from syncd.ledger import flow, items, moves, orders, payloads, quarantine, restored, stores
 from syncd.ledger.alerts import Alerts
 from syncd.ledger.orders import OrderRow
@@ -245,7 +246,7 @@ class _Unit:
             if row.state != COUNTED or not row.sku:
                 after.append(row)
                 continue
-            line = lines[row.line]
+            line = put_back(order, lines[row.line], order.rule or self.facts.rule, UNSEEN)
             now, _ = commitment(order, line, policy, line.reduced or ZERO)
             then = baseline.at_cutover(order, line, now, policy, self.facts.cutover)
             told = scaled(then.units, row.factor)

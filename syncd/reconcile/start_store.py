@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from syncd.core.policy import Baseline
 from syncd.core.quantity import LONG_AGO, Instant
-from syncd.core.taking import TakingRule
+from syncd.core.taking_rule import TakingRule
 from syncd.errors import MisconfiguredError
 from syncd.ledger import items, stores, tenants, writes
 from syncd.ledger.stores import StoreRow

@@ -21,7 +21,7 @@ from syncd.core.belief import CONFIRMED, DOUBT, SENT, Belief, Change, Course, It
 from syncd.core.order import Line, Order, Phase
 from syncd.core.policy import Baseline, Policy, Returns
 from syncd.core.quantity import NEVER, SECOND, Instant, units
-from syncd.core.taking import TakingRule
+from syncd.core.taking_rule import TakingRule
 
 GRAIN = SECOND
 CLOCK_ERROR = SECOND // 2

@@ -10,7 +10,7 @@ from syncd.core.account import Account, Accounts, Book, Product, account
 from syncd.core.order import Line, Order, Phase
 from syncd.core.policy import Baseline, Policy, Returns
 from syncd.core.quantity import SECOND, Instant, parse, units
-from syncd.core.taking import TakingRule
+from syncd.core.taking_rule import TakingRule
 
 CREATED = Instant(1_700_000_000 * SECOND)
 WITNESSED = TakingRule(witnessed=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from syncd.core.account import COUNTED, IGNORED, QUARANTINED, Product, account, lowers_only, scaled
 from syncd.core.order import LineKind, Phase
 from syncd.core.policy import CountOn, OnCancel, Returns
 from syncd.core.quantity import Quantity, parse, units
-from syncd.core.taking import TakingRule
+from syncd.core.taking_rule import TakingRule
 from tests.core.orders_by_hand import ERP_SKUS, FOLDED, KITS, SHOP, WITNESSED, Told, book, line, order, policy
 
 NOTHING = Quantity(0)
@@ -357,3 +358,23 @@ def test_an_order_that_shows_nothing_when_it_is_first_seen_may_lack_its_lines_an
 
 def test_the_tenant_s_kits_are_what_these_tests_mean():
     assert policy().kits == KITS
+
+
+@pytest.mark.parametrize("phase", [Phase.CANCELLED, Phase.REFUNDED])
+@pytest.mark.parametrize("returns", list(Returns))
+@pytest.mark.parametrize("cancel_returns", [False, True])
+@pytest.mark.parametrize("shipped", [0, 1, 3])
+@pytest.mark.parametrize("seen_before", [False, True])
+def test_put_back_is_decided_once_whatever_the_settings_are_when_the_order_is_read_again(
+    phase, returns, cancel_returns, shipped, seen_before
+):
+    """Also of an order that was over when it was first seen, and of one from before the cutover, whose rule says just that."""
+    told = Told(book(TakingRule(cancel_returns=not cancel_returns), returns=returns))
+    if seen_before:
+        told.read(Phase.PAID, line(3, shipped=shipped))
+    told.read(phase, line(3, shipped=shipped), puts_back=True, rule=TakingRule(cancel_returns=cancel_returns))
+    told.rows = {name: msgspec.structs.replace(row, rule="baseline") for name, row in told.rows.items()}
+    decided = told.commits()
+    for rule in (None, TakingRule(cancel_returns=cancel_returns), None):
+        told.read(phase, line(3, shipped=shipped), puts_back=True, rule=rule)
+        assert told.commits() == decided

@@ -26,7 +26,7 @@ from syncd.core.moves import (
 from syncd.core.order import Phase
 from syncd.core.policy import CountOn, OnCancel, Returns, counts
 from syncd.core.quantity import UNIT, Quantity, units
-from syncd.core.taking import TakingRule
+from syncd.core.taking_rule import TakingRule
 from tests.core.orders_by_hand import FOLDED, WITNESSED, Told, book, line
 
 

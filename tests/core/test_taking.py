@@ -8,14 +8,17 @@ from hypothesis import strategies as st
 
 from syncd.core.order import Phase
 from syncd.core.quantity import Quantity, units
-from syncd.core.taking import UNTOLD_MAX, TakingRule, take, take_back
+from syncd.core.taking import UNTOLD_MAX, Earlier, take, take_back
+from syncd.core.taking_rule import TakingRule
 from tests.core.orders_by_hand import FOLDED, WITNESSED, line, order
 
 NOTHING = Quantity(0)
 
 
-def taking(phase, of, *, was=0, before=None, rule=FOLDED, after_seconds=0):
-    return take(order(phase, of, after_seconds=after_seconds), of, units(was), rule, before=before)
+def taking(phase, of, *, was=0, before=None, rule=FOLDED, after_seconds=0, held=None, **values):
+    state = order(phase, of, after_seconds=after_seconds, **values)
+    earlier = Earlier(before, units(was), units(was if held is None else held))
+    return take(state, of, rule, earlier)
 
 
 def bounds(of):
@@ -68,6 +71,71 @@ def test_taken_follows_the_settings_in_force_when_the_order_is_cancelled():
     kept = taking(Phase.CANCELLED, line(3), was=3, before=Phase.PAID, rule=TakingRule(cancel_returns=False))
     assert (given_back.taken, bounds(given_back)[:2]) == (NOTHING, (0, 3))  # no reading has shown it yet
     assert (kept.taken, bounds(kept)[:2]) == (units(3), (3, 3))
+
+
+@pytest.mark.parametrize("takes_at", ["placed", "shipped"])
+@pytest.mark.parametrize("cancel_returns", [False, True])
+def test_taken_stays_when_a_cancelled_order_is_read_again_under_other_settings(takes_at, cancel_returns):
+    rule = TakingRule(takes_at, cancel_returns=cancel_returns)
+    for was in (0, 3):
+        told = taking(Phase.CANCELLED, line(3), was=was, held=3, before=Phase.CANCELLED, rule=rule, after_seconds=9)
+        assert told.taken == units(was)
+
+
+@pytest.mark.parametrize("phase", [Phase.PAID, Phase.COMPLETED])
+def test_taken_on_placing_stays_when_the_shop_takes_on_shipping_now(phase):
+    late = TakingRule("shipped")
+    told = taking(phase, line(3, shipped=1), was=3, before=Phase.PAID, rule=late, after_seconds=9)
+    assert (told.taken, bounds(told)[:2]) == (units(3), (3, 3))
+
+
+def test_taken_a_refund_puts_back_no_more_than_was_taken():
+    late = TakingRule("shipped")
+    told = taking(
+        Phase.REFUNDED, line(3, restocked=3, shipped=1), was=1, held=3, before=Phase.PAID, rule=late, after_seconds=9
+    )
+    assert (told.taken, bounds(told)[:2]) == (NOTHING, (0, 1))
+
+
+def test_taken_an_edit_moves_the_counter_by_its_difference():
+    """Of 5 units 2 were added while edits moved nothing: one more is one more. The shop may as well set the number: in bounds."""
+    told = taking(Phase.PAID, line(6), was=3, held=5, before=Phase.PAID, after_seconds=9)
+    assert (told.taken, bounds(told)[:2]) == (units(4), (3, 6))
+
+
+UNPAID = frozenset({Phase.PLACED})
+
+
+def test_taken_an_unpaid_order_of_which_no_document_tells_may_have_taken_or_not():
+    placed = taking(Phase.PLACED, line(3), untold=UNPAID)
+    assert (placed.taken, bounds(placed)[:2], placed.plain) == (units(3), (0, 3), False)
+
+
+def test_taken_a_payment_may_take_what_the_placing_did_not():
+    paid = taking(Phase.PAID, line(3), was=3, before=Phase.PLACED, untold=UNPAID, after_seconds=9)
+    assert (paid.taken, bounds(paid)[:2]) == (units(3), (3, 6))  # from 3, or from none: 3 more at most
+
+
+def test_taken_an_order_that_is_over_for_a_reason_of_which_no_document_tells_stays_and_may_have_been_put_back():
+    archived = taking(
+        Phase.CANCELLED, line(3), was=3, before=Phase.PAID, untold=frozenset({Phase.CANCELLED}), after_seconds=9
+    )
+    assert (archived.taken, bounds(archived)[:2]) == (units(3), (0, 3))
+
+
+def test_taken_a_draft_of_which_no_document_tells_may_take_and_what_becomes_of_it_too():
+    untold = frozenset({Phase.DRAFT})
+    draft = taking(Phase.DRAFT, line(3), untold=untold)
+    assert (draft.taken, bounds(draft)[:2]) == (NOTHING, (0, 3))
+    placed = taking(Phase.PAID, line(3), before=Phase.DRAFT, held=3, untold=untold, after_seconds=9)
+    assert (placed.taken, bounds(placed)[:2]) == (units(3), (0, 3))
+
+
+def test_taken_an_order_back_from_the_dead_takes_again_what_was_put_back_perhaps():
+    back = taking(Phase.PAID, line(3), held=3, before=Phase.CANCELLED, after_seconds=9)
+    assert (back.taken, bounds(back)[:2]) == (units(3), (0, 3))
+    kept = taking(Phase.PAID, line(3), was=3, before=Phase.CANCELLED, after_seconds=9)
+    assert (kept.taken, bounds(kept)[:2]) == (units(3), (3, 6))
 
 
 def test_taken_follows_the_settings_in_force_when_a_line_is_edited():
@@ -139,10 +207,15 @@ LINES = st.builds(
 
 
 @given(
-    st.sampled_from(Phase), LINES, st.integers(0, 5), st.none() | st.sampled_from(Phase), RULES, st.sampled_from([0, 9])
-)
-def test_taken_lies_within_its_own_bounds(phase, of, was, before, rule, after_seconds):
-    told = taking(phase, of, was=was, before=before, rule=rule, after_seconds=after_seconds)
+    st.sampled_from(Phase), LINES, st.tuples(st.integers(0, 5), st.integers(0, 5)), st.none() | st.sampled_from(Phase),
+    RULES, st.sampled_from([0, 9]), st.tuples(st.frozensets(st.sampled_from(Phase)), st.booleans()),
+)  # fmt: skip
+def test_taken_lies_within_its_own_bounds(phase, of, earlier, before, rule, after_seconds, silence):
+    (was, held), (untold, puts_back) = earlier, silence
+    told = taking(
+        phase, of, was=was, held=held, before=before, rule=rule, after_seconds=after_seconds, untold=untold,
+        puts_back=puts_back,
+    )  # fmt: skip
     assert told.low <= told.taken <= told.high
     assert min(told.was, told.low) >= told.least
     assert max(told.was, told.high) <= told.most

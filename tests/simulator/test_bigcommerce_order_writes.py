@@ -231,3 +231,15 @@ async def test_refunds_of_the_store_are_listed_by_date_and_order(bench):
     assert [refund["order_id"] for refund in late] == [orders[1].id]
     some = (await bench.get(path, **{"order_id:in": orders[0].id})).json["data"]
     assert [refund["items"][0]["quantity"] for refund in some] == [1]
+
+
+async def test_a_shipment_is_deleted_and_an_archived_order_is_restored(bench):
+    order = bench.shop.sell([{"sku": "A", "quantity": 1}])
+    shipment = bench.shop.ship(order.id)
+    path = f"/v2/orders/{order.id}/shipments/{shipment.id}"
+    assert [(await bench.call("DELETE", path)).status for _ in range(2)] == [204, 404]
+    assert (await bench.call("DELETE", "/v2/orders/9/shipments/1")).status == 404
+    assert order.lines[0].shipped == 0
+    for archived in (True, False):
+        await bench.call("PUT", f"/v2/orders/{order.id}", {"is_deleted": archived, "status_id": 2})
+        assert order.archived is archived

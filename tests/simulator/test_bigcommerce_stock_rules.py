@@ -132,6 +132,56 @@ def test_archiving_moves_stock_only_with_the_switch_and_deleting_never(shop):
     assert level(shop) == 6
 
 
+def test_an_order_that_never_took_takes_nothing_when_it_is_declined(shop):
+    shop.settings.switches.declined_holds = True
+    shop.decline(buy(shop, status_id=0).id)
+    assert level(shop) == 10
+
+
+@pytest.mark.parametrize("returns", [False, True])
+def test_a_restored_order_takes_what_archiving_gave_back(shop, returns):
+    shop.settings.switches.archive_returns_stock = returns
+    order = buy(shop)
+    shop.archive(order.id)
+    assert level(shop) == (10 if returns else 8)
+    shop.restore(order.id)
+    shop.restore(order.id)
+    assert (level(shop), order.archived) == (8, False)
+
+
+def test_an_order_that_gave_its_stock_back_takes_it_again_unless_the_switch_says_no(shop):
+    shop.settings.switches.revived_takes_again = False
+    order = buy(shop)
+    shop.cancel(order.id)
+    shop.write_status(order.id, 11)
+    shop.complete(order.id)
+    assert level(shop) == 10
+    with pytest.raises(NotPossible):
+        shop.write_status(order.id, 15)
+
+
+@pytest.mark.parametrize("catches_up", [False, True])
+def test_an_order_from_before_the_store_took_on_placing_catches_up_or_not(shop, catches_up):
+    shop.settings.switches.settings_catch_up = catches_up
+    shop.settings.change({"update_stock_behavior": "order_completed_or_shipped"})
+    order = buy(shop)
+    shop.settings.change({"update_stock_behavior": "order_placed"})
+    shop.write_status(order.id, 9)
+    assert level(shop) == (8 if catches_up else 10)
+
+
+@pytest.mark.parametrize("returns", [False, True])
+def test_deleting_a_shipment_leaves_the_status_and_the_stock_but_with_the_switch(shop, returns):
+    shop.settings.switches.shipment_deletion_returns = returns
+    shop.settings.change({"update_stock_behavior": "order_completed_or_shipped"})
+    order = buy(shop)
+    shipment = shop.ship(order.id)
+    shop.delete_shipment(order.id, shipment.id)
+    assert (level(shop), order.status_id, order.lines[0].shipped) == (10 if returns else 8, 2, 0)
+    with pytest.raises(NoSuch):
+        shop.delete_shipment(order.id, shipment.id)
+
+
 def test_an_edit_moves_stock_only_with_the_edit_setting(shop):
     order = buy(shop)
     line = order.lines[0].id

@@ -8,23 +8,35 @@ from hypothesis import strategies as st
 
 from syncd.core.order import Line, LineKind, Order, Phase, Unreadable
 from syncd.core.quantity import SECOND, Instant, units
-from syncd.stores.bigcommerce.mapping import PHASES, decode_order, digest, included_lines, map_order, unreadable
+from syncd.core.taking_rule import TakingRule
+from syncd.stores.bigcommerce.mapping import (
+    PHASES,
+    UNPAID,
+    decode_order,
+    digest,
+    included_lines,
+    map_order,
+    ruled_by,
+    unreadable,
+)
 from tests.stores.bigcommerce_bodies import consignments, link, order, product, raw
 
+RULE = TakingRule(edits_adjust=False)
 
-def mapped(body: dict, *, cancel_returns: bool = True) -> Order:
+
+def mapped(body: dict) -> Order:
     data = raw(body)
     decoded = decode_order(data)
     lines = included_lines(decoded)
     assert lines is not None, "the lines are in the body"
-    return map_order(decoded, lines, digest(data), cancel_returns=cancel_returns)
+    return map_order(decoded, lines, digest(data), RULE)
 
 
 def mapped_or_unreadable(body: dict) -> Order | Unreadable:
     data = raw(body)
     try:
         decoded = decode_order(data)
-        return map_order(decoded, included_lines(decoded) or (), digest(data), cancel_returns=True)
+        return map_order(decoded, included_lines(decoded) or (), digest(data), RULE)
     except ValueError as error:
         return unreadable(data, str(error))
 
@@ -46,6 +58,8 @@ def test_an_order_says_what_the_platform_says():
         content=digest(raw(body)),
         channel="1",
         cart="a8458391-ef68-4fe5-9ec1-442e6a767364",
+        rule=RULE,
+        untold=UNPAID,
     )
     assert len(result.content) == 16
 
@@ -96,7 +110,7 @@ def test_payment_does_not_wake_a_draft_or_a_dead_order(word):
 def test_an_archived_order_is_cancelled(flag):
     result = mapped(order(is_deleted=flag, status_id=9))
     assert result.phase is Phase.CANCELLED
-    assert result.lines[0].restocked == 0, "nothing says that archiving puts units back"
+    assert not result.puts_back, "nothing says that archiving puts units back"
 
 
 @pytest.mark.parametrize(("status", "phase"), [(2, Phase.COMPLETED), (10, Phase.COMPLETED), (4, Phase.REFUNDED)])
@@ -243,40 +257,68 @@ def test_more_units_than_items_total_are_believed():
 
 
 @pytest.mark.parametrize(
-    ("status_id", "refunded", "cancel_returns", "restocked"),
+    ("status_id", "refunded", "puts_back"),
     [
-        (5, 0, True, 2),
-        (5, 0, False, 0),
-        (5, 1, True, 2),
-        (4, 0, True, 2),
-        (4, 0, False, 0),
-        (4, 2, True, 0),  # an API refund leaves its mark on the line, and puts nothing back
-        (14, 1, True, 0),
-        (6, 0, True, 0),
-        (11, 0, True, 0),
+        (5, 0, True),
+        (5, 1, True),
+        (4, 0, True),
+        (4, 2, False),  # an API refund leaves its mark on the line, and puts nothing back
+        (14, 1, False),
+        (6, 0, False),
+        (11, 0, False),
     ],
 )
-def test_units_are_back_when_the_status_and_the_setting_say_so(status_id, refunded, cancel_returns, restocked):
+def test_units_are_back_when_the_status_says_so_and_the_settings_do(status_id, refunded, puts_back):
     body = order(status_id=status_id, lines=[product(quantity_refunded=refunded)])
-    assert mapped(body, cancel_returns=cancel_returns).lines[0].restocked == units(restocked)
+    assert mapped(body).puts_back == puts_back
 
 
 @pytest.mark.parametrize("refunded", [0, "0", "0.0000", None, ""])
 def test_nothing_refunded_may_be_written_in_any_way(refunded):
     body = order(status_id=4, lines=[product(quantity_refunded=refunded)])
-    assert mapped(body).lines[0].restocked == units(2)
+    assert mapped(body).puts_back
 
 
 def test_one_refunded_line_tells_an_api_refund_of_the_whole_order():
-    lines = [product(1, quantity_refunded="1"), product(2)]
-    result = mapped(order(status_id=4, lines=lines))
-    assert [line.restocked for line in result.lines] == [0, 0]
+    assert not mapped(order(status_id=4, lines=[product(1, quantity_refunded="1"), product(2)])).puts_back
 
 
-def test_lines_without_a_counter_are_never_put_back():
-    lines = [product(1, product_id=0), product(2, type="digital"), product(3)]
-    result = mapped(order(status_id=5, lines=lines))
-    assert [line.restocked for line in result.lines] == [0, 0, units(2)]
+@pytest.mark.parametrize(
+    ("fields", "untold"),
+    [
+        ({}, {Phase.PLACED}),
+        ({"order_source": "external"}, {Phase.PLACED, Phase.DRAFT}),
+        ({"order_source": "manual"}, {Phase.PLACED, Phase.DRAFT}),
+        ({"order_source": "checkout_api", "status_id": 0}, {Phase.PLACED}),
+        ({"status_id": 6}, {Phase.PLACED, Phase.CANCELLED}),
+        ({"status_id": 5}, {Phase.PLACED}),
+        ({"is_deleted": True}, {Phase.PLACED, Phase.CANCELLED, Phase.COMPLETED, Phase.REFUNDED}),
+        ({"external_source": "M-MIG"}, set(Phase)),
+        ({"external_source": {}, "order_source": []}, {Phase.PLACED}),
+    ],
+)
+def test_what_no_page_of_the_vendor_tells_is_told(fields, untold):
+    assert mapped(order(**fields)).untold == untold
+
+
+@pytest.mark.parametrize(
+    ("fields", "channel"),
+    [
+        ({}, "1"),
+        ({"channel_id": 7}, "7"),
+        ({"channel_id": 7, "order_source": "external"}, "7"),
+        ({"channel_id": 7, "order_source": "manual"}, ""),
+        ({"channel_id": None}, ""),
+    ],
+)
+def test_an_order_is_ruled_by_its_channel_and_one_entered_by_hand_by_the_store(fields, channel):
+    assert ruled_by(decode_order(raw(order(**fields)))) == channel
+
+
+def test_a_merchants_own_names_of_statuses_do_not_matter():
+    plain = mapped(order(status_id=8))
+    renamed = mapped(order(status_id=8, status="Cancelled", custom_status="Shipped from Bonn"))
+    assert (renamed.phase, renamed.untold, renamed.puts_back) == (plain.phase, plain.untold, plain.puts_back)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from syncd.core.order import LineKind, Order, Phase, Unreadable
 from syncd.core.quantity import SECOND, Instant, units
 from syncd.core.scan import Seen, after_page, begin, check
+from syncd.core.taking_rule import TakingRule
 from syncd.errors import MisconfiguredError, StoreFault, Throttled
 from syncd.ports.store import OrderPage, OrdersPort, ScanRequest, StockBehaviour
 from syncd.stores.bigcommerce import BigCommerceStore
@@ -22,6 +23,11 @@ async def world():
     async with open_world() as opened:
         opened.add({"sku": "RED", "stock": 100}, {"sku": "BLUE", "stock": 100})
         yield opened
+
+
+def paths(world) -> list[str]:
+    """What was asked for, but for the stock settings: those are read once, and at each start."""
+    return [path for path, _ in world.asked.reads if path != "/v3/settings/inventory"]
 
 
 def read_orders(page: OrderPage) -> list[Order]:
@@ -56,7 +62,7 @@ class Script:
 
 
 def scripted(answers) -> tuple[OrdersPort, Script]:
-    client = Script(answers)
+    client = Script({"/v3/settings/inventory": {"data": {}, "meta": {}}, **answers})
     return BigCommerceStore(client, store_hash="abc123").orders, client
 
 
@@ -81,7 +87,7 @@ async def test_a_sold_order_is_read_with_its_lines_in_one_request(world):
     assert read.cart == world.shop.order(number).cart_id
     assert not page.full
     assert page.raw.startswith(b"[{")
-    assert [path for path, _ in world.asked.reads] == ["/v2/orders"]
+    assert paths(world) == ["/v2/orders"]
 
 
 async def test_an_empty_list_is_an_empty_page(world):
@@ -131,35 +137,49 @@ async def test_rows_outside_the_bound_are_handed_on_for_the_scan_to_see(world):
     assert ids(page) == [number]
 
 
-@pytest.mark.parametrize("returns", [True, False])
-async def test_a_cancelled_order_is_restocked_where_its_channel_says_so(world, returns):
-    world.shop.settings.change({"refund_order_stock_adjustment": not returns})
-    world.shop.channels[2] = "Second"
-    world.shop.settings.change({"channel": 2, "refund_order_stock_adjustment": returns})
-    number = world.sell("RED", 3, channel=2)
-    world.shop.cancel(number)
+async def test_each_order_carries_the_rule_of_its_own_channel_and_one_entered_by_hand_the_stores(world):
+    world.shop.settings.change({"edit_order_stock_adjustment": True})
+    world.shop.channels[2] = "Market"
+    world.shop.settings.change({"channel": 1, "refund_order_stock_adjustment": False})
+    world.shop.settings.change({"channel": 2, "update_stock_behavior": "order_completed_or_shipped"})
+    world.shop.settings.change({"channel": 2, "edit_order_stock_adjustment": False})
+    await world.store.orders.describe()
+    world.forget()
+    shop = world.sell("RED")
+    market = world.sell("RED", channel=2)
+    manual = world.sell("RED", channel=2, source="manual", status_id=11)
     for _ in range(2):
-        (read,) = (await world.store.orders.changed(ALL)).orders
-        assert read.phase is Phase.CANCELLED
-        assert read.lines[0].restocked == (units(3) if returns else 0)
+        rules = {row.order: row.rule for row in read_orders(await world.store.orders.changed(ALL))}
+        assert rules == {
+            shop: TakingRule("placed", edits_adjust=True, cancel_returns=False),
+            market: TakingRule("shipped", edits_adjust=False, cancel_returns=True),
+            manual: TakingRule("placed", edits_adjust=True, cancel_returns=True),
+        }
     settings = [query for path, query in world.asked.reads if path == "/v3/settings/inventory"]
-    assert settings == [{}, {"channel_id": "2"}], "read once, when first needed"
+    assert settings == [{"channel_id": "2"}], "read once, when an order of it first asks"
 
 
-async def test_settings_are_not_asked_for_while_no_order_needs_them(world):
-    world.sell("RED")
+async def test_orders_beyond_the_channels_that_are_kept_cost_no_request_each(world, monkeypatch):
+    monkeypatch.setattr("syncd.stores.bigcommerce.settings.CHANNELS_MAX", 1)
+    world.shop.channels[2] = "Market"
+    await world.store.orders.describe()
+    world.forget()
+    for _ in range(3):
+        world.sell("RED", channel=2)
     await world.store.orders.changed(ALL)
-    assert all(path == "/v2/orders" for path, _ in world.asked.reads)
+    assert [path for path, _ in world.asked.reads] == ["/v2/orders"]
 
 
 async def test_describing_the_store_learns_changed_settings(world):
-    number = world.sell("RED")
-    world.shop.cancel(number)
-    (before,) = (await world.store.orders.changed(ALL)).orders
-    world.shop.settings.change({"refund_order_stock_adjustment": False})
+    world.sell("RED")
+    (before,) = read_orders(await world.store.orders.changed(ALL))
+    world.shop.settings.change({"channel": 1, "refund_order_stock_adjustment": False})
+    (unknown,) = read_orders(await world.store.orders.changed(ALL))
     await world.store.orders.describe()
-    (after,) = (await world.store.orders.changed(ALL)).orders
-    assert (before.lines[0].restocked, after.lines[0].restocked) == (units(1), 0)
+    (after,) = read_orders(await world.store.orders.changed(ALL))
+    assert before == unknown
+    assert before.rule == TakingRule("placed", edits_adjust=False, cancel_returns=True)
+    assert after.rule == TakingRule("placed", edits_adjust=False, cancel_returns=False)
 
 
 async def test_a_refund_by_the_api_puts_nothing_back(world):
@@ -197,7 +217,7 @@ async def test_lines_that_the_include_leaves_out_are_read_for_that_order_alone(w
     large = world.shop.sell([{"sku": "RED", "quantity": 1}, {"sku": "BLUE", "quantity": 2}])
     rows = (await world.store.orders.changed(ALL)).orders
     assert [len(row.lines) for row in rows] == [1, 2]
-    assert [path for path, _ in world.asked.reads] == ["/v2/orders", f"/v2/orders/{large.id}/products"]
+    assert paths(world) == ["/v2/orders", f"/v2/orders/{large.id}/products"]
     assert small == rows[0].order
 
 
@@ -238,7 +258,7 @@ async def test_orders_are_read_by_id_with_one_request_for_near_ones(world):
     numbers = [world.sell("RED") for _ in range(6)]
     page = await world.store.orders.by_ids([numbers[4], numbers[0], numbers[2]])
     assert sorted(ids(page)) == [numbers[0], numbers[2], numbers[4]]
-    assert len(world.asked.reads) == 1
+    assert len(paths(world)) == 1
     assert page.missing == ()
     assert page.raw.startswith(b"[{")
 
@@ -247,7 +267,7 @@ async def test_an_order_alone_is_read_by_its_own_address(world):
     numbers = [world.sell("RED") for _ in range(20)]
     page = await world.store.orders.by_ids([numbers[0], numbers[-1]])
     assert sorted(ids(page)) == [numbers[0], numbers[-1]]
-    assert [path for path, _ in world.asked.reads] == [f"/v2/orders/{numbers[0]}", f"/v2/orders/{numbers[-1]}"]
+    assert paths(world) == [f"/v2/orders/{numbers[0]}", f"/v2/orders/{numbers[-1]}"]
 
 
 async def test_an_order_is_the_same_whichever_way_it_is_read(world):
@@ -316,15 +336,19 @@ async def test_a_shop_with_plain_settings_needs_no_warning(world):
     assert (await world.store.orders.describe()).warnings == ()
 
 
-async def test_the_default_channel_speaks_for_the_shop_and_others_are_warned_of():
+async def test_warnings_name_the_channels_that_they_are_about():
     async with open_world(channels=(2, 77)) as world:
-        world.shop.channels[2] = "Second"
+        world.shop.channels[2] = "Market"
         world.shop.settings.change({"edit_order_stock_adjustment": True})
         world.shop.settings.change({"channel": 1, "refund_order_stock_adjustment": False})
         world.shop.settings.change({"channel": 2, "update_stock_behavior": "order_completed_or_shipped"})
         described = await world.store.orders.describe()
+        world.shop.settings.change({"update_stock_behavior": "order_completed_or_shipped"})
+        everywhere = await world.store.orders.describe()
     assert described.behaviour == StockBehaviour("placed", edits_adjust=True, cancel_returns=False)
-    assert [warning.split()[1] for warning in described.warnings] == ["2", "77"]
+    (warning,) = described.warnings
+    assert warning.startswith("channel 2: stock is taken when an order is shipped")
+    assert everywhere.warnings[0].startswith("orders entered by hand, channel 2, channel 77, channel 1: stock is taken")
 
 
 async def test_stock_taken_when_shipped_is_told_and_warned_of(world):
@@ -404,7 +428,7 @@ async def test_an_order_with_endless_lines_goes_to_quarantine():
     (read,) = (await orders.changed(ALL)).orders
     assert isinstance(read, Unreadable)
     assert "more than 5000 lines" in read.reason
-    assert len(client.asked) == 21
+    assert len(client.asked) == 21  # the list, and 20 pages of lines
 
 
 @pytest.mark.parametrize(

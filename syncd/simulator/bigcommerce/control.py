@@ -6,7 +6,8 @@
 | POST /_sim/locations | `{"id", "code", "label", "enabled"}` |
 | POST /_sim/channels | `{"id", "name"}` |
 | POST /_sim/orders | `{"lines": [{"sku", "quantity", "address"}], "paid", "channel", "custom_lines", "status_id", "source", "cart_id"}`; 409 when out of stock |
-| POST /_sim/orders/{id}/pay, complete, cancel, decline, archive, delete | a step of the order's life |
+| POST /_sim/orders/{id}/pay, complete, cancel, decline, archive, restore, delete | a step of the order's life |
+| POST /_sim/orders/{id}/status | `{"status_id"}`: the merchant writes a status |
 | POST /_sim/orders/{id}/ship | `{"lines": [{"line", "quantity"}]}`; without lines, all that is left |
 | POST /_sim/orders/{id}/edit | `{"lines": [{"line", "quantity"}], "add": [{"sku", "quantity"}]}` |
 | POST /_sim/orders/{id}/refund | `{"lines": [{"line", "quantity"}], "restock"}`: see `Shop.refund` for what restock means here |
@@ -119,6 +120,8 @@ class Control:
             "cancel": lambda: shop.cancel(number),
             "decline": lambda: shop.decline(number),
             "archive": lambda: shop.archive(number),
+            "restore": lambda: shop.restore(number),
+            "status": lambda: shop.write_status(number, int(body["status_id"])),
             "delete": lambda: shop.delete(number),
             "ship": lambda: shop.ship(number, lines),
             "edit": lambda: shop.edit(number, lines, body.get("add", ())),

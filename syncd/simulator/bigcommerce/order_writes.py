@@ -13,7 +13,7 @@ from syncd.simulator.bigcommerce.answers import answer, body_of, nothing, v2_err
 from syncd.simulator.bigcommerce.order_api import consignments_of
 from syncd.simulator.bigcommerce.order_shapes import show_order, show_shipment
 from syncd.simulator.bigcommerce.orders import Line, Order
-from syncd.simulator.bigcommerce.refusals import NotPossible, OutOfStock
+from syncd.simulator.bigcommerce.refusals import NoSuch, NotPossible, OutOfStock
 from syncd.simulator.bigcommerce.shop import Shop
 
 READ_ONLY: Final = frozenset(
@@ -64,6 +64,7 @@ class OrderWrites:
             web.put(r"/v2/orders/{order:\d+}", self.update),
             web.delete(r"/v2/orders/{order:\d+}", self.archive),
             web.post(r"/v2/orders/{order:\d+}/shipments", self.ship),
+            web.delete(r"/v2/orders/{order:\d+}/shipments/{shipment:\d+}", self.unship),
         ]
 
     async def create(self, request: web.Request) -> web.Response:
@@ -168,6 +169,8 @@ class OrderWrites:
                 setattr(order, name, str(body[name]))
         if body.get("is_deleted") is True:
             self._shop.archive(order.id)
+        elif body.get("is_deleted") is False:
+            self._shop.restore(order.id)
         if status_id is not None and status_id != order.status_id:
             self._shop.set_status(order, status_id)
             self._shop.touch(order)
@@ -210,6 +213,17 @@ class OrderWrites:
         except NotPossible:
             return v2_error(400, "The field 'quantity' is invalid.")
         return answer(show_shipment(order, shipment), 201)
+
+    async def unship(self, request: web.Request) -> web.Response:
+        """DELETE of a shipment."""
+        order = self._shop.book.get(int(request.match_info["order"]))
+        if order is None:
+            return v2_missing()
+        try:
+            self._shop.delete_shipment(order.id, int(request.match_info["shipment"]))
+        except NoSuch:
+            return v2_missing()
+        return nothing()
 
     def _shown(self, request: web.Request, order: Order, status: int) -> web.Response:
         whole = consignments_of(request.query)

@@ -141,11 +141,12 @@ class Sales(Premises):
         now_us = self.now()
         if status_id == order.status_id:
             return
-        statuses = {"previous_status_id": order.status_id, "new_status_id": status_id}
+        left = order.status_id
+        statuses = {"previous_status_id": left, "new_status_id": status_id}
         order.status_id = status_id
         order.version += 1
         self.hooks.fire("store/order/statusUpdated", "order", order.id, status=statuses)
-        self.takings.entered(order, status_id, now_us, by_refund_api=by_refund_api)
+        self.takings.entered(order, status_id, now_us, left=left, by_refund_api=by_refund_api)
 
     def pay(self, number: int | str) -> Order:
         """The shopper pays. Raises NoSuch, and OutOfStock if nothing was held and others were quicker."""
@@ -173,6 +174,12 @@ class Sales(Premises):
         """The merchant sets the order to Declined."""
         return self._finish(number, orders.DECLINED)
 
+    def write_status(self, number: int | str, status_id: int) -> Order:
+        """The merchant writes any status. Raises NotPossible for one that there isn't."""
+        if status_id not in range(len(orders.STATUS_NAMES)):
+            raise NotPossible(f"no status {status_id}")
+        return self._finish(number, status_id)
+
     def _finish(self, number: int | str, status_id: int) -> Order:
         order = self.order(number)
         self.set_status(order, status_id)
@@ -187,6 +194,15 @@ class Sales(Premises):
             self.takings.give_all_back(order, self.now())
         self.hooks.fire("store/order/archived", "order", order.id)
         self.touch(order)
+        return order
+
+    def restore(self, number: int | str) -> Order:
+        """Take an order out of the archive. It takes the stock that archiving gave back."""
+        order = self.order(number)
+        if order.archived:
+            order.archived = False
+            self.takings.entered(order, order.status_id, self.now())
+            self.touch(order)
         return order
 
     def delete(self, number: int | str) -> Order:

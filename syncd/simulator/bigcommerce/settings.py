@@ -42,6 +42,13 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The list understands `is_deleted=true` (documented until 2021)."""
     archive_returns_stock: bool = False
     """Archiving an order gives its stock back."""
+    revived_takes_again: bool = True
+    """An order that gave its stock back takes it again once it leaves the status for which it did, or is restored."""
+    settings_catch_up: bool = True
+    """An order that took nothing, since order_completed_or_shipped ruled when it was placed, takes stock when its status
+    changes under order_placed; else it never does."""
+    shipment_deletion_returns: bool = False
+    """Deleting a shipment gives back what was taken for it (with order_completed_or_shipped)."""
     refund_api_restocks: bool = False
     """Status 4, reached by the refund API, gives stock back as a status written by hand does."""
     put_resets_status: bool = True

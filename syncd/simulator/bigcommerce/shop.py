@@ -47,6 +47,21 @@ class Shop(Sales):
         self.touch(order, may_be_silent=True)
         return shipment
 
+    def delete_shipment(self, number: int | str, shipment_id: int) -> None:
+        """Delete a shipment. The order stays in its status (vendor page "Orders overview"). Raises NoSuch."""
+        order = self.order(number)
+        found = [one for one in order.shipments if one.id == shipment_id]
+        if not found:
+            raise NoSuch(f"no shipment {shipment_id} in order {number}")
+        order.shipments.remove(found[0])
+        now_us = self.now()
+        for line in order.lines:
+            units = found[0].items.get(line.id, 0)
+            line.shipped -= units
+            self.takings.unshipped(order, line, units, now_us)
+        self.hooks.fire("store/shipment/deleted", "shipment", shipment_id, orderId=order.id)
+        self.touch(order, may_be_silent=True)
+
     def edit(
         self,
         number: int | str,

@@ -71,22 +71,23 @@ class Takings:
         behavior = self.rules(order).update_stock_behavior
         return behavior == "order_completed_or_shipped" and not self._is_history(order)
 
-    def entered(self, order: Order, status_id: int, now_us: int, *, by_refund_api: bool = False) -> None:
-        """An order entered a status (also the one that it was created in)."""
+    def entered(
+        self, order: Order, status_id: int, now_us: int, *, left: int | None = None, by_refund_api: bool = False
+    ) -> None:
+        """An order entered a status, also the one that it was created in; `left`: the one it was in before."""
         switches = self._settings.switches
         if status_id in {orders.CANCELLED, orders.REFUNDED}:
             allowed = switches.refund_api_restocks if by_refund_api else True
             if allowed and self.rules(order).refund_order_stock_adjustment:
                 self.give_all_back(order, now_us)
             return
-        drops = (status_id == orders.DECLINED and not switches.declined_holds) or (
-            status_id == orders.INCOMPLETE and not switches.incomplete_holds
-        )
-        if drops:
-            self.give_all_back(order, now_us)
+        if status_id == orders.DECLINED or (status_id == orders.INCOMPLETE and not switches.incomplete_holds):
+            if status_id == orders.INCOMPLETE or not switches.declined_holds:
+                self.give_all_back(order, now_us)
             return
         done = status_id in _DONE and self._takes_when_done(order)
-        if done or self.holds(order, status_id):
+        late = left is not None and not switches.settings_catch_up and self.holds(order, left)
+        if done or (self.holds(order, status_id) and not late):
             for line in order.lines:
                 if not line.counted:
                     self._take(order, line, line.quantity - line.restocked - line.taken_units, now_us)
@@ -96,6 +97,12 @@ class Takings:
         """Units of a line left the house."""
         if not line.counted and self._takes_when_done(order):
             self._take(order, line, units, now_us)
+
+    def unshipped(self, order: Order, line: Line, units: int, now_us: int) -> None:
+        """A shipment of units of a line was deleted."""
+        if self._settings.switches.shipment_deletion_returns and self._takes_when_done(order):
+            self.give_back(order, line, units, now_us)
+            line.counted = False
 
     def edited(self, order: Order, line: Line, units_more: int, now_us: int) -> None:
         """A line's quantity changed by so many units; its order's lines were counted or not before."""
@@ -115,7 +122,7 @@ class Takings:
         """Give back everything that was taken for an order; it may be taken again by a later status."""
         for line in order.lines:
             self.give_back(order, line, line.taken_units, now_us)
-            line.counted = False
+            line.counted = line.counted and not self._settings.switches.revived_takes_again
 
     def give_back(self, order: Order, line: Line, units: int, now_us: int, cause: str = "") -> int:
         """Give units of a line back to the counters they came from, at most what was taken. Returns how many."""

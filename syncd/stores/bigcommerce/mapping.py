@@ -6,13 +6,14 @@ already, and one handler around the whole order (whoever calls catches ValueErro
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from hashlib import blake2b
 
 import msgspec
 
 from syncd.core.order import Line, LineKind, Order, Phase, Unreadable
 from syncd.core.quantity import ZERO, Instant, Quantity, parse
+from syncd.core.taking_rule import TakingRule
 from syncd.stores.bigcommerce import wire
 from syncd.stores.bigcommerce.dates import read_date, read_date_or_none
 
@@ -40,6 +41,19 @@ PHASES: dict[int, Phase] = {
 }
 UNPAID_STATUSES = frozenset({1, 7, 12})  # here the payment's own word, if it has one, decides
 PAID_WORDS = frozenset({"captured", "paid", "partially refunded"})  # of payment_status: money has come
+
+MANUAL_SOURCE = "manual"  # of order_source: entered in the control panel
+MIGRATED_SOURCE = "M-MIG"  # of external_source: history from another platform
+HAND_SOURCES = frozenset({MANUAL_SOURCE, "external"})  # no checkout made the order, so it may begin with any status
+
+# Phases of which no page says what they do to the counter (`Order.untold`). Whether an unpaid order takes stock is told in
+# two ways: "when an order is placed", and "not until payment succeeds". That a checkout's Incomplete order takes none is
+# told; of one that is posted with status 0 nothing is. A declined order may keep what it took, an archived one too.
+UNPAID = frozenset({Phase.PLACED})
+UNPAID_BY_HAND = UNPAID | {Phase.DRAFT}
+DECLINED = UNPAID | {Phase.CANCELLED}
+ARCHIVED = DECLINED | {Phase.COMPLETED, Phase.REFUNDED}
+MIGRATED = frozenset(Phase)
 
 _ABSENT = (None, "", 0, "0")
 _ORDERS = msgspec.json.Decoder(wire.Order, strict=False)
@@ -83,28 +97,35 @@ def included_lines(order: wire.Order) -> list[wire.OrderProduct] | None:
     return lines if units >= parse(order.items_total or 0) else None
 
 
-def map_order(
-    order: wire.Order, products: Iterable[wire.OrderProduct], content: bytes, *, cancel_returns: bool
-) -> Order:
-    """The canonical order. `cancel_returns`: its channel puts units back when an order is cancelled or refunded by status.
+def map_order(order: wire.Order, products: Iterable[wire.OrderProduct], content: bytes, rule: TakingRule) -> Order:
+    """The canonical order. `rule`: the stock settings that rule it (`ruled_by`), as they are now.
 
     Raises ValueError for what can't be understood; the message says what to do.
     """
     external = order.external_order_id
     status = order.status
+    unique = {product.id: product for product in products}.values()
     return Order(
         order=str(order.id),
         created=read_date(order.date_created),
         modified=read_date(order.date_modified),
         phase=phase_of(order),
         status=status if isinstance(status, str) and status else f"status {order.status_id}",
-        lines=_lines(order, products, cancel_returns=cancel_returns),
+        lines=_lines(unique),
         content=content,
         channel="" if order.channel_id is None else str(order.channel_id),
         cart=order.cart_id if isinstance(order.cart_id, str) else "",
         own_key=external if isinstance(external, str) and external.startswith(OWN_KEY_PREFIX) else "",
         completed=read_date_or_none(order.date_shipped if isinstance(order.date_shipped, str) else None),
+        rule=rule,
+        puts_back=_puts_back(order, unique),
+        untold=_untold(order),
     )
+
+
+def ruled_by(order: wire.Order) -> str:
+    """The channel whose stock settings rule the order; "" for the store's own, which rule orders entered by hand."""
+    return "" if order.order_source == MANUAL_SOURCE or order.channel_id is None else str(order.channel_id)
 
 
 def product_name(product: wire.Id, variant: wire.Id) -> str:
@@ -118,7 +139,7 @@ def phase_of(order: wire.Order) -> Phase:
     """How far the order has come. Raises ValueError for a status that the vendor's table doesn't have."""
     status = order.status_id
     phase = PHASES.get(status)
-    if order.is_deleted in (True, "true", "1") and phase not in (Phase.COMPLETED, Phase.REFUNDED):
+    if _is_archived(order) and phase not in (Phase.COMPLETED, Phase.REFUNDED):
         return Phase.CANCELLED  # archived: out of the merchant's books; but what was over before stays as it was
     if status in UNPAID_STATUSES and str(order.payment_status).lower() in PAID_WORDS:
         return Phase.PAID
@@ -128,11 +149,6 @@ def phase_of(order: wire.Order) -> Phase:
             "store, or update syncd if the vendor has added one; then release the order"
         )
     return phase
-
-
-def may_restock(order: wire.Order) -> bool:
-    """Whether the setting `refund_order_stock_adjustment` of the order's channel matters for this order."""
-    return order.status_id in (4, 5)
 
 
 def digest(first: bytes, *others: bytes) -> bytes:
@@ -158,22 +174,17 @@ def unreadable(raw: bytes, reason: str) -> Unreadable:
     return Unreadable(order=order, reason=reason, raw=raw[:RAW_BYTES_MAX], modified=modified)
 
 
-def _lines(order: wire.Order, products: Iterable[wire.OrderProduct], *, cancel_returns: bool) -> tuple[Line, ...]:
-    """The order's lines, each once, in the order of the answer."""
-    unique = {product.id: product for product in products}
+def _lines(products: Collection[wire.OrderProduct]) -> tuple[Line, ...]:
+    """The order's lines, in the order of the answer."""
     parents = {
-        str(product.parent_order_product_id)
-        for product in unique.values()
-        if product.parent_order_product_id not in _ABSENT
+        str(product.parent_order_product_id) for product in products if product.parent_order_product_id not in _ABSENT
     }
-    restocks = cancel_returns and _restocks(order, unique.values())
     lines = []
-    for number, product in unique.items():
-        line = str(number)
+    for product in products:
+        line = str(product.id)
         quantity = Quantity(-1) if product.quantity is None else parse(product.quantity)
         if quantity < 0:
             raise ValueError(f"line {line} has no usable quantity: {product.quantity!r}")
-        kind = _kind(product, is_parent=line in parents)
         parent = product.parent_order_product_id
         lines.append(
             Line(
@@ -181,10 +192,10 @@ def _lines(order: wire.Order, products: Iterable[wire.OrderProduct], *, cancel_r
                 product_name(product.product_id, product.variant_id),
                 product.sku or "",
                 quantity,
-                quantity if restocks and kind is LineKind.STOCK else ZERO,
+                ZERO,
                 parse(product.quantity_shipped) if product.quantity_shipped else ZERO,
                 None,
-                kind,
+                _kind(product, is_parent=line in parents),
                 "" if parent in _ABSENT else str(parent),
             )
         )
@@ -202,7 +213,11 @@ def _kind(product: wire.OrderProduct, *, is_parent: bool) -> LineKind:
     return LineKind.STOCK
 
 
-def _restocks(order: wire.Order, products: Iterable[wire.OrderProduct]) -> bool:
+def _is_archived(order: wire.Order) -> bool:
+    return order.is_deleted in (True, "true", "1")
+
+
+def _puts_back(order: wire.Order, products: Iterable[wire.OrderProduct]) -> bool:
     """Whether the shop puts all units back in this state, if its setting for that is on.
 
     The vendor's page on webhook events: stock may return when the status becomes Cancelled or Refunded, not Partially
@@ -212,3 +227,15 @@ def _restocks(order: wire.Order, products: Iterable[wire.OrderProduct]) -> bool:
     if order.status_id == 5:
         return True
     return order.status_id == 4 and not any(parse(product.quantity_refunded or 0) for product in products)
+
+
+def _untold(order: wire.Order) -> frozenset[Phase]:
+    """The phases of which the documents don't tell what this order does to the counter."""
+    if order.external_source == MIGRATED_SOURCE:
+        return MIGRATED
+    if _is_archived(order):
+        return ARCHIVED
+    if order.status_id == 6:
+        return DECLINED
+    source = order.order_source
+    return UNPAID_BY_HAND if isinstance(source, str) and source in HAND_SOURCES else UNPAID

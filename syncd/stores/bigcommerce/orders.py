@@ -21,7 +21,7 @@ from syncd.stores.bigcommerce.mapping import (
     digest,
     included_lines,
     map_order,
-    may_restock,
+    ruled_by,
     unreadable,
 )
 from syncd.stores.bigcommerce.settings import ShopSettings
@@ -172,10 +172,8 @@ class BigCommerceOrders:
             if products is None:
                 products, bodies = await self._read_lines(order.id)
                 content = digest(raw, *bodies)
-            returns = may_restock(order) and await self._settings.cancel_returns(
-                "" if order.channel_id is None else str(order.channel_id)
-            )
-            return map_order(order, products, content, cancel_returns=returns)
+            rule = self._settings.known(channel := ruled_by(order)) or await self._settings.rule(channel)
+            return map_order(order, products, content, rule)
         except ValueError as error:
             return unreadable(raw, str(error))
 

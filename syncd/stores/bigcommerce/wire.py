@@ -89,6 +89,8 @@ class Order(msgspec.Struct, gc=False):
     channel_id: Id = None
     cart_id: Noise = None
     external_order_id: Noise = ""
+    order_source: Noise = ""
+    external_source: Noise = None
     consignments: Consignments | list[object] | None = None
 
 
