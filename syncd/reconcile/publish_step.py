@@ -30,6 +30,9 @@ ITEMS_PER_STEP_MAX = 2_000  # looked at in one transaction; the brake judges the
 WRITES_PER_REQUEST_MAX = 100  # small enough that a lost answer leaves few items in doubt
 RECHECK_SECONDS = 2.0  # an item whose belief is still open is looked at again after this
 REFUSED_RECHECK_SECONDS = 30.0
+DOUBT_RECHECK_SECONDS = (
+    15.0  # a lowering that may have been lost isn't sent again before a reading can tell: it would sell out the shop
+)
 STALE_RECHECK_SECONDS = 10.0  # nothing changes before the ERP or the orders have been read again
 AWAITING_SECONDS = (
     60.0  # of an item that waits for the orders: the step knows when they are drained so far; another life doesn't
@@ -376,7 +379,7 @@ def _end(
             )
     elif outcome.result is WriteResult.UNKNOWN:
         ended, state = Instant(max(now, write.sent_at + shop.traits.late_us)), writes.DOUBT
-        values = {"due": soon, "read_at": 0}
+        values = {"due": _later(now, DOUBT_RECHECK_SECONDS), "read_at": 0}
     elif outcome.result is WriteResult.NEEDS_ABSOLUTE:
         values = {"due": now, "needs_absolute": 1}
     elif outcome.result is WriteResult.NOT_SENT:

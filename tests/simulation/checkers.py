@@ -36,7 +36,7 @@ TASKS_MAX = 120  # of the daemon at once; it has about 15, and some for each req
 QUEUE_MAX = 300
 REQUESTS_PER_SECOND_MAX = 3.0
 WRITES_SECONDS = 120.0
-WRITES_MAX = 8  # of ours to one counter in that time, and one for each change: more is a loop, whatever the reason
+WRITES_MAX = 10  # of ours to one counter in that time, and one for each change: more is a loop, whatever the reason
 
 
 @dataclass
