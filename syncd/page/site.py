@@ -219,17 +219,17 @@ class Site:
         if not self._access.has_token:
             raise Complaint(404, "There is nothing to log in to.", "No token is set: this machine alone may ask.")
         if request.method != "POST":
-            return self._sheets.login(request, status=200)
+            return self._sheets.login(status=200)
         address = request.remote or ""
         wait = self._access.wait_seconds(address)
         if wait:
-            return self._sheets.login(request, status=429, wait=remaining(wait))
+            return self._sheets.login(status=429, wait=remaining(wait))
         given = await fields(request, ("token", "to"))
         if not comes_from_here(request):  # else any site could use up the tries of whoever looks at it
             raise Complaint(403, "This form was not sent from this page.", "Open it again.")
         if not self._access.is_right(given.text("token")):
             self._access.was_wrong(address)
-            return self._sheets.login(request, status=401, is_wrong=True)
+            return self._sheets.login(status=401, is_wrong=True)
         answer = self._sheets.redirect(_inside(given.text("to")))
         self._access.open_session(request, answer)
         return answer
@@ -246,7 +246,7 @@ class Site:
 
     def ask_for_token(self, request: web.Request) -> web.Response:
         """The form for a browser that has no session."""
-        return self._sheets.login(request, status=401)
+        return self._sheets.login(status=401, to=_inside(request.path_qs))
 
 
 def _inside(address: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from syncd.core.quantity import SECOND, Instant
 from syncd.page import access
@@ -120,6 +121,28 @@ async def test_the_form_knows_where_one_wanted_to_go(lively):
     async with visiting(lively) as visitor:
         _, text, _ = await visitor.get("/sku?sku=VASE")
         assert 'name="to" value="/sku?sku=VASE"' in text
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "//evil.example/steal",
+        "//evil.example/sku",
+        "/%2Fevil.example/sku",
+        "///evil.example",
+        "/\\\\evil.example",
+        "/quarantine/release",
+    ],
+)
+async def test_the_form_leads_nowhere_else(lively, asked):
+    async with (
+        visiting(lively) as visitor,
+        visitor.session.get(URL(visitor.url + asked, encoded=True), headers=HTML, allow_redirects=False) as answer,
+    ):
+        text = await answer.text()
+        assert answer.status == 401
+        assert 'name="to" value="/"' in text
+        assert "Open it again" not in text
 
 
 async def test_the_token_itself_may_be_sent_with_each_request(lively):
