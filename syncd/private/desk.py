@@ -2,7 +2,7 @@
 
 With a token, whoever doesn't send it gets the same 401 for every path, a browser with the form that asks for it. Without one
 the configuration lets it listen on this machine alone, and only names of this machine are believed: else a page in a browser
-here could ask it under its own name.
+here could ask it under its own name. Nor is a proxy heard then: whoever stands behind it is elsewhere.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ ANSWER_SECONDS: Final = 5.0  # a probe that waits longer learns nothing better; 
 LOOK_SECONDS: Final = 2.0  # for the one query of an answer: commands, too, wait for the reader
 ASKED_MAX: Final = 8  # at once; probes and scrapers are few
 BODY_BYTES_MAX: Final = 4_096  # a form of the page: a token, or a decision
+PROXIED: Final = ("Forwarded", "X-Forwarded-For", "X-Real-IP")  # what proxies add
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -90,7 +91,7 @@ class Desk:
         if self._access.has_token:
             if not self._access.is_known(request):
                 return await self._unknown(request)
-        elif not _is_named_so(request.host):
+        elif not _is_named_so(request.host) or any(name in request.headers for name in PROXIED):
             return web.Response(status=421)
         if request.match_info.handler == self._page:  # it has its own room and its own patience
             return await handler(request)

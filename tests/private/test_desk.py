@@ -77,6 +77,16 @@ async def test_without_a_token_only_names_of_this_machine_are_believed(bench, ho
         assert (await asker.get("/metrics", Host=host))[0] == status
 
 
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "x-real-ip"])
+async def test_without_a_token_nobody_behind_a_proxy_is_answered(bench, name):
+    """A proxy of this machine may name this machine, as nginx does, and let in whoever comes to it."""
+    told = {name: "for=192.0.2.7"}
+    async with asking(desk_of(bench)) as asker:
+        assert [(await asker.get(path, **told))[0] for path in (*PATHS, "/", "/page.css", "/login")] == [421] * 7
+    async with asking(desk_of(bench, TOKEN)) as asker:
+        assert (await asker.get("/health", Authorization=f"Bearer {TOKEN}", **told))[0] == 200
+
+
 async def test_a_body_is_not_taken(bench):
     async with asking(desk_of(bench)) as asker, asker.session.get(f"{asker.url}/live", data=b"x" * 100_000) as answer:
         assert answer.status in {200, 413}
