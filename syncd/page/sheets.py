@@ -91,12 +91,24 @@ class Sheets:
             is_still=True,
         )  # fmt: skip
 
-    def login(self, *, status: int, to: str = "/", is_wrong: bool = False, wait: str | None = None) -> web.Response:
+    def login(
+        self,
+        *,
+        status: int,
+        to: str = "/",
+        is_wrong: bool = False,
+        wait: str | None = None,
+        failed: Complaint | None = None,
+    ) -> web.Response:
         """The form that asks for the token, and leads to `to`, an address of this page. It tells nothing about what runs here."""
-        headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+        headers = {} if failed is None else failed.headers
+        if status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
         if wait is not None:
             headers["Retry-After"] = wait
-        return self._html("login.html", status, has_form=True, headers=headers, is_wrong=is_wrong, wait=wait, to=to)
+        return self._html(
+            "login.html", status, has_form=True, headers=headers, is_wrong=is_wrong, wait=wait, failed=failed, to=to
+        )
 
     def redirect(self, where: str) -> web.Response:
         """See there: after a form, so that going back sends nothing twice."""

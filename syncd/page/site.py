@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -32,7 +33,8 @@ from syncd.page.sheets import Sheets
 from syncd.page.sku import SPANS, sku_page
 from syncd.page.stock import stock
 
-PAGES_AT_ONCE_MAX: Final = 4  # probes and scrapers have their own room
+PAGES_AT_ONCE_MAX: Final = 4  # and as many logins of strangers; probes and scrapers have their own room
+FORM_SECONDS: Final = 5.0  # for its body to arrive
 PAGE_SECONDS: Final = 10.0
 SEARCH_AGAIN_SECONDS: Final = 30  # a search for differences looks at many SKUs
 RELEASE_SECONDS: Final = 60.0  # a whole order is read again from its shop first
@@ -57,7 +59,7 @@ class Site:
         self._supervisor = supervisor
         self._access = access
         self._sheets = Sheets(access)
-        self._answering = 0
+        self._answering: Counter[bool] = Counter()  # by whether strangers ask
 
     @property
     def scene(self) -> Scene:
@@ -73,7 +75,12 @@ class Site:
         try:
             return await self._answer(request)
         except Complaint as complaint:
+            if self._is_stranger(request):
+                return self._sheets.login(status=complaint.status, failed=complaint)
             return self._sheets.complaint(request, self.scene, complaint)
+
+    def _is_stranger(self, request: web.Request) -> bool:
+        return self._access.has_token and not self._access.is_known(request)
 
     async def _answer(self, request: web.Request) -> web.Response:
         place = PLACES.get(request.path)
@@ -82,9 +89,12 @@ class Site:
         if request.method not in place.methods:
             allowed = ", ".join(place.methods)
             raise Complaint(405, f"This address takes {allowed} alone.", headers={"Allow": allowed})
-        if self._answering >= PAGES_AT_ONCE_MAX:
+        if request.method == "POST":
+            await _arrival(request)
+        room = self._is_stranger(request)
+        if self._answering[room] >= PAGES_AT_ONCE_MAX:
             raise Complaint(503, "Too many ask at once.", "Try again in a moment.", {"Retry-After": "2"})
-        self._answering += 1
+        self._answering[room] += 1
         try:
             with anyio.fail_after(place.seconds):
                 return await place.answer(self, request)
@@ -93,7 +103,7 @@ class Site:
         except TimeoutError as error:
             raise Complaint(503, "No answer in time.", "Try again in a moment.", {"Retry-After": "5"}) from error
         finally:
-            self._answering -= 1
+            self._answering[room] -= 1
 
     def _sheet(self, request: web.Request, name: str, work: TenantWork | None = None, **values: Any) -> web.Response:
         return self._sheets.sheet(request, self.scene, name, None if work is None else work.context.tenant, **values)
@@ -259,14 +269,24 @@ def _inside(address: str) -> str:
     return str(url) if place is not None and "GET" in place.methods else "/"
 
 
-async def fields(request: web.Request, known: tuple[str, ...]) -> Asked:
-    """A form's fields; no files, no other type, and no more than the listener takes at all."""
+async def _arrival(request: web.Request) -> None:
+    """Wait for a form's body: no other type, no more than the listener takes at all. Nothing is held meanwhile, so that
+    whoever sends it slowly takes nobody's place; it is as small as what a connection takes anyway."""
     if request.content_type != FORM:
         raise Complaint(415, f"A form is sent as {FORM}.")
     try:
-        given = await request.post()
+        with anyio.fail_after(FORM_SECONDS):
+            await request.read()
     except web.HTTPRequestEntityTooLarge as error:
         raise Complaint(413, "This form is longer than any of this page.") from error
+    except TimeoutError as error:
+        raise Complaint(408, "This form took too long to arrive.", "Send it again.") from error
+
+
+async def fields(request: web.Request, known: tuple[str, ...]) -> Asked:
+    """The fields of a form that has arrived; there are no files in it."""
+    try:
+        given = await request.post()
     except (LookupError, UnicodeDecodeError) as error:
         raise Complaint(400, "This form is in no known encoding.") from error
     return Asked(given, known)  # type: ignore[arg-type]  # of this type there are no files in it

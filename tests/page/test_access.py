@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import aiohttp
+import anyio
 import pytest
+from aiohttp import web
 from yarl import URL
 
 from syncd.core.quantity import SECOND, Instant
-from syncd.page import access
+from syncd.page import access, site
 from syncd.page.access import COOKIE, Access
 from tests.page.life import TOKEN, serving
 
@@ -193,6 +196,77 @@ async def test_whoever_guesses_has_to_wait_and_the_right_token_too(lively):
         assert status == 429
         assert 0 < int(headers["Retry-After"]) <= access.WRONG_SECONDS
         assert "Too many wrong tokens" in text
+
+
+async def test_strangers_whose_form_never_arrives_take_nobodys_place(lively, monkeypatch):
+    monkeypatch.setattr(site, "FORM_SECONDS", 1.0)
+    head = "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 99\r\n\r\nto"
+    begun = 0
+    arrival = site._arrival
+
+    async def beginning(request: web.Request) -> None:
+        nonlocal begun
+        begun += 1
+        await arrival(request)
+
+    monkeypatch.setattr(site, "_arrival", beginning)
+    answers: list[bytes] = []
+
+    async def dawdle(port: int) -> None:
+        async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+            await stream.send(head.encode())
+            answers.append(await stream.receive())
+
+    async with visiting(lively) as visitor:
+        port = URL(visitor.url).port
+        assert port is not None
+        async with anyio.create_task_group() as group:
+            for _ in range(site.PAGES_AT_ONCE_MAX):
+                group.start_soon(dawdle, port)
+            with anyio.fail_after(10):
+                while begun < site.PAGES_AT_ONCE_MAX:  # noqa: ASYNC110 -- the server tells nobody
+                    await anyio.sleep(0.01)
+            assert (await visitor.get("/stock", Authorization=f"Bearer {TOKEN}"))[0] == 200
+            assert (await visitor.log_in())[0] == 303
+    assert [answer.split(b" ")[1] for answer in answers] == [b"408"] * site.PAGES_AT_ONCE_MAX
+
+
+async def test_where_all_places_are_taken_one_can_still_log_in(lively, monkeypatch):
+    waiting = 0
+
+    async def wait(*_: object) -> None:
+        nonlocal waiting
+        waiting += 1
+        await anyio.sleep_forever()
+
+    async with visiting(lively) as visitor:
+        monkeypatch.setattr(site, "effects", wait)
+        async with anyio.create_task_group() as group:
+            for _ in range(site.PAGES_AT_ONCE_MAX):
+                group.start_soon(partial(visitor.get, "/effects", Authorization=f"Bearer {TOKEN}"))
+            with anyio.fail_after(10):
+                while waiting < site.PAGES_AT_ONCE_MAX:  # noqa: ASYNC110 -- as above
+                    await anyio.sleep(0.01)
+            assert (await visitor.get("/stock", Authorization=f"Bearer {TOKEN}"))[0] == 503
+            assert (await visitor.log_in())[0] == 303
+            group.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("fields", "headers", "status"),
+    [
+        ({"token": "x" * 9_000}, {}, 413),
+        ({"token": "x", "what": "1"}, {}, 400),
+        ({"token": "x"}, {"Content-Type": "text/plain"}, 415),
+        ({"token": "x"}, {"Origin": "https://evil.example"}, 403),
+    ],
+)
+async def test_a_stranger_whose_form_is_wrong_learns_nothing(lively, fields, headers, status):
+    async with visiting(lively) as visitor:
+        told, text, _ = await visitor.send("/login", fields, **headers)
+        assert told == status
+        assert 'role="alert"' in text
+        assert not any(word in text for word in ("acme", "/stock", "syncd 0"))
 
 
 def test_the_wait_is_of_one_address_and_of_all_together_and_ends():

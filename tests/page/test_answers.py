@@ -169,9 +169,10 @@ async def test_what_others_have_written_is_text_and_nothing_else(bench):
 
 
 async def test_too_many_at_once_are_told_to_come_again_and_probes_are_not_among_them(lively, monkeypatch):
-    monkeypatch.setattr(site, "PAGES_AT_ONCE_MAX", 0)
     async with visiting(lively) as visitor:
-        status, text, headers = await visitor.log_in()
+        await visitor.log_in()
+        monkeypatch.setattr(site, "PAGES_AT_ONCE_MAX", 0)
+        status, text, headers = await visitor.get("/stock")
         assert (status, headers["Retry-After"]) == (503, "2")
         assert "Too many ask at once" in text
         assert (await visitor.get("/health", Authorization="Bearer a-token-that-is-long-enough"))[0] == 200
