@@ -234,10 +234,15 @@ class Site:
         wait = self._access.wait_seconds(address)
         if wait:
             return self._sheets.login(status=429, wait=remaining(wait))
-        given = await fields(request, ("token", "to"))
         if not comes_from_here(request):  # else any site could use up the tries of whoever looks at it
             raise Complaint(403, "This form was not sent from this page.", "Open it again.")
-        if not self._access.is_right(given.text("token")):
+        try:
+            given = await fields(request, ("token", "to"))
+            token = given.text("token")
+        except Complaint:
+            self._access.was_wrong(address)
+            raise
+        if not self._access.is_right(token):
             self._access.was_wrong(address)
             return self._sheets.login(status=401, is_wrong=True)
         answer = self._sheets.redirect(_inside(given.text("to")))
@@ -284,10 +289,12 @@ async def _arrival(request: web.Request) -> None:
 
 
 async def fields(request: web.Request, known: tuple[str, ...]) -> Asked:
-    """The fields of a form that has arrived; there are no files in it."""
+    """The fields of a form that has arrived, in the one encoding that browsers use for this page; there are no files in it."""
+    if (request.charset or "utf-8").lower() != "utf-8":  # Python knows codecs that make of bytes what is no text
+        raise Complaint(400, "This form is in no known encoding.")
     try:
         given = await request.post()
-    except (LookupError, UnicodeDecodeError) as error:
+    except UnicodeError as error:
         raise Complaint(400, "This form is in no known encoding.") from error
     return Asked(given, known)  # type: ignore[arg-type]  # of this type there are no files in it
 

@@ -269,6 +269,32 @@ async def test_a_stranger_whose_form_is_wrong_learns_nothing(lively, fields, hea
         assert not any(word in text for word in ("acme", "/stock", "syncd 0"))
 
 
+@pytest.mark.parametrize(
+    ("charset", "body"),
+    [
+        ("unicode_escape", b"token=%5Cud800"), ("punycode", b"token=%ff-%ff"), ("idna", b"token=%ff"), ("rot13", b"token=a"),
+        ("utf-7", b"token=%2BAA"), ("utf-16", b"token=a"), ("x-none", b"token=a"), ("utf-8", b"token=\xff"),
+        ("utf-8", b"token=" + b"x" * 600), ("utf-8", b"token=%00"),
+    ],
+)  # fmt: skip
+async def test_a_login_that_is_no_text_is_a_wrong_try(lively, charset, body):
+    told = {"Content-Type": f"application/x-www-form-urlencoded; charset={charset}"}
+    async with visiting(lively) as visitor:
+        address, headers = f"{visitor.url}/login", {"Origin": visitor.url} | told
+        statuses = []
+        for _ in range(access.WRONG_MAX + 1):
+            async with visitor.session.post(address, data=body, headers=headers) as answer:
+                statuses.append(answer.status)
+    assert statuses == [400] * access.WRONG_MAX + [429]
+
+
+async def test_a_token_may_have_any_letter_and_its_form_says_utf_8(lively):
+    async with visiting(lively) as visitor:
+        told = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"}
+        assert (await visitor.send("/login", {"token": "\u00fc\U0001f600"}, **told))[0] == 401
+        assert (await visitor.send("/login", {"token": TOKEN}, **told))[0] == 303
+
+
 def test_the_wait_is_of_one_address_and_of_all_together_and_ends():
     class Clock:
         at = 0.0
