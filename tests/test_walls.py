@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reconcile": OUTSIDE | {"ledger", "transport"},  # stores and ERPs by their ports alone
     "engine": OUTSIDE | {"ledger", "transport", "reconcile"},
     "control": OUTSIDE | {"ledger", "transport", "reconcile", "engine", "config"},
-    "page": OUTSIDE | {"ledger", "reconcile", "engine", "control"},
+    "page": OUTSIDE | {"ledger", "reconcile", "engine", "control", "inbox"},
     "private": OUTSIDE | {"ledger", "engine", "control", "config", "inbox", "page"},
 }
 TOP = {"app", "reload", "daemon", "cli", "demo", "__main__"}  # where concrete classes meet: may import all ...

@@ -21,6 +21,7 @@ from syncd.control.failure import CommandFailed
 from syncd.control.scene import Scene
 from syncd.engine.supervisor import Supervisor, TenantWork
 from syncd.errors import SyncdError
+from syncd.inbox.caller import address_of
 from syncd.observability import events
 from syncd.page import story
 from syncd.page.access import Access, comes_from_here, remaining
@@ -230,7 +231,7 @@ class Site:
             raise Complaint(404, "There is nothing to log in to.", "No token is set: this machine alone may ask.")
         if request.method != "POST":
             return self._sheets.login(status=200)
-        address = request.remote or ""
+        address = address_of(request)
         wait = self._access.wait_seconds(address)
         if wait:
             return self._sheets.login(status=429, wait=remaining(wait))

@@ -295,6 +295,19 @@ async def test_a_token_may_have_any_letter_and_its_form_says_utf_8(lively):
         assert (await visitor.send("/login", {"token": TOKEN}, **told))[0] == 303
 
 
+async def test_behind_a_proxy_each_stranger_has_tries_of_his_own(lively):
+    """The proxy of this machine writes the caller it sees behind whatever that one has claimed."""
+    async with visiting(lively) as visitor:
+        for n in range(access.WRONG_MAX):
+            sent = await visitor.send(
+                "/login", {"token": "a-guess"}, **{"X-Forwarded-For": f"192.0.2.{n}, 198.51.100.7"}
+            )
+            assert sent[0] == 401
+        again = {"X-Forwarded-For": "198.51.100.8, 198.51.100.7"}
+        assert (await visitor.send("/login", {"token": TOKEN}, **again))[0] == 429
+        assert (await visitor.send("/login", {"token": TOKEN}, **{"X-Forwarded-For": "198.51.100.8"}))[0] == 303
+
+
 def test_the_wait_is_of_one_address_and_of_all_together_and_ends():
     class Clock:
         at = 0.0
