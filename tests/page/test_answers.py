@@ -10,6 +10,7 @@ import pytest
 from syncd.core.order import Unreadable
 from syncd.core.quantity import Instant, units
 from syncd.ledger import levels
+from syncd.ledger.schema import level_write
 from syncd.page import site
 from syncd.page.words import ago, change, clock_text, lasting, link, quantity, seen
 from tests.control.bench import SECOND, order
@@ -237,6 +238,39 @@ async def test_the_flow_is_what_the_ledger_has_counted(bench):
         assert await told() == ["2", "0", "0"], "nothing was news"
         await bench.post()
         assert await told() == ["2", "2", "0"]
+
+
+async def test_writes_in_doubt_are_all_counted_and_shown_first(lively, monkeypatch):
+    monkeypatch.setattr("syncd.page.effects.ROWS", 3)
+    now = lively.clock.now()
+
+    def unit(connection):
+        for number, (item, state) in enumerate([*[("LAMP", "doubt")] * 2, *[("VASE", "sent")] * 4]):
+            connection.execute(
+                level_write.insert().values(
+                    tenant="acme", store="web", item=f"i-{item}", seq=900 + number, key=f"w-{number}", state=state, change=-1,
+                    level=None, blind_from=0, sent_at=now + number, not_after=now, ended=now + 3_600 * SECOND, target=0, low=0,
+                    high=0, why="", reason="",
+                )
+            )  # fmt: skip
+
+    def shown(text, region):
+        return re.findall(
+            r'data-label="Effect">.*?(w-\d)', text.partition(f'id="{region}"')[2].partition("</table>")[0]
+        )
+
+    await lively.ledger.run(unit)
+    async with visiting(lively) as visitor:
+        await visitor.log_in()
+        _, text, _ = await visitor.get("/effects")
+        assert shown(text, "writes-in-doubt") == ["w-1", "w-0"]
+        assert shown(text, "open-writes") == ["w-5"]
+        assert "3 of 6 writes are shown" in text
+        monkeypatch.setattr("syncd.page.effects.ROWS", 1)
+        _, text, _ = await visitor.get("/effects")
+        assert 'Writes in doubt</span><span class="big">2<' in text
+        monkeypatch.setattr("syncd.page.effects.ROWS", 6)
+        assert "writes are shown" not in (await visitor.get("/effects"))[1]
 
 
 async def test_differences_are_found_page_by_page(bench, monkeypatch):
