@@ -24,7 +24,6 @@ from syncd.core.quantity import seconds
 from syncd.engine.pulse import STUCK_SECONDS, pulse
 from syncd.engine.supervisor import Supervisor
 from syncd.errors import TransientError
-from syncd.inbox.inbox import Inbox
 from syncd.observability.meters import Meters
 from syncd.page.access import ASSETS, Access
 from syncd.private.exposition import Exposition
@@ -51,14 +50,12 @@ class Desk:
         meters: Meters,
         *,
         token: str | None,
-        inbox: Inbox | None = None,
     ) -> None:
         """`commands` gives those that are in force now: a reload changes what they work on."""
         self._commands = commands
         self._supervisor = supervisor
         self._meters = meters
         self._access = Access(token, self._scene().clock)
-        self._inbox = inbox
         self._exposition = Exposition(lambda: seconds(self._scene().clock.wall()))
         self._asked = 0
         self._opened: Site | None = None
@@ -138,7 +135,8 @@ class Desk:
     async def _told(self) -> web.Response:
         told = await glance(self._scene(), LOOK_SECONDS)
         told["stuck"] = sorted(set(self._supervisor.stuck(STUCK_SECONDS)))
-        told["webhooks"] = None if self._inbox is None else {"backlog": self._inbox.backlog}
+        calling = [store["webhooks"] for each in told["tenants"] for store in each["stores"] if store.get("webhooks")]
+        told["webhooks"] = {"backlog": sum(each["waiting"] for each in calling)} if calling else None
         told["says"] = [sentence for each in told["tenants"] for sentence in _says(each)]
         return web.Response(body=msgspec.json.encode(told), content_type="application/json")
 
