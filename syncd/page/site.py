@@ -153,12 +153,12 @@ class Site:
         return self._sheet(request, "orders.html", work, **told)
 
     async def order(self, request: web.Request) -> web.Response:
-        """One order and its way; with `ask`, also what the ERP has of it."""
+        """One order and its way; with `ask`, also what the ERP has of it. That costs its requests, so it needs a token."""
         asked = Asked(request.query, ("tenant", "store", "order", "ask"))
-        work, ask = self._tenant(asked), asked.choice("ask", ("erp",))
+        work, ask = self._tenant(asked), bool(asked.choice("ask", ("erp",))) and self._access.has_token
         store, order = asked.needed("store"), asked.needed("order")
-        told = await self.call("explain.order", order=order, store=store, tenant=work.context.tenant, ask=bool(ask))
-        return self._sheet(request, "order.html", work, order=told, asked_erp=bool(ask), is_still=bool(ask))
+        told = await self.call("explain.order", order=order, store=store, tenant=work.context.tenant, ask=ask)
+        return self._sheet(request, "order.html", work, order=told, asked_erp=ask, is_still=ask)
 
     async def held(self, request: web.Request) -> web.Response:
         """What is in quarantine."""

@@ -387,6 +387,17 @@ async def test_an_orders_way_and_what_the_erp_has_of_it_if_asked(lively, monkeyp
             _, text, _ = await visitor.get("/order?store=us&order=1002")
         assert text.count('<li class="done">') == 5
         assert "In the ERP</strong>" in text
+        assert "ask=erp" in text
         _, text, _ = await visitor.get("/order?store=us&order=1002&ask=erp")
         assert "−2 of <bdi>MUG-RED</bdi>" in text
         assert "page.js" not in text, "the ERP is not asked every few seconds"
+
+
+async def test_without_a_token_no_page_makes_a_request_to_the_erp(lively, monkeypatch):
+    monkeypatch.setattr(type(lively.work.context.erp), "find", lambda *_: pytest.fail("the ERP was asked"))
+    async with visiting(lively, None) as visitor:
+        for path in ("/order?store=us&order=1002", "/order?store=us&order=1002&ask=erp"):
+            status, text, _ = await visitor.get(path)
+            assert status == 200
+            assert "In the ERP</th>" not in text
+            assert "ask=erp" not in text
