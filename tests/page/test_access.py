@@ -395,6 +395,7 @@ async def test_without_a_token_this_machine_may_look_and_nobody_can_decide_or_se
         assert status == 200
         assert "Example Street" not in text
         assert f"syncd quarantine release {number} --tenant acme --count" in text
+        assert f"<code>syncd quarantine show {number} --tenant acme</code>" in text
         assert "<form" not in text.partition("<main")[2]
         fields = {"code": "", "tenant": "acme", "id": str(number), "decision": "already_counted"}
         assert (await visitor.send("/quarantine/release", fields))[0] == 403
