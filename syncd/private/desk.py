@@ -1,8 +1,9 @@
 """The private listener's answers: GET /live, /ready, /health, /metrics, which only look; and the page (`syncd.page`).
 
-With a token, whoever doesn't send it gets the same 401 for every path, a browser with the form that asks for it. Without one
-the configuration lets it listen on this machine alone, and only names of this machine are believed: else a page in a browser
-here could ask it under its own name. Nor is a proxy heard then: whoever stands behind it is elsewhere.
+With a token, whoever doesn't send it gets the same 401 for every path, a browser with the form that asks for it. Two things are
+for everybody: what that form looks like (`ASSETS`), and POST /login, which takes it. Without a token the configuration lets it
+listen on this machine alone, and only names of this machine are believed: else a page in a browser here could ask it under its
+own name. Nor is a proxy heard then: whoever stands behind it is elsewhere.
 """
 
 from __future__ import annotations

@@ -55,6 +55,14 @@ async def test_nothing_is_learnt_without_the_token(bench, headers):
     assert len({(answer[1], tuple(answer[2].items())) for answer in answers}) == 1, "all answers are the same"
 
 
+async def test_what_the_form_for_the_token_needs_is_for_everybody(bench):
+    async with asking(desk_of(bench, TOKEN)) as asker:
+        assert [(await asker.get(path))[0] for path in ("/page.css", "/page.js", "/icon.svg")] == [200] * 3
+        assert [(await asker.get("/page.css", method))[0] for method in ("HEAD", "POST")] == [200, 401]
+        assert (await asker.get("/login", "POST"))[0] == 415
+        assert [(await asker.get("/login", method))[0] for method in ("GET", "PUT")] == [401, 401]
+
+
 async def test_who_has_the_token_is_told_everything(bench):
     async with asking(desk_of(bench, TOKEN)) as asker:
         for path in PATHS:
