@@ -101,7 +101,7 @@ class Sheets:
         failed: Complaint | None = None,
     ) -> web.Response:
         """The form that asks for the token, and leads to `to`, an address of this page. It tells nothing about what runs here."""
-        headers = {} if failed is None else failed.headers
+        headers = {} if failed is None else dict(failed.headers)
         if status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         if wait is not None:

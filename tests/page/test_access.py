@@ -306,6 +306,9 @@ async def test_behind_a_proxy_each_stranger_has_tries_of_his_own(lively):
         again = {"X-Forwarded-For": "198.51.100.8, 198.51.100.7"}
         assert (await visitor.send("/login", {"token": TOKEN}, **again))[0] == 429
         assert (await visitor.send("/login", {"token": TOKEN}, **{"X-Forwarded-For": "198.51.100.8"}))[0] == 303
+        two = [("Origin", visitor.url), ("X-Forwarded-For", "198.51.100.8"), ("X-Forwarded-For", "198.51.100.7")]
+        async with visitor.session.post(f"{visitor.url}/login", data={"token": TOKEN}, headers=two) as answer:
+            assert answer.status == 429, "a proxy may also write a header of its own behind the caller's"
 
 
 def test_the_wait_is_of_one_address_and_of_all_together_and_ends():
