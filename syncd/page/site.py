@@ -280,6 +280,8 @@ async def _arrival(request: web.Request) -> None:
     whoever sends it slowly takes nobody's place; it is as small as what a connection takes anyway."""
     if request.content_type != FORM:
         raise Complaint(415, f"A form is sent as {FORM}.")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":  # a few bytes may be many
+        raise Complaint(415, "A form is sent as it is, not packed.")
     try:
         with anyio.fail_after(FORM_SECONDS):
             await request.read()

@@ -258,6 +258,7 @@ async def test_where_all_places_are_taken_one_can_still_log_in(lively, monkeypat
         ({"token": "x" * 9_000}, {}, 413),
         ({"token": "x", "what": "1"}, {}, 400),
         ({"token": "x"}, {"Content-Type": "text/plain"}, 415),
+        ({"token": "x"}, {"Content-Encoding": "gzip"}, 415),
         ({"token": "x"}, {"Origin": "https://evil.example"}, 403),
     ],
 )
