@@ -210,7 +210,6 @@ async def _listening(
     """The listeners. They end before `group` does: the inbox still notes what they have taken."""
     inherited = inherited_sockets(os.environ, os.getpid(), given.log)
     held = fit(inherited, settings.webhooks.listen if settings.webhooks else None, given.log)
-    inbox: Inbox | None = None
     async with AsyncExitStack() as opened:
         if settings.webhooks is not None:
             inbox = Inbox(signal_note(given))
@@ -219,20 +218,18 @@ async def _listening(
             public = listening(receiver.app(), settings.webhooks.listen, given.log, inherited=held)
             await opened.enter_async_context(public)
         if settings.private is not None:
-            desk = private_desk(settings.private, commands, app, given, inbox)
+            desk = private_desk(settings.private, commands, app, given)
             private = listening(desk.app(), settings.private.listen, given.log, unavailable=events.PRIVATE_UNAVAILABLE)
             await opened.enter_async_context(private)
         yield
 
 
-def private_desk(
-    settings: PrivateSettings, commands: Commands, app: App, given: Surroundings, inbox: Inbox | None
-) -> Desk:
+def private_desk(settings: PrivateSettings, commands: Commands, app: App, given: Surroundings) -> Desk:
     """Who answers on the private listener."""
     from syncd.private.desk import Desk  # noqa: PLC0415 - what it is made of takes memory, and is off by default
 
     token = None if settings.token is None else settings.token.get_secret_value()
-    return Desk(lambda: commands, app.supervisor, given.meters, token=token, inbox=inbox)
+    return Desk(lambda: commands, app.supervisor, given.meters, token=token)
 
 
 def alert_post(settings: AlertSettings, given: Surroundings) -> AlertPost:

@@ -56,11 +56,6 @@ class Inbox:
         self._something = anyio.Event()
         self._waiting: dict[Shop, int] = {}  # orders that wait to be read, when it was last known
 
-    @property
-    def backlog(self) -> int:
-        """Orders that wait to be read, of all stores, when it was last known."""
-        return sum(self._waiting.values())
-
     async def take(self, tenant: str, store: str, orders: Sequence[str], wake: Callable[[], None]) -> None:
         """Note that these orders have changed; returns when that is on disk, and `wake` has been called.
 

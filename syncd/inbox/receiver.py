@@ -14,6 +14,7 @@ from typing import Final
 from aiohttp import web
 
 from syncd.inbox.bodies import Bodies, Crowded, TooLarge
+from syncd.inbox.caller import address_of
 from syncd.inbox.inbox import FULL_SECONDS, Full, Inbox
 from syncd.inbox.sources import Sources
 from syncd.observability import events
@@ -23,7 +24,6 @@ from syncd.ports.clock import Clock
 from syncd.ports.hooks import HooksPort, NotGenuine
 
 GREETING: Final = re.compile(rb"webhook_id=[0-9]{1,20}")  # WooCommerce's, unsigned, when a webhook is made
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Receiver:
         return app
 
     async def _called(self, request: web.Request) -> web.Response:
-        address, now = _address(request), self._clock.monotonic()
+        address, now = address_of(request), self._clock.monotonic()
         if not self._sources.may_speak(address, now):
             return web.Response(status=429, headers={"Retry-After": "60"})
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -109,13 +109,6 @@ def _read(door: Door | None, headers: Mapping[str, str], body: bytes) -> tuple[s
         return door.hooks.read(headers, body)
     except NotGenuine:
         return None
-
-
-def _address(request: web.Request) -> str:
-    """Who calls; behind a proxy of this machine, whom that one names."""
-    remote = request.remote or ""
-    named = request.headers.get("X-Forwarded-For", "") if remote in LOOPBACK else ""
-    return named.rpartition(",")[2].strip() or remote
 
 
 async def _nothing_here(_request: web.Request) -> web.Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Connection, and_, case, or_, select, update
+from sqlalchemy import Connection, and_, case, func, join, or_, select, update
 
 from syncd.core.quantity import Instant, Quantity
 from syncd.ledger.rows import OneRow, Rows
@@ -21,6 +21,14 @@ _WRITE = Rows(
     ],
 )  # fmt: skip
 _ROW = OneRow(level_write)
+_IN_ITEM = join(
+    level_write,
+    item,
+    and_(item.c.tenant == level_write.c.tenant, item.c.store == level_write.c.store, item.c.item == level_write.c.item),
+)
+_OPEN = or_(
+    level_write.c.state == SENT, and_(level_write.c.state == DOUBT, level_write.c.ended >= item.c.read_at)
+)  # a counter that was read after the end shows what became of it
 
 
 class PlannedWrite(msgspec.Struct, frozen=True):
@@ -103,12 +111,19 @@ class OpenWrite(msgspec.Struct, frozen=True):
     reason: str
 
 
-def open_writes(connection: Connection, tenant: str, limit: int) -> list[OpenWrite]:
-    """The writes of a tenant that are under way, or in doubt and not read over since then, newest first."""
+def count_open_writes(connection: Connection, tenant: str) -> dict[str, int]:
+    """How many writes of a tenant are under way (SENT), and in doubt (DOUBT)."""
     w = level_write.c
-    mine = (item.c.tenant == w.tenant, item.c.store == w.store, item.c.item == w.item)
+    query = select(w.state, func.count()).select_from(_IN_ITEM).where(w.tenant == tenant, _OPEN).group_by(w.state)
+    found = [(str(state), int(count)) for state, count in connection.execute(query)]
+    return {SENT: 0, DOUBT: 0} | dict(found)
+
+
+def open_writes(connection: Connection, tenant: str, limit: int) -> list[OpenWrite]:
+    """The writes of a tenant that are under way, or in doubt and not read over since then: those in doubt first, and of each
+    the newest."""
+    w = level_write.c
     columns = (w.store, w.item, item.c.sku, item.c.name, w.key, w.state, w.change, w.level, w.sent_at, w.why, w.reason)
-    query = select(*columns).join_from(level_write, item, and_(*mine))
-    unclear = or_(w.state == SENT, and_(w.state == DOUBT, w.ended >= item.c.read_at))
-    query = query.where(w.tenant == tenant, unclear).order_by(w.seq.desc()).limit(limit)
+    query = select(*columns).select_from(_IN_ITEM).where(w.tenant == tenant, _OPEN)
+    query = query.order_by(w.state == SENT, w.sent_at.desc(), w.store, w.item, w.seq.desc()).limit(limit)
     return [OpenWrite(*row) for row in connection.execute(query)]

@@ -28,15 +28,17 @@ async def effects(scene: Scene, work: TenantWork) -> dict[str, Any]:
             history.count_moves(connection, tenant),
             history.open_moves(connection, tenant, ROWS),
             writes.open_writes(connection, tenant, ROWS),
+            writes.count_open_writes(connection, tenant),
         )
 
-    counts, moves, out = await scene.ledger.read(look, limit_seconds=LOOK_SECONDS)
+    counts, moves, out, written = await scene.ledger.read(look, limit_seconds=LOOK_SECONDS)
     views = [move_view(move, None) | {"store": move.store, "number": move.order} for move in moves]
     return {
         "counts": counts,
         "rows_max": ROWS,
         "doubts": [view for view in views if view["state"] == "in doubt"],
         "open": [view for view in views if view["state"] != "in doubt"],
+        "written": {"sent": written[writes.SENT], "in_doubt": written[writes.DOUBT]},
         "writes_in_doubt": [_write(write) for write in out if write.state == writes.DOUBT],
         "writes_open": [_write(write) for write in out if write.state != writes.DOUBT],
     }

@@ -92,14 +92,23 @@ class Sheets:
         )  # fmt: skip
 
     def login(
-        self, request: web.Request, *, status: int, is_wrong: bool = False, wait: str | None = None
+        self,
+        *,
+        status: int,
+        to: str = "/",
+        is_wrong: bool = False,
+        wait: str | None = None,
+        failed: Complaint | None = None,
     ) -> web.Response:
-        """The form that asks for the token, and leads to where one wanted to go. It tells nothing about what runs here."""
-        headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+        """The form that asks for the token, and leads to `to`, an address of this page. It tells nothing about what runs here."""
+        headers = {} if failed is None else dict(failed.headers)
+        if status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
         if wait is not None:
             headers["Retry-After"] = wait
-        to = request.path_qs if request.method == "GET" and request.path != "/login" else "/"
-        return self._html("login.html", status, has_form=True, headers=headers, is_wrong=is_wrong, wait=wait, to=to)
+        return self._html(
+            "login.html", status, has_form=True, headers=headers, is_wrong=is_wrong, wait=wait, failed=failed, to=to
+        )
 
     def redirect(self, where: str) -> web.Response:
         """See there: after a form, so that going back sends nothing twice."""

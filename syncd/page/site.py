@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -20,6 +21,7 @@ from syncd.control.failure import CommandFailed
 from syncd.control.scene import Scene
 from syncd.engine.supervisor import Supervisor, TenantWork
 from syncd.errors import SyncdError
+from syncd.inbox.caller import address_of
 from syncd.observability import events
 from syncd.page import story
 from syncd.page.access import Access, comes_from_here, remaining
@@ -32,7 +34,8 @@ from syncd.page.sheets import Sheets
 from syncd.page.sku import SPANS, sku_page
 from syncd.page.stock import stock
 
-PAGES_AT_ONCE_MAX: Final = 4  # probes and scrapers have their own room
+PAGES_AT_ONCE_MAX: Final = 4  # and as many logins of strangers; probes and scrapers have their own room
+FORM_SECONDS: Final = 5.0  # for its body to arrive
 PAGE_SECONDS: Final = 10.0
 SEARCH_AGAIN_SECONDS: Final = 30  # a search for differences looks at many SKUs
 RELEASE_SECONDS: Final = 60.0  # a whole order is read again from its shop first
@@ -57,7 +60,7 @@ class Site:
         self._supervisor = supervisor
         self._access = access
         self._sheets = Sheets(access)
-        self._answering = 0
+        self._answering: Counter[bool] = Counter()  # by whether strangers ask
 
     @property
     def scene(self) -> Scene:
@@ -73,7 +76,12 @@ class Site:
         try:
             return await self._answer(request)
         except Complaint as complaint:
+            if self._is_stranger(request):
+                return self._sheets.login(status=complaint.status, failed=complaint)
             return self._sheets.complaint(request, self.scene, complaint)
+
+    def _is_stranger(self, request: web.Request) -> bool:
+        return self._access.has_token and not self._access.is_known(request)
 
     async def _answer(self, request: web.Request) -> web.Response:
         place = PLACES.get(request.path)
@@ -82,9 +90,12 @@ class Site:
         if request.method not in place.methods:
             allowed = ", ".join(place.methods)
             raise Complaint(405, f"This address takes {allowed} alone.", headers={"Allow": allowed})
-        if self._answering >= PAGES_AT_ONCE_MAX:
+        if request.method == "POST":
+            await _arrival(request)
+        room = self._is_stranger(request)
+        if self._answering[room] >= PAGES_AT_ONCE_MAX:
             raise Complaint(503, "Too many ask at once.", "Try again in a moment.", {"Retry-After": "2"})
-        self._answering += 1
+        self._answering[room] += 1
         try:
             with anyio.fail_after(place.seconds):
                 return await place.answer(self, request)
@@ -93,7 +104,7 @@ class Site:
         except TimeoutError as error:
             raise Complaint(503, "No answer in time.", "Try again in a moment.", {"Retry-After": "5"}) from error
         finally:
-            self._answering -= 1
+            self._answering[room] -= 1
 
     def _sheet(self, request: web.Request, name: str, work: TenantWork | None = None, **values: Any) -> web.Response:
         return self._sheets.sheet(request, self.scene, name, None if work is None else work.context.tenant, **values)
@@ -142,12 +153,12 @@ class Site:
         return self._sheet(request, "orders.html", work, **told)
 
     async def order(self, request: web.Request) -> web.Response:
-        """One order and its way; with `ask`, also what the ERP has of it."""
+        """One order and its way; with `ask`, also what the ERP has of it. That costs its requests, so it needs a token."""
         asked = Asked(request.query, ("tenant", "store", "order", "ask"))
-        work, ask = self._tenant(asked), asked.choice("ask", ("erp",))
+        work, ask = self._tenant(asked), bool(asked.choice("ask", ("erp",))) and self._access.has_token
         store, order = asked.needed("store"), asked.needed("order")
-        told = await self.call("explain.order", order=order, store=store, tenant=work.context.tenant, ask=bool(ask))
-        return self._sheet(request, "order.html", work, order=told, asked_erp=bool(ask), is_still=bool(ask))
+        told = await self.call("explain.order", order=order, store=store, tenant=work.context.tenant, ask=ask)
+        return self._sheet(request, "order.html", work, order=told, asked_erp=ask, is_still=ask)
 
     async def held(self, request: web.Request) -> web.Response:
         """What is in quarantine."""
@@ -219,17 +230,22 @@ class Site:
         if not self._access.has_token:
             raise Complaint(404, "There is nothing to log in to.", "No token is set: this machine alone may ask.")
         if request.method != "POST":
-            return self._sheets.login(request, status=200)
-        address = request.remote or ""
+            return self._sheets.login(status=200)
+        address = address_of(request)
         wait = self._access.wait_seconds(address)
         if wait:
-            return self._sheets.login(request, status=429, wait=remaining(wait))
-        given = await fields(request, ("token", "to"))
+            return self._sheets.login(status=429, wait=remaining(wait))
         if not comes_from_here(request):  # else any site could use up the tries of whoever looks at it
             raise Complaint(403, "This form was not sent from this page.", "Open it again.")
-        if not self._access.is_right(given.text("token")):
+        try:
+            given = await fields(request, ("token", "to"))
+            token = given.text("token")
+        except Complaint:
             self._access.was_wrong(address)
-            return self._sheets.login(request, status=401, is_wrong=True)
+            raise
+        if not self._access.is_right(token):
+            self._access.was_wrong(address)
+            return self._sheets.login(status=401, is_wrong=True)
         answer = self._sheets.redirect(_inside(given.text("to")))
         self._access.open_session(request, answer)
         return answer
@@ -246,7 +262,7 @@ class Site:
 
     def ask_for_token(self, request: web.Request) -> web.Response:
         """The form for a browser that has no session."""
-        return self._sheets.login(request, status=401)
+        return self._sheets.login(status=401, to=_inside(request.path_qs))
 
 
 def _inside(address: str) -> str:
@@ -259,15 +275,29 @@ def _inside(address: str) -> str:
     return str(url) if place is not None and "GET" in place.methods else "/"
 
 
-async def fields(request: web.Request, known: tuple[str, ...]) -> Asked:
-    """A form's fields; no files, no other type, and no more than the listener takes at all."""
+async def _arrival(request: web.Request) -> None:
+    """Wait for a form's body: no other type, no more than the listener takes at all. Nothing is held meanwhile, so that
+    whoever sends it slowly takes nobody's place; it is as small as what a connection takes anyway."""
     if request.content_type != FORM:
         raise Complaint(415, f"A form is sent as {FORM}.")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":  # a few bytes may be many
+        raise Complaint(415, "A form is sent as it is, not packed.")
     try:
-        given = await request.post()
+        with anyio.fail_after(FORM_SECONDS):
+            await request.read()
     except web.HTTPRequestEntityTooLarge as error:
         raise Complaint(413, "This form is longer than any of this page.") from error
-    except (LookupError, UnicodeDecodeError) as error:
+    except TimeoutError as error:
+        raise Complaint(408, "This form took too long to arrive.", "Send it again.") from error
+
+
+async def fields(request: web.Request, known: tuple[str, ...]) -> Asked:
+    """The fields of a form that has arrived, in the one encoding that browsers use for this page; there are no files in it."""
+    if (request.charset or "utf-8").lower() != "utf-8":  # Python knows codecs that make of bytes what is no text
+        raise Complaint(400, "This form is in no known encoding.")
+    try:
+        given = await request.post()
+    except UnicodeError as error:
         raise Complaint(400, "This form is in no known encoding.") from error
     return Asked(given, known)  # type: ignore[arg-type]  # of this type there are no files in it
 

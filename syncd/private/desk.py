@@ -1,8 +1,9 @@
 """The private listener's answers: GET /live, /ready, /health, /metrics, which only look; and the page (`syncd.page`).
 
-With a token, whoever doesn't send it gets the same 401 for every path, a browser with the form that asks for it. Without one
-the configuration lets it listen on this machine alone, and only names of this machine are believed: else a page in a browser
-here could ask it under its own name.
+With a token, whoever doesn't send it gets the same 401 for every path, a browser with the form that asks for it. Two things are
+for everybody: what that form looks like (`ASSETS`), and POST /login, which takes it. Without a token the configuration lets it
+listen on this machine alone, and only names of this machine are believed: else a page in a browser here could ask it under its
+own name. Nor is a proxy heard then: whoever stands behind it is elsewhere.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from syncd.core.quantity import seconds
 from syncd.engine.pulse import STUCK_SECONDS, pulse
 from syncd.engine.supervisor import Supervisor
 from syncd.errors import TransientError
-from syncd.inbox.inbox import Inbox
 from syncd.observability.meters import Meters
 from syncd.page.access import ASSETS, Access
 from syncd.private.exposition import Exposition
@@ -37,6 +37,7 @@ ANSWER_SECONDS: Final = 5.0  # a probe that waits longer learns nothing better; 
 LOOK_SECONDS: Final = 2.0  # for the one query of an answer: commands, too, wait for the reader
 ASKED_MAX: Final = 8  # at once; probes and scrapers are few
 BODY_BYTES_MAX: Final = 4_096  # a form of the page: a token, or a decision
+PROXIED: Final = ("Forwarded", "X-Forwarded-For", "X-Real-IP")  # what proxies add
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -50,14 +51,12 @@ class Desk:
         meters: Meters,
         *,
         token: str | None,
-        inbox: Inbox | None = None,
     ) -> None:
         """`commands` gives those that are in force now: a reload changes what they work on."""
         self._commands = commands
         self._supervisor = supervisor
         self._meters = meters
         self._access = Access(token, self._scene().clock)
-        self._inbox = inbox
         self._exposition = Exposition(lambda: seconds(self._scene().clock.wall()))
         self._asked = 0
         self._opened: Site | None = None
@@ -90,7 +89,7 @@ class Desk:
         if self._access.has_token:
             if not self._access.is_known(request):
                 return await self._unknown(request)
-        elif not _is_named_so(request.host):
+        elif not _is_named_so(request.host) or any(name in request.headers for name in PROXIED):
             return web.Response(status=421)
         if request.match_info.handler == self._page:  # it has its own room and its own patience
             return await handler(request)
@@ -110,8 +109,7 @@ class Desk:
         if request.method in {"GET", "HEAD"} and request.path in ASSETS:
             return await self._page(request)
         if request.path == "/login" and request.method == "POST":
-            with anyio.fail_after(ANSWER_SECONDS):
-                return await self._site.answer(request)
+            return await self._site.answer(request)
         if request.method in {"GET", "HEAD"} and _reads_html(request):
             return self._site.ask_for_token(request)
         return web.Response(status=401, headers={"WWW-Authenticate": "Bearer"})
@@ -138,7 +136,8 @@ class Desk:
     async def _told(self) -> web.Response:
         told = await glance(self._scene(), LOOK_SECONDS)
         told["stuck"] = sorted(set(self._supervisor.stuck(STUCK_SECONDS)))
-        told["webhooks"] = None if self._inbox is None else {"backlog": self._inbox.backlog}
+        calling = [store["webhooks"] for each in told["tenants"] for store in each["stores"] if store.get("webhooks")]
+        told["webhooks"] = {"backlog": sum(each["waiting"] for each in calling)} if calling else None
         told["says"] = [sentence for each in told["tenants"] for sentence in _says(each)]
         return web.Response(body=msgspec.json.encode(told), content_type="application/json")
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import aiohttp
+import anyio
 import pytest
+from aiohttp import web
+from yarl import URL
 
 from syncd.core.quantity import SECOND, Instant
-from syncd.page import access
+from syncd.page import access, site
 from syncd.page.access import COOKIE, Access
 from tests.page.life import TOKEN, serving
 
@@ -122,6 +126,28 @@ async def test_the_form_knows_where_one_wanted_to_go(lively):
         assert 'name="to" value="/sku?sku=VASE"' in text
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "//evil.example/steal",
+        "//evil.example/sku",
+        "/%2Fevil.example/sku",
+        "///evil.example",
+        "/\\\\evil.example",
+        "/quarantine/release",
+    ],
+)
+async def test_the_form_leads_nowhere_else(lively, asked):
+    async with (
+        visiting(lively) as visitor,
+        visitor.session.get(URL(visitor.url + asked, encoded=True), headers=HTML, allow_redirects=False) as answer,
+    ):
+        text = await answer.text()
+        assert answer.status == 401
+        assert 'name="to" value="/"' in text
+        assert "Open it again" not in text
+
+
 async def test_the_token_itself_may_be_sent_with_each_request(lively):
     async with visiting(lively) as visitor:
         assert (await visitor.get("/stock", Authorization=f"Bearer {TOKEN}"))[0] == 200
@@ -170,6 +196,120 @@ async def test_whoever_guesses_has_to_wait_and_the_right_token_too(lively):
         assert status == 429
         assert 0 < int(headers["Retry-After"]) <= access.WRONG_SECONDS
         assert "Too many wrong tokens" in text
+
+
+async def test_strangers_whose_form_never_arrives_take_nobodys_place(lively, monkeypatch):
+    monkeypatch.setattr(site, "FORM_SECONDS", 1.0)
+    head = "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 99\r\n\r\nto"
+    begun = 0
+    arrival = site._arrival
+
+    async def beginning(request: web.Request) -> None:
+        nonlocal begun
+        begun += 1
+        await arrival(request)
+
+    monkeypatch.setattr(site, "_arrival", beginning)
+    answers: list[bytes] = []
+
+    async def dawdle(port: int) -> None:
+        async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+            await stream.send(head.encode())
+            answers.append(await stream.receive())
+
+    async with visiting(lively) as visitor:
+        port = URL(visitor.url).port
+        assert port is not None
+        async with anyio.create_task_group() as group:
+            for _ in range(site.PAGES_AT_ONCE_MAX):
+                group.start_soon(dawdle, port)
+            with anyio.fail_after(10):
+                while begun < site.PAGES_AT_ONCE_MAX:  # noqa: ASYNC110 -- the server tells nobody
+                    await anyio.sleep(0.01)
+            assert (await visitor.get("/stock", Authorization=f"Bearer {TOKEN}"))[0] == 200
+            assert (await visitor.log_in())[0] == 303
+    assert [answer.split(b" ")[1] for answer in answers] == [b"408"] * site.PAGES_AT_ONCE_MAX
+
+
+async def test_where_all_places_are_taken_one_can_still_log_in(lively, monkeypatch):
+    waiting = 0
+
+    async def wait(*_: object) -> None:
+        nonlocal waiting
+        waiting += 1
+        await anyio.sleep_forever()
+
+    async with visiting(lively) as visitor:
+        monkeypatch.setattr(site, "effects", wait)
+        async with anyio.create_task_group() as group:
+            for _ in range(site.PAGES_AT_ONCE_MAX):
+                group.start_soon(partial(visitor.get, "/effects", Authorization=f"Bearer {TOKEN}"))
+            with anyio.fail_after(10):
+                while waiting < site.PAGES_AT_ONCE_MAX:  # noqa: ASYNC110 -- as above
+                    await anyio.sleep(0.01)
+            assert (await visitor.get("/stock", Authorization=f"Bearer {TOKEN}"))[0] == 503
+            assert (await visitor.log_in())[0] == 303
+            group.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("fields", "headers", "status"),
+    [
+        ({"token": "x" * 9_000}, {}, 413),
+        ({"token": "x", "what": "1"}, {}, 400),
+        ({"token": "x"}, {"Content-Type": "text/plain"}, 415),
+        ({"token": "x"}, {"Content-Encoding": "gzip"}, 415),
+        ({"token": "x"}, {"Origin": "https://evil.example"}, 403),
+    ],
+)
+async def test_a_stranger_whose_form_is_wrong_learns_nothing(lively, fields, headers, status):
+    async with visiting(lively) as visitor:
+        told, text, _ = await visitor.send("/login", fields, **headers)
+        assert told == status
+        assert 'role="alert"' in text
+        assert not any(word in text for word in ("acme", "/stock", "syncd 0"))
+
+
+@pytest.mark.parametrize(
+    ("charset", "body"),
+    [
+        ("unicode_escape", b"token=%5Cud800"), ("punycode", b"token=%ff-%ff"), ("idna", b"token=%ff"), ("rot13", b"token=a"),
+        ("utf-7", b"token=%2BAA"), ("utf-16", b"token=a"), ("x-none", b"token=a"), ("utf-8", b"token=\xff"),
+        ("utf-8", b"token=" + b"x" * 600), ("utf-8", b"token=%00"),
+    ],
+)  # fmt: skip
+async def test_a_login_that_is_no_text_is_a_wrong_try(lively, charset, body):
+    told = {"Content-Type": f"application/x-www-form-urlencoded; charset={charset}"}
+    async with visiting(lively) as visitor:
+        address, headers = f"{visitor.url}/login", {"Origin": visitor.url} | told
+        statuses = []
+        for _ in range(access.WRONG_MAX + 1):
+            async with visitor.session.post(address, data=body, headers=headers) as answer:
+                statuses.append(answer.status)
+    assert statuses == [400] * access.WRONG_MAX + [429]
+
+
+async def test_a_token_may_have_any_letter_and_its_form_says_utf_8(lively):
+    async with visiting(lively) as visitor:
+        told = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"}
+        assert (await visitor.send("/login", {"token": "\u00fc\U0001f600"}, **told))[0] == 401
+        assert (await visitor.send("/login", {"token": TOKEN}, **told))[0] == 303
+
+
+async def test_behind_a_proxy_each_stranger_has_tries_of_his_own(lively):
+    """The proxy of this machine writes the caller it sees behind whatever that one has claimed."""
+    async with visiting(lively) as visitor:
+        for n in range(access.WRONG_MAX):
+            sent = await visitor.send(
+                "/login", {"token": "a-guess"}, **{"X-Forwarded-For": f"192.0.2.{n}, 198.51.100.7"}
+            )
+            assert sent[0] == 401
+        again = {"X-Forwarded-For": "198.51.100.8, 198.51.100.7"}
+        assert (await visitor.send("/login", {"token": TOKEN}, **again))[0] == 429
+        assert (await visitor.send("/login", {"token": TOKEN}, **{"X-Forwarded-For": "198.51.100.8"}))[0] == 303
+        two = [("Origin", visitor.url), ("X-Forwarded-For", "198.51.100.8"), ("X-Forwarded-For", "198.51.100.7")]
+        async with visitor.session.post(f"{visitor.url}/login", data={"token": TOKEN}, headers=two) as answer:
+            assert answer.status == 429, "a proxy may also write a header of its own behind the caller's"
 
 
 def test_the_wait_is_of_one_address_and_of_all_together_and_ends():
@@ -259,6 +399,7 @@ async def test_without_a_token_this_machine_may_look_and_nobody_can_decide_or_se
         assert status == 200
         assert "Example Street" not in text
         assert f"syncd quarantine release {number} --tenant acme --count" in text
+        assert f"<code>syncd quarantine show {number} --tenant acme</code>" in text
         assert "<form" not in text.partition("<main")[2]
         fields = {"code": "", "tenant": "acme", "id": str(number), "decision": "already_counted"}
         assert (await visitor.send("/quarantine/release", fields))[0] == 403

@@ -10,6 +10,7 @@ import pytest
 from syncd.core.order import Unreadable
 from syncd.core.quantity import Instant, units
 from syncd.ledger import levels
+from syncd.ledger.schema import level_write
 from syncd.page import site
 from syncd.page.words import ago, change, clock_text, lasting, link, quantity, seen
 from tests.control.bench import SECOND, order
@@ -169,9 +170,10 @@ async def test_what_others_have_written_is_text_and_nothing_else(bench):
 
 
 async def test_too_many_at_once_are_told_to_come_again_and_probes_are_not_among_them(lively, monkeypatch):
-    monkeypatch.setattr(site, "PAGES_AT_ONCE_MAX", 0)
     async with visiting(lively) as visitor:
-        status, text, headers = await visitor.log_in()
+        await visitor.log_in()
+        monkeypatch.setattr(site, "PAGES_AT_ONCE_MAX", 0)
+        status, text, headers = await visitor.get("/stock")
         assert (status, headers["Retry-After"]) == (503, "2")
         assert "Too many ask at once" in text
         assert (await visitor.get("/health", Authorization="Bearer a-token-that-is-long-enough"))[0] == 200
@@ -236,6 +238,39 @@ async def test_the_flow_is_what_the_ledger_has_counted(bench):
         assert await told() == ["2", "0", "0"], "nothing was news"
         await bench.post()
         assert await told() == ["2", "2", "0"]
+
+
+async def test_writes_in_doubt_are_all_counted_and_shown_first(lively, monkeypatch):
+    monkeypatch.setattr("syncd.page.effects.ROWS", 3)
+    now = lively.clock.now()
+
+    def unit(connection):
+        for number, (item, state) in enumerate([*[("LAMP", "doubt")] * 2, *[("VASE", "sent")] * 4]):
+            connection.execute(
+                level_write.insert().values(
+                    tenant="acme", store="web", item=f"i-{item}", seq=900 + number, key=f"w-{number}", state=state, change=-1,
+                    level=None, blind_from=0, sent_at=now + number, not_after=now, ended=now + 3_600 * SECOND, target=0, low=0,
+                    high=0, why="", reason="",
+                )
+            )  # fmt: skip
+
+    def shown(text, region):
+        return re.findall(
+            r'data-label="Effect">.*?(w-\d)', text.partition(f'id="{region}"')[2].partition("</table>")[0]
+        )
+
+    await lively.ledger.run(unit)
+    async with visiting(lively) as visitor:
+        await visitor.log_in()
+        _, text, _ = await visitor.get("/effects")
+        assert shown(text, "writes-in-doubt") == ["w-1", "w-0"]
+        assert shown(text, "open-writes") == ["w-5"]
+        assert "3 of 6 writes are shown" in text
+        monkeypatch.setattr("syncd.page.effects.ROWS", 1)
+        _, text, _ = await visitor.get("/effects")
+        assert 'Writes in doubt</span><span class="big">2<' in text
+        monkeypatch.setattr("syncd.page.effects.ROWS", 6)
+        assert "writes are shown" not in (await visitor.get("/effects"))[1]
 
 
 async def test_differences_are_found_page_by_page(bench, monkeypatch):
@@ -352,6 +387,17 @@ async def test_an_orders_way_and_what_the_erp_has_of_it_if_asked(lively, monkeyp
             _, text, _ = await visitor.get("/order?store=us&order=1002")
         assert text.count('<li class="done">') == 5
         assert "In the ERP</strong>" in text
+        assert "ask=erp" in text
         _, text, _ = await visitor.get("/order?store=us&order=1002&ask=erp")
         assert "−2 of <bdi>MUG-RED</bdi>" in text
         assert "page.js" not in text, "the ERP is not asked every few seconds"
+
+
+async def test_without_a_token_no_page_makes_a_request_to_the_erp(lively, monkeypatch):
+    monkeypatch.setattr(type(lively.work.context.erp), "find", lambda *_: pytest.fail("the ERP was asked"))
+    async with visiting(lively, None) as visitor:
+        for path in ("/order?store=us&order=1002", "/order?store=us&order=1002&ask=erp"):
+            status, text, _ = await visitor.get(path)
+            assert status == 200
+            assert "In the ERP</th>" not in text
+            assert "ask=erp" not in text

@@ -15,9 +15,9 @@ import pytest
 from syncd import __version__
 from syncd.clock import SystemClock
 from syncd.config.problem import Problem
+from syncd.core.quantity import Instant
 from syncd.core.quota import Observation
-from syncd.inbox.inbox import Inbox
-from syncd.ledger import levels, moves, stores
+from syncd.ledger import levels, moves, signals, stores
 from syncd.private import catalogue, exposition
 from syncd.private import desk as desk_module
 from syncd.private.desk import ASKED_MAX, Desk
@@ -28,8 +28,8 @@ PATHS = ["/live", "/ready", "/health", "/metrics"]
 TOKEN = "a-token-that-is-long-enough"
 
 
-def desk_of(bench: Any, token: str | None = None, inbox: Inbox | None = None) -> Desk:
-    return Desk(lambda: bench.commands, bench.app.supervisor, bench.given.meters, token=token, inbox=inbox)
+def desk_of(bench: Any, token: str | None = None) -> Desk:
+    return Desk(lambda: bench.commands, bench.app.supervisor, bench.given.meters, token=token)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,14 @@ async def test_nothing_is_learnt_without_the_token(bench, headers):
     assert len({(answer[1], tuple(answer[2].items())) for answer in answers}) == 1, "all answers are the same"
 
 
+async def test_what_the_form_for_the_token_needs_is_for_everybody(bench):
+    async with asking(desk_of(bench, TOKEN)) as asker:
+        assert [(await asker.get(path))[0] for path in ("/page.css", "/page.js", "/icon.svg")] == [200] * 3
+        assert [(await asker.get("/page.css", method))[0] for method in ("HEAD", "POST")] == [200, 401]
+        assert (await asker.get("/login", "POST"))[0] == 415
+        assert [(await asker.get("/login", method))[0] for method in ("GET", "PUT")] == [401, 401]
+
+
 async def test_who_has_the_token_is_told_everything(bench):
     async with asking(desk_of(bench, TOKEN)) as asker:
         for path in PATHS:
@@ -75,6 +83,16 @@ async def test_without_a_token_only_names_of_this_machine_are_believed(bench, ho
     """A page in a browser of this machine could else have its own name lead here, and read all of it."""
     async with asking(desk_of(bench)) as asker:
         assert (await asker.get("/metrics", Host=host))[0] == status
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "x-real-ip"])
+async def test_without_a_token_nobody_behind_a_proxy_is_answered(bench, name):
+    """A proxy of this machine may name this machine, as nginx does, and let in whoever comes to it."""
+    told = {name: "for=192.0.2.7"}
+    async with asking(desk_of(bench)) as asker:
+        assert [(await asker.get(path, **told))[0] for path in (*PATHS, "/", "/page.css", "/login")] == [421] * 7
+    async with asking(desk_of(bench, TOKEN)) as asker:
+        assert (await asker.get("/health", Authorization=f"Bearer {TOKEN}", **told))[0] == 200
 
 
 async def test_a_body_is_not_taken(bench):
@@ -176,7 +194,7 @@ async def test_health_is_the_status_and_says_in_words_how_far_behind_all_is(benc
     await bench.open_store("us", BOLT=10)
     await bench.take("us", order("1", {"BOLT": 2}), order("2", {"NONE": 1}))
     context = bench.store("us").context
-    async with asking(desk_of(bench, inbox=Inbox(bench.take))) as asker:
+    async with asking(desk_of(bench)) as asker:
         await bench.ledger.run(lambda c: _age(c, bench.clock.now() - 41_000_000))
         context.drained = bench.clock.now() - 41_000_000
         told = await asker.health()
@@ -186,7 +204,20 @@ async def test_health_is_the_status_and_says_in_words_how_far_behind_all_is(benc
     assert 41 <= told["tenants"][0]["stores"][0]["behind_seconds"] < 3_600
     assert any(re.fullmatch(r"acme/us is \d+ s behind", said) for said in told["says"]), told["says"]
     assert "acme/web is not read yet" in told["says"]
-    assert told["webhooks"] == {"backlog": 0}
+    assert told["webhooks"] is None, "no store calls"
+
+
+async def test_the_backlog_of_webhooks_is_what_waits_now_and_not_at_the_last_call(bench):
+    await bench.stock(BOLT=10)
+    await bench.open_store("us", BOLT=10)
+    bench.store("us").context.hooks = object()
+    places = [("acme", "us", "1"), ("acme", "us", "2"), ("acme", "web", "9")]
+    async with asking(desk_of(bench)) as asker:
+        assert (await asker.health())["webhooks"] == {"backlog": 0}
+        await bench.ledger.run(lambda c: signals.note(c, places, (), Instant(1)))
+        assert (await asker.health())["webhooks"] == {"backlog": 2}
+        await bench.ledger.run(lambda c: signals.done(c, "acme", "us", ["1"], Instant(2)))
+        assert (await asker.health())["webhooks"] == {"backlog": 1}
 
 
 def _age(connection: Any, drained: int) -> None:
@@ -289,7 +320,7 @@ async def test_every_metric_of_the_catalogue_is_shown_with_its_kind_and_none_els
     meter.retried()
     client = bench.store("us").context.client
     client._quota = _seen(client.quota())
-    async with asking(desk_of(bench, inbox=Inbox(bench.take))) as asker:
+    async with asking(desk_of(bench)) as asker:
         _, text, headers = await asker.get("/metrics")
     assert headers["Content-Type"].startswith("text/plain; version=0.0.4")
     shown = {}
