@@ -94,9 +94,12 @@ class AlertPost:
         now = self.clock.now()
         if waiting.tries >= TRIES_MAX or now - waiting.since > AGE_US_MAX:
             hint = "look at alerts.unreachable, and at the receiver"
-            await self._give_up(waiting, "it was tried for too long", hint, tries=waiting.tries)
+            await self._give_up(waiting, "it was tried for too long", hint)
             return True
-        await self.ledger.run(partial(alerts.begin_try, tried=waiting, due=Instant(now + TRY_US)))
+        begun = await self.ledger.run(partial(alerts.begin_try, tried=waiting, due=Instant(now + TRY_US)))
+        return begun is None or await self._send(begun)
+
+    async def _send(self, waiting: Waiting) -> bool:
         body = body_of(waiting)
         headers = sign(self.key, name_of(waiting), body, self.clock.wall())
         try:
@@ -111,9 +114,7 @@ class AlertPost:
         if told.status < 300:
             await self.ledger.run(partial(alerts.end, tried=waiting, state=alerts.SENT, now=self.clock.now()))
         else:
-            await self._give_up(
-                waiting, f"the receiver says {told.status}", _hint(told.status), tries=waiting.tries + 1
-            )
+            await self._give_up(waiting, f"the receiver says {told.status}", _hint(told.status))
         return True
 
     async def _later(self, waiting: Waiting, reason: str, hint: str, asked_us: int) -> None:
@@ -121,7 +122,7 @@ class AlertPost:
         if self.failures == 1:
             self.failing_since = self.clock.monotonic()
             self.log.emit(events.ALERTS_UNREACHABLE, reason=reason, hint=hint)
-        drawn_us = backoff.jittered_wait(RETRIES, waiting.tries + 1, self.chance.uniform(0.0, 1.0))
+        drawn_us = backoff.jittered_wait(RETRIES, waiting.tries, self.chance.uniform(0.0, 1.0))
         due = Instant(self.clock.now() + max(drawn_us, asked_us))
         await self.ledger.run(partial(alerts.try_later, tried=waiting, due=due))
 
@@ -131,11 +132,11 @@ class AlertPost:
             self.log.emit(events.ALERTS_RECOVERED, after_seconds=after)
         self.failures = 0
 
-    async def _give_up(self, waiting: Waiting, reason: str, hint: str, *, tries: int) -> None:
+    async def _give_up(self, waiting: Waiting, reason: str, hint: str) -> None:
         await self.ledger.run(partial(alerts.end, tried=waiting, state=alerts.GIVEN_UP, now=self.clock.now()))
         self.log.emit(
             events.ALERTS_GIVEN_UP, tenant=waiting.tenant, store=waiting.store, alert=waiting.event,
-            id=name_of(waiting), tries=tries, reason=reason, hint=hint,
+            id=name_of(waiting), tries=waiting.tries, reason=reason, hint=hint,
         )  # fmt: skip
 
 

@@ -57,8 +57,9 @@ _OF_SUBJECT = (
     .order_by(alert.c.id.desc())
     .limit(1)
 )  # fmt: skip
+_WAITING = tuple(alert.c[name] for name in Waiting.__struct_fields__)
 _HEADS = (
-    select(*(alert.c[name] for name in Waiting.__struct_fields__), alert.c.subject)
+    select(*_WAITING, alert.c.subject)
     .where(alert.c.state == WAITING)
     .order_by(alert.c.since, alert.c.tenant, alert.c.id)
     .limit(HEADS_MAX)
@@ -138,10 +139,16 @@ def count_waiting(connection: Connection, tenant: str) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def begin_try(connection: Connection, tried: Waiting, due: Instant) -> None:
+def begin_try(connection: Connection, tried: Waiting, due: Instant) -> Waiting | None:
     """It is about to be sent: from now on it may have arrived, and stays as it is. `due`: the next try, if this one ends
-    with the process."""
-    connection.execute(update(alert).where(_is(tried)).values(tries=tried.tries + 1, due=due))
+    with the process.
+
+    Returns what to send: more may have been added to it since it was looked at. None: its end has taken it away.
+    """
+    still = and_(_is(tried), alert.c.state == WAITING, alert.c.tries == tried.tries)
+    if not connection.execute(update(alert).where(still).values(tries=tried.tries + 1, due=due)).rowcount:
+        return None
+    return Waiting(*connection.execute(select(*_WAITING).where(_is(tried))).one())
 
 
 def try_later(connection: Connection, tried: Waiting, due: Instant) -> None:

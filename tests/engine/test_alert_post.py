@@ -131,6 +131,37 @@ async def test_each_try_has_the_same_id_and_body_and_a_signature_of_its_own(tmp_
         assert len(bench.logged(events.ALERTS_UNREACHABLE)) == len(bench.logged(events.ALERTS_RECOVERED)) == 1
 
 
+async def test_what_ends_or_grows_while_another_one_is_sent_is_sent_as_it_is_then(tmp_path: Path) -> None:
+    async with Receiver().open() as receiver, opened(tmp_path, receiver.url) as bench:
+
+        async def meanwhile() -> None:
+            await bench.note(events.STORE_FRESH, "eu", behind_seconds=1)
+            await bench.note(events.QUARANTINE_GREW, entries=2)
+
+        receiver.meanwhile = meanwhile
+        await bench.note(events.STORE_STALE, "us", behind_seconds=400)
+        await bench.note(events.STORE_STALE, "eu", behind_seconds=400)
+        await bench.note(events.QUARANTINE_GREW, entries=3)
+        await bench.turns(3)
+        told = [(call.body["type"], call.body["data"]["store"]) for call in receiver.calls]
+        assert told == [("store.stale", "us"), ("quarantine.grew", "us")]
+        data = receiver.calls[-1].body["data"]
+        assert (data["entries"], data["times"]) == (5, 2)
+        assert await bench.waiting() == []
+
+
+async def test_what_is_added_to_an_alert_that_is_being_sent_is_told_by_the_next(tmp_path: Path) -> None:
+    async with Receiver().open() as receiver, opened(tmp_path, receiver.url) as bench:
+
+        async def meanwhile() -> None:
+            await bench.note(events.QUARANTINE_GREW, entries=2)
+
+        receiver.meanwhile = meanwhile
+        await bench.note(events.QUARANTINE_GREW, entries=3)
+        await bench.turns(3)
+        assert [call.body["data"]["entries"] for call in receiver.calls] == [3, 2]
+
+
 async def test_an_alert_survives_a_process_that_dies_with_the_alert_in_its_hand(tmp_path: Path) -> None:
     clock = Clock()
     async with Receiver().open() as receiver:

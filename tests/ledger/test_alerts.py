@@ -83,6 +83,23 @@ def test_one_that_may_have_arrived_is_not_changed_any_more(connection: Connectio
     assert json.loads(second.details) == {"entries": 15}
 
 
+def test_a_try_begins_with_what_the_alert_has_become(connection: Connection) -> None:
+    hand = Hand(connection)
+    hand.note(events.QUARANTINE_GREW, entries=3)
+    hand.note(events.STORE_STALE)
+    grew, stale = sorted(hand.waiting(), key=lambda each: each.event)
+    hand.note(events.QUARANTINE_GREW, entries=2)
+    hand.note(events.STORE_FRESH)
+    begun = alerts.begin_try(connection, grew, Instant(NOON + SECOND))
+    assert begun is not None
+    assert (json.loads(begun.details), begun.times, begun.tries) == ({"entries": 5}, 2, 1)
+    assert [begun] == hand.waiting()
+    assert alerts.begin_try(connection, stale, Instant(NOON)) is None, "its end has taken it away"
+    assert alerts.begin_try(connection, grew, Instant(NOON)) is None, "it is tried already"
+    alerts.end(connection, begun, SENT, Instant(NOON))
+    assert alerts.begin_try(connection, begun, Instant(NOON)) is None, "it has arrived"
+
+
 def test_stores_and_tenants_have_alerts_of_their_own(connection: Connection) -> None:
     for tenant, store in (("acme", "us"), ("acme", "eu"), ("beta", "us")):
         Hand(connection, tenant, store).note(events.STORE_STALE)
