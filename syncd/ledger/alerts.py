@@ -157,8 +157,15 @@ def try_later(connection: Connection, tried: Waiting, due: Instant) -> None:
 
 
 def end(connection: Connection, tried: Waiting, state: str, now: Instant) -> None:
-    """It was delivered, or is tried no more."""
+    """It was delivered, or is tried no more. With a beginning that is given up its end goes, too."""
     connection.execute(update(alert).where(_is(tried)).values(state=state, ended=now))
+    if state == GIVEN_UP and tried.event in ALERT_ENDS.values():
+        connection.execute(
+            delete(alert).where(
+                alert.c.tenant == tried.tenant, alert.c.store == tried.store, alert.c.subject == tried.event,
+                alert.c.event != tried.event, alert.c.state == WAITING,
+            )
+        )  # fmt: skip
 
 
 def forget(connection: Connection, before: Instant) -> int:
@@ -172,7 +179,10 @@ def forget(connection: Connection, before: Instant) -> int:
 
 
 def _last_event(connection: Connection, tenant: str, store: str, subject: str) -> str:
-    query = select(alert.c.event).where(alert.c.tenant == tenant, alert.c.store == store, alert.c.subject == subject)
+    """What was sent, or waits to be, last of all."""
+    query = select(alert.c.event).where(
+        alert.c.tenant == tenant, alert.c.store == store, alert.c.subject == subject, alert.c.state != GIVEN_UP
+    )
     return connection.execute(query.order_by(alert.c.id.desc()).limit(1)).scalar() or ""
 
 

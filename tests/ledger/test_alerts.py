@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from syncd.core.quantity import SECOND, Instant
 from syncd.ledger import alerts, migrate, tenants
-from syncd.ledger.alerts import GATHER_US, SENT, SPACING_US, Alerts, Waiting
+from syncd.ledger.alerts import GATHER_US, GIVEN_UP, SENT, SPACING_US, Alerts, Waiting
 from syncd.ledger.connection import ledger_path, write_engine
 from syncd.observability import events
 from syncd.observability.events import ALERT_ENDS, ALERTS, Event
@@ -126,6 +126,37 @@ def test_an_end_is_told_after_its_beginning_and_only_to_whoever_heard_of_that(
     assert hand.deliver() == end
     hand.note(named[end], 4)
     assert hand.waiting() == [], "it was told"
+
+
+@pytest.mark.parametrize(("end", "begin"), ALERT_ENDS.items())
+def test_the_end_of_what_was_given_up_is_told_to_nobody(connection: Connection, end: str, begin: str) -> None:
+    hand = Hand(connection)
+    named = {event.name: event for event in ALERTS}
+
+    def give_up() -> None:
+        head = hand.waiting()[0]
+        if not head.tries:
+            alerts.begin_try(connection, head, Instant(NOON))
+        alerts.end(connection, head, GIVEN_UP, Instant(NOON))
+
+    hand.note(named[begin])
+    give_up()
+    hand.note(named[end], 1)
+    assert hand.waiting() == [], "it ends after that"
+    hand.note(named[begin], 2)
+    alerts.begin_try(connection, hand.waiting()[0], Instant(NOON))
+    hand.note(named[end], 3)
+    give_up()
+    assert hand.waiting() == [], "it ended before that"
+    hand.note(named[begin], 4)
+    alerts.begin_try(connection, hand.waiting()[0], Instant(NOON))
+    hand.note(named[begin], 4)
+    give_up()
+    assert hand.deliver() == begin
+    hand.note(named[end], 5)
+    give_up()
+    hand.note(named[end], 6)
+    assert hand.deliver() == end, "an end that was given up may be told when it is found anew"
 
 
 def test_however_often_a_store_comes_and_goes_the_queue_stays_small(connection: Connection) -> None:
