@@ -111,9 +111,10 @@ class Alerts:
             if last.event == event.name:
                 added = _added(msgspec.json.decode(last.details, type=Details), details)
                 connection.execute(update(alert).where(*mine).values(times=last.times + 1, details=_packed(added)))
-            else:
-                connection.execute(delete(alert).where(*mine))
-            return
+                return
+            connection.execute(delete(alert).where(*mine))
+            if event.name == subject or _last_event(connection, tenant, store, subject) != subject:
+                return  # else a beginning before that one was heard: a process found it anew
         connection.execute(
             insert(alert).values(
                 tenant=tenant, id=take_numbers(connection, tenant, 1), store=store, event=event.name, subject=subject,

@@ -129,6 +129,23 @@ def test_an_end_is_told_after_its_beginning_and_only_to_whoever_heard_of_that(
 
 
 @pytest.mark.parametrize(("end", "begin"), ALERT_ENDS.items())
+def test_an_end_is_told_although_the_next_process_was_about_to_tell_the_beginning_again(
+    connection: Connection, end: str, begin: str
+) -> None:
+    hand = Hand(connection)
+    named = {event.name: event for event in ALERTS}
+    hand.note(named[begin])
+    assert hand.deliver() == begin
+    hand.note(named[begin], 1)
+    hand.note(named[end], 2)
+    assert [each.event for each in hand.waiting()] == [end]
+    hand.note(named[begin], 3)
+    assert hand.waiting() == [], "as it was told"
+    hand.note(named[end], 4)
+    assert hand.deliver() == end
+
+
+@pytest.mark.parametrize(("end", "begin"), ALERT_ENDS.items())
 def test_the_end_of_what_was_given_up_is_told_to_nobody(connection: Connection, end: str, begin: str) -> None:
     hand = Hand(connection)
     named = {event.name: event for event in ALERTS}
