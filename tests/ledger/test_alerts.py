@@ -174,6 +174,13 @@ def test_the_end_of_what_was_given_up_is_told_to_nobody(connection: Connection, 
     give_up()
     hand.note(named[end], 6)
     assert hand.deliver() == end, "an end that was given up may be told when it is found anew"
+    hand.note(named[begin], 7)
+    assert hand.deliver() == begin
+    hand.note(named[begin], 8)
+    alerts.begin_try(connection, hand.waiting()[0], Instant(NOON))
+    hand.note(named[end], 9)
+    give_up()
+    assert hand.deliver() == end, "the beginning was sent before, by another process"
 
 
 def test_however_often_a_store_comes_and_goes_the_queue_stays_small(connection: Connection) -> None:
