@@ -53,6 +53,8 @@ class AlertPost:
     bell: Bell = field(default_factory=Bell)
     failures: int = 0  # in a row, of whatever alert
     failing_since: float = 0.0
+    failing: str = ""  # the last one of these failures
+    told: bool = False  # that nothing arrives
     rest_until: float = 0.0
 
     async def run(self) -> None:
@@ -94,48 +96,58 @@ class AlertPost:
         now = self.clock.now()
         if waiting.tries >= TRIES_MAX or now - waiting.since > AGE_US_MAX:
             hint = "look at alerts.unreachable, and at the receiver"
-            await self._give_up(waiting, "it was tried for too long", hint, tries=waiting.tries)
+            await self._give_up(waiting, "it was tried for too long", hint)
             return True
-        await self.ledger.run(partial(alerts.begin_try, tried=waiting, due=Instant(now + TRY_US)))
+        begun = await self.ledger.run(partial(alerts.begin_try, tried=waiting, due=Instant(now + TRY_US)))
+        return begun is None or await self._send(begun)
+
+    async def _send(self, waiting: Waiting) -> bool:
         body = body_of(waiting)
         headers = sign(self.key, name_of(waiting), body, self.clock.wall())
         try:
             told = await deliver(self.session, self.url, body, headers, self.clock.wall())
         except StoreFault as error:
-            await self._later(waiting, str(error), error.hint, 0)
+            self._failed(waiting, str(error), error.hint, answered=False)
+            await self._later(waiting, 0)
             return False
         if told.status in TRY_AGAIN or told.status >= 500:
-            await self._later(waiting, f"{told.status}", "look at the receiver's own log", told.wait_us)
+            self._failed(waiting, f"{told.status}", "look at the receiver's own log", answered=True)
+            await self._later(waiting, told.wait_us)
             return False
         self._answered()
         if told.status < 300:
             await self.ledger.run(partial(alerts.end, tried=waiting, state=alerts.SENT, now=self.clock.now()))
         else:
-            await self._give_up(
-                waiting, f"the receiver says {told.status}", _hint(told.status), tries=waiting.tries + 1
-            )
+            await self._give_up(waiting, f"the receiver says {told.status}", _hint(told.status))
         return True
 
-    async def _later(self, waiting: Waiting, reason: str, hint: str, asked_us: int) -> None:
+    def _failed(self, waiting: Waiting, reason: str, hint: str, *, answered: bool) -> None:
+        """Tell that nothing arrives, once; not where the receiver answers, and may dislike this alert alone."""
         self.failures += 1
         if self.failures == 1:
             self.failing_since = self.clock.monotonic()
+        name = name_of(waiting)
+        if not self.told and (not answered or self.failing not in {"", name}):
+            self.told = True
             self.log.emit(events.ALERTS_UNREACHABLE, reason=reason, hint=hint)
-        drawn_us = backoff.jittered_wait(RETRIES, waiting.tries + 1, self.chance.uniform(0.0, 1.0))
+        self.failing = name
+
+    async def _later(self, waiting: Waiting, asked_us: int) -> None:
+        drawn_us = backoff.jittered_wait(RETRIES, waiting.tries, self.chance.uniform(0.0, 1.0))
         due = Instant(self.clock.now() + max(drawn_us, asked_us))
         await self.ledger.run(partial(alerts.try_later, tried=waiting, due=due))
 
     def _answered(self) -> None:
-        if self.failures:
+        if self.told:
             after = round(self.clock.monotonic() - self.failing_since, 1)
             self.log.emit(events.ALERTS_RECOVERED, after_seconds=after)
-        self.failures = 0
+        self.failures, self.failing, self.told = 0, "", False
 
-    async def _give_up(self, waiting: Waiting, reason: str, hint: str, *, tries: int) -> None:
+    async def _give_up(self, waiting: Waiting, reason: str, hint: str) -> None:
         await self.ledger.run(partial(alerts.end, tried=waiting, state=alerts.GIVEN_UP, now=self.clock.now()))
         self.log.emit(
             events.ALERTS_GIVEN_UP, tenant=waiting.tenant, store=waiting.store, alert=waiting.event,
-            id=name_of(waiting), tries=tries, reason=reason, hint=hint,
+            id=name_of(waiting), tries=waiting.tries, reason=reason, hint=hint,
         )  # fmt: skip
 
 

@@ -35,7 +35,7 @@ class Bodies:
         self._of: Counter[str] = Counter()
 
     async def read(self, request: web.Request, address: str) -> bytes:
-        """The request's body. Raises TooLarge, Crowded, TimeoutError."""
+        """The request's body. Raises TooLarge, Crowded, TimeoutError; ConnectionError where the caller hangs up."""
         told = request.content_length
         if told is not None and told > BODY_BYTES_MAX:
             raise TooLarge

@@ -74,6 +74,8 @@ class Receiver:
             )  # no store packs; a small body may unpack to any size
         try:
             body = await self._bodies.read(request, address)
+        except ConnectionError:  # it has hung up: nobody reads this
+            return web.Response(status=400)
         except TimeoutError:
             return web.Response(status=408, headers={"Connection": "close"})
         except TooLarge:

@@ -6,7 +6,7 @@ one proxy.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,8 @@ ADDRESSES_MAX: Final = 4_096  # remembered; the one not heard of for the longest
 WRONG_MAX: Final = 20.0  # wrong secrets in a row; one is forgiven every FORGIVE_SECONDS
 FORGIVE_SECONDS: Final = 3.0
 TRUST_SECONDS: Final = 3_600.0
+TOLD_SECONDS: Final = 3_600.0  # an address is told of once in this
+TOLD_MAX: Final = 20  # and of all addresses together so many in this
 GREETING: Final = 0.1  # of a wrong one: many shops of one host may greet at once, but nobody for ever
 
 
@@ -22,6 +24,7 @@ class _Source:
     wrong: float = 0.0
     at: float = 0.0
     trusted_until: float = -1.0
+    told_until: float = -1.0
 
 
 class Sources:
@@ -29,6 +32,7 @@ class Sources:
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, _Source] = OrderedDict()
+        self._told: deque[float] = deque(maxlen=TOLD_MAX)
 
     def may_speak(self, address: str, now: float) -> bool:
         """Whether a call from there is listened to."""
@@ -40,11 +44,15 @@ class Sources:
         self._of(address).trusted_until = now + TRUST_SECONDS
 
     def was_wrong(self, address: str, now: float) -> bool:
-        """It didn't. Returns whether that is the first for a while, worth a line in the log."""
+        """It didn't. Returns whether that is worth a line in the log."""
         source = self._of(address)
-        left = _left(source, now)
-        source.wrong, source.at = min(left + 1.0, WRONG_MAX), now
-        return left == 0.0
+        source.wrong, source.at = min(_left(source, now) + 1.0, WRONG_MAX), now
+        crowded = len(self._told) == TOLD_MAX and now - self._told[0] < TOLD_SECONDS
+        if crowded or source.told_until > now:
+            return False
+        source.told_until = now + TOLD_SECONDS
+        self._told.append(now)
+        return True
 
     def has_greeted(self, address: str, now: float) -> None:
         """It has sent a greeting, for which nobody needs the secret."""

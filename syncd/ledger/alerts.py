@@ -57,8 +57,9 @@ _OF_SUBJECT = (
     .order_by(alert.c.id.desc())
     .limit(1)
 )  # fmt: skip
+_COLUMNS = tuple(alert.c[name] for name in Waiting.__struct_fields__)
 _HEADS = (
-    select(*(alert.c[name] for name in Waiting.__struct_fields__), alert.c.subject)
+    select(*_COLUMNS, alert.c.subject)
     .where(alert.c.state == WAITING)
     .order_by(alert.c.since, alert.c.tenant, alert.c.id)
     .limit(HEADS_MAX)
@@ -110,9 +111,10 @@ class Alerts:
             if last.event == event.name:
                 added = _added(msgspec.json.decode(last.details, type=Details), details)
                 connection.execute(update(alert).where(*mine).values(times=last.times + 1, details=_packed(added)))
-            else:
-                connection.execute(delete(alert).where(*mine))
-            return
+                return
+            connection.execute(delete(alert).where(*mine))
+            if event.name == subject or _last_event(connection, tenant, store, subject) != subject:
+                return  # else a beginning before that one was heard: a process found it anew
         connection.execute(
             insert(alert).values(
                 tenant=tenant, id=take_numbers(connection, tenant, 1), store=store, event=event.name, subject=subject,
@@ -138,10 +140,16 @@ def count_waiting(connection: Connection, tenant: str) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def begin_try(connection: Connection, tried: Waiting, due: Instant) -> None:
+def begin_try(connection: Connection, tried: Waiting, due: Instant) -> Waiting | None:
     """It is about to be sent: from now on it may have arrived, and stays as it is. `due`: the next try, if this one ends
-    with the process."""
-    connection.execute(update(alert).where(_is(tried)).values(tries=tried.tries + 1, due=due))
+    with the process.
+
+    Returns what to send: more may have been added to it since it was looked at. None: its end has taken it away.
+    """
+    still = and_(_is(tried), alert.c.state == WAITING, alert.c.tries == tried.tries)
+    if not connection.execute(update(alert).where(still).values(tries=tried.tries + 1, due=due)).rowcount:
+        return None
+    return Waiting(*connection.execute(select(*_COLUMNS).where(_is(tried))).one())
 
 
 def try_later(connection: Connection, tried: Waiting, due: Instant) -> None:
@@ -150,8 +158,17 @@ def try_later(connection: Connection, tried: Waiting, due: Instant) -> None:
 
 
 def end(connection: Connection, tried: Waiting, state: str, now: Instant) -> None:
-    """It was delivered, or is tried no more."""
+    """It was delivered, or is tried no more. With a beginning that is given up its end goes, too, if none was sent before."""
     connection.execute(update(alert).where(_is(tried)).values(state=state, ended=now))
+    if state != GIVEN_UP or tried.event not in ALERT_ENDS.values():
+        return
+    its_end = connection.execute(
+        _OF_SUBJECT, {"of": tried.tenant, "at": tried.store, "about": tried.event}
+    ).one_or_none()
+    if its_end is None or its_end.event == tried.event:
+        return
+    if _last_event(connection, tried.tenant, tried.store, tried.event, before=its_end.id) != tried.event:
+        connection.execute(delete(alert).where(alert.c.tenant == tried.tenant, alert.c.id == its_end.id))
 
 
 def forget(connection: Connection, before: Instant) -> int:
@@ -164,8 +181,13 @@ def forget(connection: Connection, before: Instant) -> int:
     return len(rows)
 
 
-def _last_event(connection: Connection, tenant: str, store: str, subject: str) -> str:
-    query = select(alert.c.event).where(alert.c.tenant == tenant, alert.c.store == store, alert.c.subject == subject)
+def _last_event(connection: Connection, tenant: str, store: str, subject: str, *, before: int | None = None) -> str:
+    """What was sent, or waits to be, last of all; `before` that number."""
+    query = select(alert.c.event).where(
+        alert.c.tenant == tenant, alert.c.store == store, alert.c.subject == subject, alert.c.state != GIVEN_UP
+    )
+    if before is not None:
+        query = query.where(alert.c.id < before)
     return connection.execute(query.order_by(alert.c.id.desc()).limit(1)).scalar() or ""
 
 

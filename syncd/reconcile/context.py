@@ -165,7 +165,7 @@ class StoreContext:
     hooks: HooksPort | None = None  # None: this store is only polled
     hooks_address: str = ""  # where it should call
     hooks_alive: bool = False  # soft: it calls, as far as was seen last
-    hooks_trouble: str = ""  # why it doesn't, where that can't be mended from here
+    hooks_trouble: str | None = None  # why it doesn't, where that can't be mended from here; None: not looked yet
     client: HttpClient | None = None  # what the store is asked by, for whoever shows its quota
     may_fall: set[str] = field(default_factory=set)  # soft: items of an approved plan that may go to 0 (BRAKE)
 

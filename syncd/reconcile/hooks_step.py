@@ -46,7 +46,7 @@ class HooksStep:
             context.log.emit(events.WEBHOOK_DISABLED, reason=trouble, hint=hint)
         if before and not trouble:
             context.log.emit(events.WEBHOOK_ENABLED)
-        if bool(before) != bool(trouble):
+        if before is None or bool(before) != bool(trouble):  # the process before may have told of trouble
             context.tell(events.WEBHOOK_DISABLED if trouble else events.WEBHOOK_ENABLED)
         context.hooks_trouble = trouble
         context.hooks_alive = alive

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -43,6 +43,7 @@ class Receiver:
         self.calls: list[Call] = []
         self.status = 204
         self.answer: Callable[[dict[str, Any]], int | None] | None = None
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None  # while the first call waits for its answer
         self.headers: dict[str, str] = {}
         self.text = ""
         self.url = ""
@@ -53,6 +54,9 @@ class Receiver:
         body = json.loads(data)
         status = self.status if self.answer is None else self.answer(body)
         self.calls.append(Call(headers["webhook-id"], body, headers, is_genuine(headers, data), status or 0))
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
         if status is None:
             assert request.transport is not None
             request.transport.abort()

@@ -131,6 +131,37 @@ async def test_each_try_has_the_same_id_and_body_and_a_signature_of_its_own(tmp_
         assert len(bench.logged(events.ALERTS_UNREACHABLE)) == len(bench.logged(events.ALERTS_RECOVERED)) == 1
 
 
+async def test_what_ends_or_grows_while_another_one_is_sent_is_sent_as_it_is_then(tmp_path: Path) -> None:
+    async with Receiver().open() as receiver, opened(tmp_path, receiver.url) as bench:
+
+        async def meanwhile() -> None:
+            await bench.note(events.STORE_FRESH, "eu", behind_seconds=1)
+            await bench.note(events.QUARANTINE_GREW, entries=2)
+
+        receiver.meanwhile = meanwhile
+        await bench.note(events.STORE_STALE, "us", behind_seconds=400)
+        await bench.note(events.STORE_STALE, "eu", behind_seconds=400)
+        await bench.note(events.QUARANTINE_GREW, entries=3)
+        await bench.turns(3)
+        told = [(call.body["type"], call.body["data"]["store"]) for call in receiver.calls]
+        assert told == [("store.stale", "us"), ("quarantine.grew", "us")]
+        data = receiver.calls[-1].body["data"]
+        assert (data["entries"], data["times"]) == (5, 2)
+        assert await bench.waiting() == []
+
+
+async def test_what_is_added_to_an_alert_that_is_being_sent_is_told_by_the_next(tmp_path: Path) -> None:
+    async with Receiver().open() as receiver, opened(tmp_path, receiver.url) as bench:
+
+        async def meanwhile() -> None:
+            await bench.note(events.QUARANTINE_GREW, entries=2)
+
+        receiver.meanwhile = meanwhile
+        await bench.note(events.QUARANTINE_GREW, entries=3)
+        await bench.turns(3)
+        assert [call.body["data"]["entries"] for call in receiver.calls] == [3, 2]
+
+
 async def test_an_alert_survives_a_process_that_dies_with_the_alert_in_its_hand(tmp_path: Path) -> None:
     clock = Clock()
     async with Receiver().open() as receiver:
@@ -195,6 +226,34 @@ async def test_nobody_there_is_said_once_and_everything_arrives_in_order_when_so
         for store in ("us", "eu"):
             arrived = [call.body["type"] for call in receiver.calls if call.body["data"]["store"] == store]
             assert arrived == ["store.stale", "store.fresh"]
+
+
+async def test_an_alert_that_the_receiver_stumbles_over_does_not_make_it_unreachable(tmp_path: Path) -> None:
+    async with Receiver().open() as receiver, opened(tmp_path, receiver.url) as bench:
+        receiver.answer = lambda body: 500 if body["data"]["store"] == "us" else 204
+        await bench.note(events.STORE_STALE, "us", behind_seconds=400)
+        for n in range(TRIES_MAX + 2):
+            await bench.note(events.STORE_STALE, f"other-{n}", behind_seconds=400)
+            await bench.turns(2, each_seconds=3_700)
+        assert [call.answered for call in receiver.calls].count(500) == TRIES_MAX
+        assert await bench.waiting() == []
+        assert [json.loads(line)["event"] for line in bench.text.getvalue().splitlines()] == ["alerts.given_up"]
+
+
+async def test_a_receiver_that_fails_with_two_alerts_in_a_row_takes_none_and_that_is_said_once(tmp_path: Path) -> None:
+    async with Receiver().open() as receiver, opened(tmp_path, receiver.url) as bench:
+        receiver.status = 503
+        for store in ("us", "eu"):
+            await bench.note(events.STORE_STALE, store, behind_seconds=400)
+        await bench.turns(30, each_seconds=3)
+        assert len({call.name for call in receiver.calls}) == 2
+        [told] = bench.logged(events.ALERTS_UNREACHABLE)
+        assert told["reason"] == "503"
+        receiver.status = 204
+        await bench.turns(4, each_seconds=3_700)
+        [recovered] = bench.logged(events.ALERTS_RECOVERED)
+        assert recovered["after_seconds"] > 3_700, "since the first failure"
+        assert await bench.waiting() == []
 
 
 async def test_while_nothing_arrives_the_receiver_is_left_in_peace_between_two_tries(tmp_path: Path) -> None:

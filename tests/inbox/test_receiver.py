@@ -234,6 +234,34 @@ async def test_who_never_ends_a_body_is_not_waited_for(tmp_path: Path, monkeypat
         assert (await bench.post(body=call(1), **GENUINE))[0] == 200
 
 
+@pytest.mark.parametrize("length_bytes", [100, 90_000])
+async def test_who_hangs_up_within_a_body_is_not_worth_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, length_bytes: int
+) -> None:
+    async with opened(tmp_path) as bench:
+        host, _, port = bench.url.removeprefix("http://").rpartition(":")
+        began, ended = anyio.Event(), anyio.Event()
+        read = bench.receiver._bodies.read
+
+        async def watched(request: web.Request, address: str) -> bytes:
+            began.set()
+            try:
+                return await read(request, address)
+            finally:
+                ended.set()
+
+        monkeypatch.setattr(bench.receiver._bodies, "read", watched)
+        async with await anyio.connect_tcp(host, int(port)) as stream:
+            await stream.send(f"POST /acme/us HTTP/1.1\r\nHost: x\r\nContent-Length: {length_bytes}\r\n\r\n{{".encode())
+            with anyio.fail_after(30):
+                await began.wait()
+        with anyio.fail_after(30):
+            await ended.wait()
+        assert (await bench.post(body=call(1), **GENUINE))[0] == 200
+        assert not caplog.records
+        assert not bench.text.getvalue()
+
+
 async def test_where_the_ledger_takes_nothing_the_store_is_asked_to_call_again(tmp_path: Path) -> None:
     async with opened(tmp_path) as bench:
         bench.refuses = TransientError("the disk is full")

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from syncd.core.quantity import SECOND, Instant
 from syncd.ledger import alerts, migrate, tenants
-from syncd.ledger.alerts import GATHER_US, SENT, SPACING_US, Alerts, Waiting
+from syncd.ledger.alerts import GATHER_US, GIVEN_UP, SENT, SPACING_US, Alerts, Waiting
 from syncd.ledger.connection import ledger_path, write_engine
 from syncd.observability import events
 from syncd.observability.events import ALERT_ENDS, ALERTS, Event
@@ -83,6 +83,23 @@ def test_one_that_may_have_arrived_is_not_changed_any_more(connection: Connectio
     assert json.loads(second.details) == {"entries": 15}
 
 
+def test_a_try_begins_with_what_the_alert_has_become(connection: Connection) -> None:
+    hand = Hand(connection)
+    hand.note(events.QUARANTINE_GREW, entries=3)
+    hand.note(events.STORE_STALE)
+    grew, stale = sorted(hand.waiting(), key=lambda each: each.event)
+    hand.note(events.QUARANTINE_GREW, entries=2)
+    hand.note(events.STORE_FRESH)
+    begun = alerts.begin_try(connection, grew, Instant(NOON + SECOND))
+    assert begun is not None
+    assert (json.loads(begun.details), begun.times, begun.tries) == ({"entries": 5}, 2, 1)
+    assert [begun] == hand.waiting()
+    assert alerts.begin_try(connection, stale, Instant(NOON)) is None, "its end has taken it away"
+    assert alerts.begin_try(connection, grew, Instant(NOON)) is None, "it is tried already"
+    alerts.end(connection, begun, SENT, Instant(NOON))
+    assert alerts.begin_try(connection, begun, Instant(NOON)) is None, "it has arrived"
+
+
 def test_stores_and_tenants_have_alerts_of_their_own(connection: Connection) -> None:
     for tenant, store in (("acme", "us"), ("acme", "eu"), ("beta", "us")):
         Hand(connection, tenant, store).note(events.STORE_STALE)
@@ -109,6 +126,61 @@ def test_an_end_is_told_after_its_beginning_and_only_to_whoever_heard_of_that(
     assert hand.deliver() == end
     hand.note(named[end], 4)
     assert hand.waiting() == [], "it was told"
+
+
+@pytest.mark.parametrize(("end", "begin"), ALERT_ENDS.items())
+def test_an_end_is_told_although_the_next_process_was_about_to_tell_the_beginning_again(
+    connection: Connection, end: str, begin: str
+) -> None:
+    hand = Hand(connection)
+    named = {event.name: event for event in ALERTS}
+    hand.note(named[begin])
+    assert hand.deliver() == begin
+    hand.note(named[begin], 1)
+    hand.note(named[end], 2)
+    assert [each.event for each in hand.waiting()] == [end]
+    hand.note(named[begin], 3)
+    assert hand.waiting() == [], "as it was told"
+    hand.note(named[end], 4)
+    assert hand.deliver() == end
+
+
+@pytest.mark.parametrize(("end", "begin"), ALERT_ENDS.items())
+def test_the_end_of_what_was_given_up_is_told_to_nobody(connection: Connection, end: str, begin: str) -> None:
+    hand = Hand(connection)
+    named = {event.name: event for event in ALERTS}
+
+    def give_up() -> None:
+        head = hand.waiting()[0]
+        if not head.tries:
+            alerts.begin_try(connection, head, Instant(NOON))
+        alerts.end(connection, head, GIVEN_UP, Instant(NOON))
+
+    hand.note(named[begin])
+    give_up()
+    hand.note(named[end], 1)
+    assert hand.waiting() == [], "it ends after that"
+    hand.note(named[begin], 2)
+    alerts.begin_try(connection, hand.waiting()[0], Instant(NOON))
+    hand.note(named[end], 3)
+    give_up()
+    assert hand.waiting() == [], "it ended before that"
+    hand.note(named[begin], 4)
+    alerts.begin_try(connection, hand.waiting()[0], Instant(NOON))
+    hand.note(named[begin], 4)
+    give_up()
+    assert hand.deliver() == begin
+    hand.note(named[end], 5)
+    give_up()
+    hand.note(named[end], 6)
+    assert hand.deliver() == end, "an end that was given up may be told when it is found anew"
+    hand.note(named[begin], 7)
+    assert hand.deliver() == begin
+    hand.note(named[begin], 8)
+    alerts.begin_try(connection, hand.waiting()[0], Instant(NOON))
+    hand.note(named[end], 9)
+    give_up()
+    assert hand.deliver() == end, "the beginning was sent before, by another process"
 
 
 def test_however_often_a_store_comes_and_goes_the_queue_stays_small(connection: Connection) -> None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import anyio
 
-from syncd.core.quantity import Instant
-from syncd.ledger import alerts
 from tests.reconcile.world import Store, World, open_world
 
 GONE = {"slow": 1.0, "slow_seconds": 3_600.0}
@@ -27,21 +24,6 @@ def told(world: World) -> list[str]:
     return [event["event"] for event in world.events() if event["event"] in {"store.stale", "store.fresh"}]
 
 
-async def deliver(world: World) -> list[str]:
-    """Somebody takes all alerts."""
-    await world.alerted()
-
-    def unit(connection: Any) -> list[str]:
-        found = []
-        for head in alerts.heads(connection):
-            found.append(head.event)
-            alerts.begin_try(connection, head, Instant(head.due))
-            alerts.end(connection, head, alerts.SENT, Instant(head.due))
-        return found
-
-    return await world.ledger.run(unit)
-
-
 async def test_a_store_that_falls_behind_is_said_once_and_so_is_its_return(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         shop = await opened(world)
@@ -50,13 +32,13 @@ async def test_a_store_that_falls_behind_is_said_once_and_so_is_its_return(tmp_p
             await shop.call("PUT", "/faults", GONE)
             await anyio.sleep(3 * STALE_SECONDS)
             assert told(world) == ["store.stale"]
-            assert await deliver(world) == ["store.stale"]
+            assert await world.take_alerts() == ["store.stale"]
             await shop.call("PUT", "/faults", BACK)
             await anyio.sleep(2 * STALE_SECONDS)  # until the breaker looks again
             await world.until(lambda: "store.fresh" not in told(world), "it isn't fresh:")
             await anyio.sleep(STALE_SECONDS)
             assert told(world) == ["store.stale", "store.fresh"]
-            assert await deliver(world) == ["store.fresh"]
+            assert await world.take_alerts() == ["store.fresh"]
 
 
 async def test_a_store_that_cannot_be_read_from_the_start_is_stale_too(tmp_path: Path) -> None:
@@ -79,11 +61,11 @@ async def test_who_was_told_that_a_store_is_behind_is_told_its_return_by_the_nex
         await shop.call("PUT", "/faults", GONE)
         async with world.daemon():
             await anyio.sleep(2 * STALE_SECONDS)
-            assert await deliver(world) == ["store.stale"]
+            assert await world.take_alerts() == ["store.stale"]
         await shop.call("PUT", "/faults", BACK)
         async with world.daemon():
             await world.until(lambda: not world.alerts.news, "it isn't fresh:")
-            assert await deliver(world) == ["store.fresh"]
+            assert await world.take_alerts() == ["store.fresh"]
             assert told(world) == ["store.stale"], "this process has seen nothing else"
 
 

@@ -309,6 +309,21 @@ async def test_a_store_that_refuses_its_webhooks_is_only_polled(tmp_path: Path, 
             assert not logged(world, "store.failed")
 
 
+async def test_who_was_told_that_a_store_does_not_call_is_told_by_the_next_process_that_it_does(tmp_path: Path) -> None:
+    async with two_shops(tmp_path) as world:
+        us = world.stores["us"]
+        await us.call("POST", "/settings", {"webhooks_allowed": False})
+        async with world.daemon():
+            await world.until(lambda: "" if logged(world, "webhook.disabled") else "nothing is said")
+            assert await world.take_alerts() == ["webhook.disabled"]
+        await us.call("POST", "/settings", {"webhooks_allowed": True})
+        for alerted in (["webhook.enabled"], []):
+            async with world.daemon():
+                await calling(world)
+                assert await world.take_alerts() == alerted
+        assert not logged(world, "webhook.enabled"), "these processes have seen nothing else"
+
+
 async def test_a_store_may_be_left_out(tmp_path: Path) -> None:
     per_store = {"woo": "webhooks = false"}
     async with two_shops(tmp_path, poll_seconds=20.0, per_store=per_store) as world, world.daemon():

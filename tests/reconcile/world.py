@@ -309,6 +309,19 @@ class World:
         await self.ledger.run(lambda connection: self.alerts.note_news(connection, news))
         return [(each.event, each.store, each.details) for each in await self.ledger.read(alerts.heads)]
 
+    async def take_alerts(self) -> list[str]:
+        """Somebody takes all alerts."""
+        await self.alerted()
+
+        def unit(connection: Any) -> list[str]:
+            heads = alerts.heads(connection)
+            for head in heads:
+                alerts.begin_try(connection, head, head.due)
+                alerts.end(connection, head, alerts.SENT, head.due)
+            return [head.event for head in heads]
+
+        return await self.ledger.run(unit)
+
     async def signals(self) -> list[tuple[str, str]]:
         """The orders that stores have spoken of and that haven't been read yet: store and order."""
         rows = await self.ledger.read(
