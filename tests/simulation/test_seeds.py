@@ -13,7 +13,7 @@ import pytest
 from tests.simulation.campaign import Tally, report
 from tests.simulation.play import Outcome
 
-SEEDS = int(os.environ.get("SIMULATION_SEEDS", "250"))
+SEEDS = int(os.environ.get("SIMULATION_SEEDS", "230"))
 HOT_SEEDS = int(os.environ.get("HOT_SEEDS", "3"))
 KEPT = sorted((Path(__file__).parent / "kept").glob("*.json"))
 
