@@ -57,7 +57,9 @@ _LIST = (
     Dial("late_orders", BIG, (100, 600), {"late_orders_seconds": (0.0, 8.0)}),
     Dial("stale_orders", BIG, (100, 600), {"stale_orders_seconds": 8.0}),
     Dial("silent_edits", SHOPS, (200, 800), {"silent_edits": 0.7}),
-    Dial("server_skew", ("woo",), (100, 600), {"server_skew_seconds": (-3.0, 3.0)}),
+    Dial(
+        "server_skew", ("woo",), (100, 600), {"server_skew_seconds": (-1.0, 1.0)}
+    ),  # more than that, belief is not made for
     # -- what a level may be
     Dial("stale_levels", BIG, (100, 600), {"stale_seconds": 4.5}),
     Dial("late_levels", BIG, (100, 800), {"apply_delay_seconds": (0.0, 4.5)}, weight=1.5),
