@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
 
 from syncd.core.quantity import Instant, Quantity
 from syncd.ledger.items import set_item
+from syncd.ledger.rows import Among
 from syncd.ledger.schema import drift, reading
 from syncd.ledger.tenants import take_numbers
 
 OPEN, CORRECTED, ACCEPTED = "open", "corrected", "accepted"
+OF_ITEMS_MAX = 50  # drifts of some items that are shown
 
 
 class Drift(msgspec.Struct, frozen=True):
@@ -23,6 +27,12 @@ class Drift(msgspec.Struct, frozen=True):
     units: Quantity
     reason: str
     state: str
+
+
+_OF_ITEMS = Among(
+    f"SELECT {', '.join(Drift.__struct_fields__)} FROM drift "  # noqa: S608
+    "WHERE tenant = :tenant AND store = :store AND item IN :among"
+)
 
 
 def note_drift(
@@ -55,6 +65,12 @@ def drifts(connection: Connection, tenant: str, *, limit: int = 200) -> list[Dri
     columns = (drift.c[name] for name in Drift.__struct_fields__)
     query = select(*columns).where(drift.c.tenant == tenant).order_by(drift.c.id.desc()).limit(limit)
     return [Drift(*row) for row in connection.execute(query)]
+
+
+def drifts_of(connection: Connection, tenant: str, store: str, items: Iterable[str]) -> list[Drift]:
+    """The last drifts of these items of a shop, newest first."""
+    rows = [Drift(*row) for row in _OF_ITEMS.read(connection, items, tenant=tenant, store=store)]
+    return sorted(rows, key=lambda row: row.since, reverse=True)[:OF_ITEMS_MAX]
 
 
 def accept(connection: Connection, tenant: str, store: str, item: str) -> None:

@@ -13,6 +13,8 @@ from syncd.ledger.orders import confirm_units
 from syncd.ledger.rows import Among, OneRow, Rows, Statement
 from syncd.ledger.schema import IS_WAITING, move
 
+SINCE_MAX = 5_000  # moves of a SKU that are shown
+
 _WRITE = Rows(
     move,
     [
@@ -20,6 +22,11 @@ _WRITE = Rows(
         "rule", "epoch", "planned_at",
     ],
 )  # fmt: skip
+# The index's own condition is said first, see the schema.
+_CONFIRMED_SINCE = Statement(
+    "SELECT sent_at, confirmed_at, seq, change FROM move WHERE tenant = :tenant AND state = 'confirmed' AND sku = :sku "
+    "AND confirmed_at > :after AND location = :location ORDER BY confirmed_at LIMIT :count"
+)
 _LIVE = Among(
     'SELECT "order", line, n, part, change, state FROM move '
     "WHERE tenant = :tenant AND store = :store AND state IN ('intended', 'sent') AND \"order\" IN :among"
@@ -27,6 +34,15 @@ _LIVE = Among(
 _IN_DOUBT = Among(
     "SELECT DISTINCT sku FROM move WHERE tenant = :tenant AND doubt = 1 AND state = 'sent' AND sku IN :among"
 )
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """A move that the ERP has counted at some instant between these two."""
+
+    sent_at: Instant
+    confirmed_at: Instant
+    seq: int
+    change: Quantity
 
 
 class DueMove(msgspec.Struct, frozen=True):
@@ -159,3 +175,9 @@ def doubt_recent(connection: Connection, tenant: str, since: Instant) -> int:
 def sku_in_doubt(connection: Connection, tenant: str, skus: Iterable[str]) -> frozenset[str]:
     """Those of the SKUs that have a move whose end is unknown."""
     return frozenset([sku for (sku,) in _IN_DOUBT.read(connection, skus, tenant=tenant)])
+
+
+def moves_since(connection: Connection, tenant: str, sku: str, location: str, after: Instant) -> list[Counted]:
+    """The moves of a SKU that were confirmed after an instant, oldest first."""
+    rows = _CONFIRMED_SINCE.read(connection, tenant=tenant, sku=sku, location=location, after=after, count=SINCE_MAX)
+    return [Counted(*row) for row in rows]

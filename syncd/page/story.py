@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 from syncd.control.explain_order import move_view
 from syncd.control.plain import iso
 from syncd.core.quantity import NEVER, ZERO, Instant, Quantity, show
-from syncd.ledger import history, level_changes, past
+from syncd.ledger import history, level_changes
+from syncd.ledger.drifts import drifts_of
 from syncd.ledger.level_changes import ERP, Place, Step
-from syncd.ledger.past import Counted
+from syncd.ledger.moves import Counted, moves_since
 
 ROWS: Final = 50  # moves of a page
 STEPS_MAX: Final = 200  # of the ERP's level on a page
@@ -55,7 +56,7 @@ def story(
         moves = [each for each in moves if each.confirmed_at >= oldest]
     chapters = [Chapter(each.confirmed_at, "move", show(each.change), move_view(each, None)) for each in moves]
     if len(steps) > 1:
-        counted = past.moves_since(connection, tenant, sku, location, steps[0].at)
+        counted = moves_since(connection, tenant, sku, location, steps[0].at)
         chapters += [
             Chapter(at, "erp", show(change), {"level": show(level)})
             for at, change, level in own_changes(steps, counted)
@@ -65,7 +66,7 @@ def story(
         names = [name for shop, name in items if shop == store]
         chapters += [
             Chapter(each.since, "drift", show(each.units), {"store": store, "reason": each.reason, "state": each.state})
-            for each in past.drifts_of(connection, tenant, store, names)
+            for each in drifts_of(connection, tenant, store, names)
             if oldest <= each.since < newest
         ]
     chapters.sort(key=lambda chapter: chapter.at, reverse=True)

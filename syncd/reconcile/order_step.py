@@ -37,10 +37,8 @@ RETRY_SECONDS = 2.0  # an unsettled order is read again after this
 PAGES_MAX = 100_000  # of one scan: ten million orders; more is a list that never ends
 CONTENTS_REMEMBERED_MAX = 2_000  # orders of the overlap that were seen unchanged; a hint that saves a transaction
 MEASURE_SECONDS = 300.0  # stamps of tomorrow have the clock measured at most so often: some plugin may write them
-STEPS_MAX, STEPS_SECONDS = (
-    4,
-    3_600.0,
-)  # at once in so long; a clock that seems stepped more often is of servers that differ
+STEPS_MAX = 4  # measured at once in STEPS_SECONDS; a clock that seems stepped more often is of servers that differ
+STEPS_SECONDS = 3_600.0
 ASK_ROUNDS_MAX = 20  # moves of one line that `baseline = "ask_erp"` looks for
 
 
@@ -73,9 +71,7 @@ class OrderStep:
     baseline_told: bool = False
     measured: Instant = LONG_AGO  # when the shop's clock was measured again, as it seemed to have been stepped
     seen_ahead_us: int | None = None  # the shop's clock, by the last page that told of it
-    steps: deque[Instant] = field(
-        default_factory=lambda: deque(maxlen=STEPS_MAX)
-    )  # when it seemed stepped, and was measured
+    steps: deque[Instant] = field(default_factory=lambda: deque(maxlen=STEPS_MAX))  # when it was measured for that
 
     async def run(self) -> float:
         """One poll. Returns the seconds until the next is due."""

@@ -325,9 +325,10 @@ def _decide(connection: Connection, context: StoreContext, shop: Shop, moment: M
             plan_write(shop, result, seen, page, moment, first + k, absolute=absolute)
             for k, (result, absolute) in enumerate(chosen)
         ]
-        done.writes = [write for write in planned if not _is_needless(write, seen)]
         for write in planned:
-            if page is not None and _is_needless(write, seen):
+            if page is None or not _is_needless(write, seen):
+                done.writes.append(write)
+            else:
                 done.awaiting[write.item] = page.ended
                 items.set_item(
                     connection, shop.tenant, shop.store, write.item, due=_later(moment.now, AWAITING_SECONDS)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from syncd.core.quantity import Instant
-from syncd.ledger import catalogue, flow, history, items, level_changes, levels, migrate, moves, orders, past
+from syncd.ledger import catalogue, flow, history, items, level_changes, levels, migrate, moves, orders
 from syncd.ledger.connection import ledger_path, write_engine
 
 NOW = Instant(5)
@@ -41,7 +41,7 @@ QUESTIONS: dict[str, tuple[str, Callable[[Connection], Any]]] = {
         "ix_move_confirmed",
         lambda c: history.latest_moves(c, "t", 10, sku="a", before=(5, 5)),
     ),
-    "the moves of a SKU since then": ("ix_move_confirmed", lambda c: past.moves_since(c, "t", "a", "main", NOW)),
+    "the moves of a SKU since then": ("ix_move_confirmed", lambda c: moves.moves_since(c, "t", "a", "main", NOW)),
     "orders that may still change": (
         "ix_orders_living",
         lambda c: orders.latest_living(c, "t", "s", (NOW, "s", "1"), 9),

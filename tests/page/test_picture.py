@@ -9,7 +9,7 @@ import pytest
 
 from syncd.core.quantity import SECOND, Instant, Quantity, units
 from syncd.ledger.level_changes import Step
-from syncd.ledger.past import Counted
+from syncd.ledger.moves import Counted
 from syncd.page.picture import NARROW, WIDE, Line, Scale, draw, spark
 from syncd.page.story import own_changes
 
