@@ -7,22 +7,21 @@ that a simulation composes the very same daemon.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import aiohttp
 import anyio
-from pydantic import SecretStr
 
+from syncd.adapters import erp_client, hooks_port, shipments_port, store_client, store_port
+from syncd.config.erp_models import EmbeddedErp, HttpErp
 from syncd.config.load import Configuration
-from syncd.config.tenant import AnyStoreModel, BigCommerceStore, EmbeddedErp, HttpErp, Tenant
+from syncd.config.store_models import AnyStoreModel
+from syncd.config.tenant import Tenant
 from syncd.config.values import RESERVED_STORE
-from syncd.core.order import Phase
 from syncd.core.policy import Baseline, CountOn, OnCancel, Policy, Recipe, Returns
-from syncd.core.quantity import microseconds
 from syncd.engine.reconciler import Reconciler
 from syncd.engine.supervisor import Supervisor, TenantWork, adopt
 from syncd.erps.embedded.book import StockBook
@@ -36,44 +35,14 @@ from syncd.ledger import signals
 from syncd.ledger.alerts import Alerts
 from syncd.ledger.ledger import Ledger
 from syncd.observability import events
-from syncd.observability.edges import LoggedEdges
 from syncd.observability.log import Log
-from syncd.observability.meters import Meter, Meters
+from syncd.observability.meters import Meters
 from syncd.ports.clock import Chance, Clock
-from syncd.ports.erp import Erp
-from syncd.ports.hooks import HooksPort, secret_of
-from syncd.ports.shipments import ShipmentsPort
-from syncd.ports.store import Store
 from syncd.reconcile.context import ErpOptions, StoreContext, StoreOptions, TenantContext
-from syncd.stores.bigcommerce.hooks import BigCommerceHooks
-from syncd.stores.bigcommerce.orders import SETTLE_US as BIGCOMMERCE_SETTLE_US
-from syncd.stores.bigcommerce.store import BigCommerceStore as BigCommerceAdapter
-from syncd.stores.woocommerce.api import Api
-from syncd.stores.woocommerce.hooks import WooCommerceHooks
-from syncd.stores.woocommerce.orders import SETTLE_US as WOOCOMMERCE_SETTLE_US
-from syncd.stores.woocommerce.store import WooCommerceStore as WooCommerceAdapter
 from syncd.transport.client import HttpClient
-from syncd.transport.limits import Limits
 from syncd.transport.session import make_session
-from syncd.transport.signing import BasicSigner, HeaderSigner, OAuth1Signer, QueryKeySigner, Signer
 
 EMBEDDED_POLL_SECONDS = 2.0  # a look into a local file
-
-
-class Means(Protocol):
-    """What an adapter needs to talk to the outside."""
-
-    @property
-    def clock(self) -> Clock:
-        """Time."""
-
-    @property
-    def chance(self) -> Chance:
-        """Randomness."""
-
-    @property
-    def session(self) -> aiohttp.ClientSession:
-        """The one HTTP session."""
 
 
 @dataclass(slots=True)
@@ -218,7 +187,7 @@ def _erp(
         books.append(book)
         return EmbeddedErpAdapter(book, clock=given.clock), None, EMBEDDED_POLL_SECONDS
     assert isinstance(tenant.erp, HttpErp)
-    client = _erp_client(tenant.erp, given, log, given.meters.of(tenant.name, RESERVED_STORE))
+    client = erp_client(tenant.erp, given, log, given.meters.of(tenant.name, RESERVED_STORE))
     return HttpErpAdapter(client, shipments=True), client, tenant.erp.poll_seconds
 
 
@@ -241,38 +210,18 @@ def signal_note(given: Surroundings) -> Note:
     )
 
 
-def make_http_erp(model: HttpErp, given: Means, log: Log) -> Erp:
-    """The adapter for an ERP behind the REST contract."""
-    return HttpErpAdapter(_erp_client(model, given, log))
-
-
-def _erp_client(model: HttpErp, given: Means, log: Log, meter: Meter | None = None) -> HttpClient:
-    token = model.token.get_secret_value()
-    return HttpClient(
-        session=given.session,
-        base_url=model.base_url,
-        signer=HeaderSigner({"Authorization": f"Bearer {token}"}),
-        clock=given.clock,
-        chance=given.chance,
-        limits=Limits(share=1.0, interval_default_seconds=0.0),
-        listener=LoggedEdges(log, events.ERP_UNREACHABLE, events.ERP_RECOVERED),
-        secrets=[token],
-        meter=meter,
-    )
-
-
 def build_store(name: str, tenant: Tenant, context: TenantContext, given: Surroundings, url: str) -> StoreContext:
     """One store of a tenant."""
     model = tenant.stores[name]
     log = context.log.bind(store=name)
-    client = _client(model, given, log, given.meters.of(tenant.name, name))
-    port = _adapter(model, client)
+    client = store_client(model, given, log, given.meters.of(tenant.name, name))
+    port = store_port(model, client)
     return StoreContext(
         tenant=context,
         store=name,
         port=port,
-        shipments=_shipments(model, port),
-        hooks=_hooks(model, client) if url and model.webhooks else None,
+        shipments=shipments_port(model, port),
+        hooks=hooks_port(model, client) if url and model.webhooks else None,
         hooks_address=f"{url}/{tenant.name}/{name}",
         policy=policy_of(tenant, name),
         options=_options(tenant, name, model),
@@ -302,86 +251,3 @@ def _options(tenant: Tenant, name: str, model: AnyStoreModel) -> StoreOptions:
         brake_gone_orders=tenant.brake_gone_orders,
         cutover=model.cutover_instant,
     )
-
-
-def make_store(model: AnyStoreModel, given: Means, log: Log) -> Store:
-    """The adapter for a configured store."""
-    return _adapter(model, _client(model, given, log))
-
-
-def _client(model: AnyStoreModel, given: Means, log: Log, meter: Meter | None = None) -> HttpClient:
-    secrets = [
-        value.get_secret_value()
-        for key in type(model).model_fields
-        if isinstance(value := getattr(model, key), SecretStr)
-    ]
-    secrets += [secret_of(value, model.kind) for value in secrets]  # what a list of webhooks shows
-    return HttpClient(
-        session=given.session,
-        base_url=_address(model),
-        signer=_signer(model, given),
-        clock=given.clock,
-        chance=given.chance,
-        limits=Limits(
-            share=model.quota_share, concurrent_max=model.requests_concurrent_max, interval_default_seconds=0.1
-        ),
-        listener=LoggedEdges(log, events.STORE_UNREACHABLE, events.STORE_RECOVERED),
-        secrets=secrets,
-        meter=meter,
-    )
-
-
-def _hooks(model: AnyStoreModel, client: HttpClient) -> HooksPort:
-    if isinstance(model, BigCommerceStore):
-        signed = model.client_secret.get_secret_value() if model.client_secret else ""
-        return BigCommerceHooks(
-            client, secret=secret_of(model.access_token.get_secret_value(), model.kind), client_secret=signed
-        )
-    return WooCommerceHooks(Api(client), secret=secret_of(model.consumer_secret.get_secret_value(), model.kind))
-
-
-def _shipments(model: AnyStoreModel, port: Store) -> ShipmentsPort | None:
-    """How the store is told of shipments, where the tenant wants that."""
-    if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.shipments == "from_erp":
-        return port.shipments
-    return None
-
-
-def _adapter(model: AnyStoreModel, client: HttpClient) -> Store:
-    settle_us = None if model.settle_seconds is None else microseconds(model.settle_seconds)
-    if isinstance(model, BigCommerceStore):
-        return BigCommerceAdapter(
-            client,
-            store_hash=model.store_hash,
-            location_id=model.location,
-            channels=model.channels or (),
-            apply_us=microseconds(model.apply_seconds),
-            stale_us=microseconds(model.stale_seconds),
-            late_us=microseconds(model.late_seconds),
-            settle_us=BIGCOMMERCE_SETTLE_US if settle_us is None else settle_us,
-        )
-    return WooCommerceAdapter(
-        client,
-        statuses={status: Phase(phase) for status, phase in model.statuses.items()},
-        late_us=microseconds(model.late_seconds),
-        settle_us=WOOCOMMERCE_SETTLE_US if settle_us is None else settle_us,
-    )
-
-
-def _address(model: AnyStoreModel) -> str:
-    """Where the adapter's paths begin."""
-    if isinstance(model, BigCommerceStore):
-        return f"{model.base_url.rstrip('/')}/stores/{model.store_hash}"
-    return model.base_url
-
-
-def _signer(model: AnyStoreModel, given: Means) -> Signer:
-    if isinstance(model, BigCommerceStore):
-        return HeaderSigner({"X-Auth-Token": model.access_token.get_secret_value()})
-    key, secret = model.consumer_key.get_secret_value(), model.consumer_secret.get_secret_value()
-    makers: dict[str, Callable[[], Signer]] = {
-        "basic": lambda: BasicSigner(key, secret),
-        "oauth1": lambda: OAuth1Signer(key, secret, clock=given.clock, chance=given.chance),
-        "query": lambda: QueryKeySigner({"consumer_key": key, "consumer_secret": secret}),
-    }
-    return makers[model.auth_in_use]()

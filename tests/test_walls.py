@@ -41,8 +41,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "page": OUTSIDE | {"ledger", "reconcile", "engine", "control", "inbox"},
     "private": OUTSIDE | {"ledger", "engine", "control", "config", "page"},
 }
-TOP = {"app", "reload", "daemon", "cli", "demo", "__main__"}  # where concrete classes meet: may import all ...
-MAY_IMPORT_APP = {"reload", "daemon", "cli", "demo", "__main__"}  # ... but nobody below imports app
+TOP = {
+    "adapters",
+    "app",
+    "reload",
+    "daemon",
+    "cli",
+    "demo",
+    "__main__",
+}  # where concrete classes meet: may import all ...
+MAY_IMPORT_APP = {"reload", "daemon", "cli", "demo", "__main__"}  # ... but nobody below imports app or adapters
 MAY_IMPORT_SIMULATOR = {"cli", "demo", "__main__"}  # and the daemon itself knows no simulator
 
 CORE_BANS = {"asyncio", "anyio", "aiohttp", "sqlite3", "sqlalchemy", "time", "random", "logging"}
@@ -110,8 +118,8 @@ def crossings(module: Module) -> Iterator[str]:
         part = rest.split(".")[0]
         if top != "syncd" or part in {"", "__version__"} or part == module.part:
             continue
-        if part == "app":
-            allowed = module.part in MAY_IMPORT_APP
+        if part in {"app", "adapters"}:
+            allowed = module.part in MAY_IMPORT_APP | ({"app"} if part == "adapters" else set())
         elif part == "simulator":
             allowed = module.part in MAY_IMPORT_SIMULATOR
         else:

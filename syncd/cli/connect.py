@@ -13,10 +13,12 @@ from typing import Any
 import aiohttp
 import anyio
 
-from syncd.app import make_http_erp, make_store, open_session, policy_of
+from syncd.adapters import make_http_erp, make_store
+from syncd.app import open_session, policy_of
 from syncd.clock import SystemChance, SystemClock
+from syncd.config.erp_models import HttpErp
 from syncd.config.load import Configuration
-from syncd.config.tenant import HttpErp, Tenant
+from syncd.config.tenant import Tenant
 from syncd.control.failure import exit_code_of
 from syncd.core.policy import Recipe
 from syncd.core.quantity import SECOND, Instant

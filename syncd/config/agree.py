@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from syncd.config.problem import show_value
-from syncd.config.tenant import BigCommerceStore, embedded_file
+from syncd.config.store_models import BigCommerceStore
+from syncd.config.tenant import embedded_file
 from syncd.config.translate import Mistake
 
 TenantTable = tuple[str, Mapping[str, Any]]  # a tenant's name, and what its file holds

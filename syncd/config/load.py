@@ -20,6 +20,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_settings import SettingsError
 
 from syncd.config.agree import check_kits, check_together
+from syncd.config.erp_models import EmbeddedErp, HttpErp
 from syncd.config.lines import find_lines, nearest_line
 from syncd.config.problem import Problem, did_you_mean, join_key, show_value
 from syncd.config.secrets import SecretSources
@@ -33,7 +34,8 @@ from syncd.config.settings import (
     make_settings,
     variable_name,
 )
-from syncd.config.tenant import BigCommerceStore, EmbeddedErp, HttpErp, Tenant, WooCommerceStore, with_names
+from syncd.config.store_models import BigCommerceStore, WooCommerceStore
+from syncd.config.tenant import Tenant, with_names
 from syncd.config.translate import Mistake, translate
 from syncd.config.values import NAME, NAME_RULE
 

@@ -9,51 +9,26 @@ What stays for ever: `orders`, `line`, `move` (a refund comes years later), `shi
 
 from __future__ import annotations
 
-from typing import Any
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, PrimaryKeyConstraint, Table, literal_column
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    PrimaryKeyConstraint,
-    Table,
-    Text,
-    literal_column,
-    text,
+from syncd.ledger.columns import (
+    flag_column as _flag,
 )
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
+from syncd.ledger.columns import (
+    metadata,
 )
-
-
-def _text(name: str, default: str | None = None) -> Column[str]:
-    return Column(name, Text, nullable=False, server_default=None if default is None else text(f"'{default}'"))
-
-
-def _number(name: str, default: int | None = None) -> Column[int]:
-    return Column(name, BigInteger, nullable=False, server_default=None if default is None else text(str(default)))
-
-
-def _flag(name: str, default: int = 0) -> Column[int]:
-    return Column(name, Integer, nullable=False, server_default=text(str(default)))
-
-
-def _pause() -> tuple[Column[Any], ...]:
-    return _number("paused_at", 0), _text("paused_reason", "")  # beside `paused`: `pauses.py`
-
-
-def _partial(name: str, *columns: Column[Any], where: str) -> None:
-    Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
-
+from syncd.ledger.columns import (
+    number_column as _number,
+)
+from syncd.ledger.columns import (
+    partial_index as _partial,
+)
+from syncd.ledger.columns import (
+    pause_columns as _pause,
+)
+from syncd.ledger.columns import (
+    text_column as _text,
+)
 
 # One row per tenant: who may write for it (epoch), and the numbers given out: `reading` orders readings of orders,
 # `sequence` orders moves and writes.

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from pydantic.fields import FieldInfo
 
+from syncd.config.erp_models import EmbeddedErp, HttpErp
 from syncd.config.settings import Settings
-from syncd.config.tenant import BigCommerceStore, EmbeddedErp, HttpErp, Tenant, WooCommerceStore
+from syncd.config.store_models import BigCommerceStore, WooCommerceStore
+from syncd.config.tenant import Tenant
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = PROJECT / "docs" / "configure.md"

@@ -7,9 +7,11 @@ import re
 import pytest
 from pydantic import BaseModel
 
+from syncd.config.erp_models import HttpErp
 from syncd.config.secrets import secret_fields
 from syncd.config.settings import TOKEN_CHARACTERS_MIN, PrivateSettings, WebhookSettings
-from syncd.config.tenant import BigCommerceStore, HttpErp, Tenant, WooCommerceStore
+from syncd.config.store_models import BigCommerceStore, WooCommerceStore
+from syncd.config.tenant import Tenant
 from syncd.control.server import CLIENTS_MAX
 from syncd.inbox import bodies, sources
 from syncd.inbox.inbox import BACKLOG_MAX

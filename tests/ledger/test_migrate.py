@@ -19,7 +19,7 @@ from syncd.errors import MisconfiguredError
 from syncd.ledger import migrate
 from syncd.ledger.connection import ledger_path, write_engine
 from syncd.ledger.hop import InlineHop
-from syncd.ledger.schema import metadata
+from syncd.ledger.tables import metadata
 from tests.ledger.entries import opened
 
 AFTER_HEAD = f"{int(migrate.HEAD) + 1:04}"

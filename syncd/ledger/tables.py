@@ -1,0 +1,12 @@
+"""All tables of the ledger together: for whoever makes or compares them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from syncd.ledger import schema
+from syncd.ledger.columns import metadata
+
+MODULES: Final = (schema,)  # whoever imports this has every table in `metadata`
+
+__all__ = ["MODULES", "metadata"]
