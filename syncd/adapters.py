@@ -19,6 +19,7 @@ from syncd.observability.edges import LoggedEdges
 from syncd.observability.log import Log
 from syncd.observability.meters import Meter
 from syncd.ports.clock import Chance, Clock
+from syncd.ports.documents import DocumentsPort
 from syncd.ports.erp import Erp
 from syncd.ports.hooks import HooksPort, secret_of
 from syncd.ports.shipments import ShipmentsPort
@@ -115,14 +116,21 @@ def hooks_port(model: AnyStoreModel, client: HttpClient) -> HooksPort:
 
 def kinds_of(model: AnyStoreModel) -> frozenset[Kind]:
     """What the store is asked to speak of, by its settings."""
-    del model
-    return frozenset({Kind.ORDER})
+    parts = {Kind.PARTS} if isinstance(model, BigCommerceStore) and model.parts_wanted else set()
+    return frozenset({Kind.ORDER, *parts})
 
 
 def shipments_port(model: AnyStoreModel, port: Store) -> ShipmentsPort | None:
     """How the store is told of shipments, where the tenant wants that."""
-    if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.shipments == "from_erp":
+    if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.ships_from_erp:
         return port.shipments
+    return None
+
+
+def documents_port(model: AnyStoreModel, port: Store) -> DocumentsPort | None:
+    """How the store's orders are read whole, where its platform's adapter can."""
+    if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter):
+        return port.documents(model.parts_wanted)
     return None
 
 

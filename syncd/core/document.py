@@ -100,6 +100,8 @@ class OrderDocument(msgspec.Struct, frozen=True):
     one word for all platforms (draft, pending, placed, paid, completed, refunded, cancelled, gone), `status` the platform's.
     A document of phase `gone` says only that the shop has no such order any more: all else in it is empty.
 
+    `revision` rises with each document of an order: one with a lower number than a reader has is an old one that came late.
+
     `prices_include_tax`: amounts with tax are exact and those without were worked out from them; False: the other way round.
     `warnings` are for people: what was left out, and why.
     """
@@ -111,6 +113,7 @@ class OrderDocument(msgspec.Struct, frozen=True):
     status: str
     totals: Totals = Totals(Amount())
     form: int = FORM
+    revision: int = 0
     created: datetime | None = None
     modified: datetime | None = None
     completed: datetime | None = None
@@ -177,5 +180,5 @@ def document_key(tenant: str, store: str, order: str) -> str:
 def digest(document: OrderDocument) -> str:
     """What tells one content from another: all but when its parts were read, and what a reading left no trace of."""
     parts = tuple(msgspec.structs.replace(part, read_at=None, resource="") for part in document.parts)
-    body = msgspec.json.encode(msgspec.structs.replace(document, parts=parts))
+    body = msgspec.json.encode(msgspec.structs.replace(document, parts=parts, revision=0))
     return blake2b(body, digest_size=DIGEST_BYTES).hexdigest()

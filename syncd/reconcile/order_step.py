@@ -302,6 +302,7 @@ class OrderStep:
             slack_us=context.slack_us,
             drained=context.drained,
             alerts=context.tenant.alerts,
+            documents=context.documents is not None,
         )
 
     def after_commit(self, page: OrderPage, taken: Taken, *, quiet: bool) -> None:

@@ -22,7 +22,7 @@ from syncd.core.policy import Baseline, Policy
 from syncd.core.quantity import LONG_AGO, ZERO, Instant, Quantity
 from syncd.core.taking import UNSEEN, put_back
 from syncd.core.taking_rule import TakingRule
-from syncd.ledger import flow, items, moves, orders, payloads, quarantine, restored, stores
+from syncd.ledger import documents, flow, items, moves, orders, payloads, quarantine, restored, stores
 from syncd.ledger.alerts import Alerts
 from syncd.ledger.orders import OrderRow
 from syncd.ledger.tenants import assert_epoch, take_numbers
@@ -67,6 +67,7 @@ class StoreFacts:
     slack_us: int
     drained: Instant
     alerts: Alerts = field(default_factory=Alerts)
+    documents: bool = False  # somebody wants its orders whole
 
 
 @dataclass(slots=True)
@@ -93,6 +94,8 @@ def take_page(connection: Connection, facts: StoreFacts, page: Page, **cursor: i
     unit.run()
     if cursor:
         stores.change_store(connection, facts.tenant, facts.store, **cursor)
+    if facts.documents and not facts.in_baseline:
+        documents.make_due(connection, facts.tenant, facts.store, [str(row[2]) for row in unit.order_rows], page.ended)
     held = len(unit.taken.quarantined)
     if held:
         facts.alerts.note(connection, QUARANTINE_GREW, facts.tenant, facts.store, now=page.ended, entries=held)

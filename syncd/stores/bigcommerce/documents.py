@@ -181,13 +181,17 @@ class BigCommerceDocuments:
     # -- parts with a request of their own
 
     async def _parts(self, work: _Work) -> None:
-        order = f"orders/{work.given.order}"
+        order = work.given.order
         lists: dict[str, tuple[str, Query, Mapper]] = {
-            "taxes": (f"/v2/{order}/taxes", (("details", "true"),), partial(_map_rows, "taxes", map_tax)),
-            "coupons": (f"/v2/{order}/coupons", (), partial(_map_rows, "coupons", map_coupon)),
-            "messages": (f"/v2/{order}/messages", (), partial(_map_rows, "messages", map_message)),
-            "transactions": (f"/v3/{order}/transactions", (), partial(_map_rows, "transactions", map_transaction)),
-            "shipments": (f"/v2/{order}/shipments", (), _map_shipments),
+            "taxes": (f"/v2/orders/{order}/taxes", (("details", "true"),), partial(_map_rows, "taxes", map_tax)),
+            "coupons": (f"/v2/orders/{order}/coupons", (), partial(_map_rows, "coupons", map_coupon)),
+            "messages": (f"/v2/orders/{order}/messages", (), partial(_map_rows, "messages", map_message)),
+            "transactions": (
+                f"/v3/orders/{order}/transactions",
+                (),
+                partial(_map_rows, "transactions", map_transaction),
+            ),
+            "shipments": (f"/v2/orders/{order}/shipments", (), _map_shipments),
         }
         for name in PARTS:
             if name == "refunds" or not self._is_due(work, name):
@@ -227,25 +231,24 @@ class BigCommerceDocuments:
     async def _quotes(self, work: _Work) -> None:
         """One request for each shipping address."""
         quotes: list[Quote] = []
-        body, began = b"", None
-        path = f"/v2/orders/{work.given.order}/shipping_addresses/ID/shipping_quotes"
+        body, began, path = b"", None, ""
         try:
             for place in work.document.places:
-                if place.kind is PlaceKind.SHIPPING:
-                    number = place.id.partition("/")[2]
-                    row, body, asked = await work.reader.one(path.replace("ID", number))
-                    began = began or asked
-                    quotes += [map_quote(row, place.id)] if row is not None else []
+                if place.kind is not PlaceKind.SHIPPING:
+                    continue
+                path = f"/v2/orders/{work.given.order}/shipping_addresses/{place.id.partition('/')[2]}/shipping_quotes"
+                row, body, asked = await work.reader.one(path)
+                began = began or asked
+                quotes += [map_quote(row, place.id)] if row is not None else []
         except (PartUnreadable, ValueError) as error:
             work.leave_out("quotes", path, str(error), error.raw if isinstance(error, PartUnreadable) else body)
-            return
         except StoreFails as error:
             if not work.given.is_last_try:
                 raise
             work.leave_out("quotes", path, str(error), b"")
-            return
-        work.put(quotes=tuple(quotes))
-        work.note("quotes", PartState.READ if quotes else PartState.NONE, path, began)
+        else:
+            work.put(quotes=tuple(quotes))
+            work.note("quotes", PartState.READ if quotes else PartState.NONE, path, began)
 
     # -- refunds, of many orders in one request
 

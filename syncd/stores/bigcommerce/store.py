@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from syncd.core.quantity import SECOND
 from syncd.stores.bigcommerce.client import Client
+from syncd.stores.bigcommerce.documents import BigCommerceDocuments
 from syncd.stores.bigcommerce.inventory import BigCommerceInventory
 from syncd.stores.bigcommerce.orders import SETTLE_US, SETTLE_WAIT_MAX_US, BigCommerceOrders
 from syncd.stores.bigcommerce.settings import ShopSettings
@@ -50,6 +51,7 @@ class BigCommerceStore:
         self._inventory = BigCommerceInventory(
             client, location_id=location_id, apply_us=apply_us, stale_us=stale_us, late_us=late_us
         )
+        self._client = client
         self._shipments = BigCommerceShipments(client, late_us=late_us, stale_us=SHIPMENTS_STALE_US)
 
     @property
@@ -61,6 +63,10 @@ class BigCommerceStore:
     def inventory(self) -> BigCommerceInventory:
         """Its counters, at one location."""
         return self._inventory
+
+    def documents(self, wanted: Collection[str]) -> BigCommerceDocuments:
+        """Its orders as whole documents, with these parts beside what the order list brings."""
+        return BigCommerceDocuments(self._client, wanted)
 
     @property
     def shipments(self) -> BigCommerceShipments:
