@@ -37,6 +37,7 @@ class Premises:
         self.lists_served = 0
         self.hooks = Hooks(self)
         self._last: dict[str, int] = {"order": 99, "line": 0, "product": 110, "variant": 75, "shipment": 0, "refund": 0}
+        self._last["coupon"] = 0
         self.add_location(DEFAULT_LOCATION, "BC-LOCATION-1", "Default location")
 
     # --- time and chance ---------------------------------------------------------------------------------------
