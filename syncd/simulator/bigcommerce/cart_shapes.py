@@ -87,40 +87,7 @@ def show_checkout(cart: Cart, include: Collection[str] = ()) -> dict[str, Any]:
     ]
     return {
         "id": cart.id,
-        "cart": {
-            "id": cart.id,
-            "customer_id": cart.customer_id,
-            "channel_id": cart.channel_id,
-            "email": cart.email,
-            "currency": {"code": cart.currency},
-            "tax_included": False,
-            "base_amount": float(subtotal),
-            "discount_amount": 0,
-            "cart_amount_inc_tax": float(subtotal - cart.discount),
-            "cart_amount_ex_tax": float(subtotal - cart.discount),
-            "coupons": coupons,
-            "discounts": [],
-            "line_items": {
-                "physical_items": [{**_item(line), "is_taxable": True} for line in cart.lines if line.product_id],
-                "digital_items": [],
-                "gift_certificates": [],
-                "custom_items": [
-                    {
-                        "id": line.id,
-                        "sku": line.sku,
-                        "name": line.name,
-                        "quantity": line.quantity,
-                        "list_price": float(line.price),
-                        "extended_list_price": float(line.total),
-                        "image_url": "",
-                    }
-                    for line in cart.lines
-                    if not line.product_id
-                ],
-            },
-            "created_time": moment(cart.created_seconds),
-            "updated_time": moment(cart.updated_seconds),
-        },
+        "cart": _cart_of_checkout(cart, coupons),
         "billing_address": show_address(cart.billing),
         "consignments": [_consignment(one, include) for one in cart.consignments],
         "taxes": [],
@@ -222,4 +189,42 @@ def _option(option: Option) -> dict[str, Any]:
         "cost": float(option.cost),
         "transit_time": "",
         "additional_description": "",
+    }
+
+
+def _cart_of_checkout(cart: Cart, coupons: list[dict[str, Any]]) -> dict[str, Any]:
+    subtotal = cart.base
+    return {
+        "id": cart.id,
+        "customer_id": cart.customer_id,
+        "channel_id": cart.channel_id,
+        "email": cart.email,
+        "currency": {"code": cart.currency},
+        "tax_included": False,
+        "base_amount": float(subtotal),
+        "discount_amount": 0,
+        "cart_amount_inc_tax": float(subtotal - cart.discount),
+        "cart_amount_ex_tax": float(subtotal - cart.discount),
+        "coupons": coupons,
+        "discounts": [],
+        "line_items": {
+            "physical_items": [{**_item(line), "is_taxable": True} for line in cart.lines if line.product_id],
+            "digital_items": [],
+            "gift_certificates": [],
+            "custom_items": [
+                {
+                    "id": line.id,
+                    "sku": line.sku,
+                    "name": line.name,
+                    "quantity": line.quantity,
+                    "list_price": float(line.price),
+                    "extended_list_price": float(line.total),
+                    "image_url": "",
+                }
+                for line in cart.lines
+                if not line.product_id
+            ],
+        },
+        "created_time": moment(cart.created_seconds),
+        "updated_time": moment(cart.updated_seconds),
     }
