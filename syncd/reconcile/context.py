@@ -15,6 +15,7 @@ from syncd.core.taking_rule import TakingRule
 from syncd.ledger import pauses
 from syncd.ledger.alerts import Alerts
 from syncd.ledger.ledger import Ledger
+from syncd.ledger.outbox import Outbox
 from syncd.ledger.pauses import Pause
 from syncd.observability.events import Event
 from syncd.observability.log import Log
@@ -94,6 +95,7 @@ class TenantContext:
     pauses: dict[str, Pause] = field(default_factory=dict)  # by store, as the ledger has them; "": the whole tenant
     meters: Meters = field(default_factory=Meters)
     alerts: Alerts = field(default_factory=Alerts)
+    outbox: Outbox = field(default_factory=Outbox)  # what sinks are told, put down with what happens
     client: HttpClient | None = (
         None  # what the ERP is asked by, for whoever shows its breaker; None: it is in this process
     )
