@@ -55,6 +55,7 @@ _NEXT_DUE = Statement(f"SELECT min(due) {_ACTIVE} AND due IS NOT NULL")
 _KNOWN = Statement(f"SELECT item, sku, name, recipe {_ACTIVE}")
 _COUNT = Statement(f"SELECT count(*) {_ACTIVE}")
 _READ_BEFORE = Statement(f"SELECT item, read_at {_ACTIVE} AND read_at < :before ORDER BY read_at LIMIT :count")
+_COUNT_READ_BEFORE = Statement(f"SELECT count(*) {_ACTIVE} AND read_at < :before")
 _READ_BETWEEN = Statement(f"SELECT min(read_at), max(read_at) {_ACTIVE}")
 _UNLISTED = (
     "AND item NOT IN (SELECT item FROM listing WHERE tenant = :tenant AND store = :store AND seen >= :seen_since)"
@@ -140,6 +141,11 @@ def items_to_read(
     """Counters not read since `before`, the longest ago first."""
     rows = _READ_BEFORE.read(connection, tenant=tenant, store=store, before=before, count=limit)
     return [(row[0], row[1]) for row in rows]
+
+
+def count_to_read(connection: Connection, tenant: str, store: str, before: Instant) -> int:
+    """How many counters have not been read since `before`."""
+    return int(_COUNT_READ_BEFORE.scalar(connection, tenant=tenant, store=store, before=before))
 
 
 def oldest_read(connection: Connection, tenant: str, store: str) -> Instant | None:
