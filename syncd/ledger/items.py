@@ -163,12 +163,13 @@ def add_readings(
     ended: Instant,
     *,
     drained: Instant,
+    floor: Quantity | None = None,
 ) -> None:
-    """Record what the shop has shown between two instants; keeps few readings of each item."""
+    """Record what the shop has shown between two instants; keeps few readings of each item. `floor`: as for `believe`."""
     _WRITE_READINGS.write(connection, [(tenant, store, name, began, ended, level, 0) for name, level in levels.items()])
     names = list(levels)
     _WAS_READ.change(connection, names, tenant=tenant, store=store, ended=ended)
-    before = prune(connection, tenant, store, names, drained)
+    before = prune(connection, tenant, store, names, drained, floor)
     changed = ((Place(store, name), level) for name, level in levels.items() if _before(before[name], began) != level)
     level_changes.note(connection, tenant, began, changed)
 
@@ -214,7 +215,12 @@ def _before(readings: Sequence[Reading], began: Instant) -> Quantity | None:
 
 
 def prune(
-    connection: Connection, tenant: str, store: str, names: Sequence[str], drained: Instant
+    connection: Connection,
+    tenant: str,
+    store: str,
+    names: Sequence[str],
+    drained: Instant,
+    floor: Quantity | None = None,
 ) -> Mapping[str, Sequence[Reading]]:
     """Keep the newest usable readings of these items, the oldest that are not usable yet (the newest of those would push
     them out for ever) and the very newest, and the takings and writes since the oldest reading that is kept. Without the very
@@ -237,7 +243,7 @@ def prune(
         if name not in books and len(fresh) <= FRESH_KEPT:
             continue
         earliest = mine[-1].began - TELLING_US
-        telling = {(one.began, one.write) for one in _telling(books.get(name), drained) if one.began >= earliest}
+        telling = {(one.began, one.write) for one in _telling(books.get(name), drained, floor) if one.began >= earliest}
         old = usable[name][:-USABLE_KEPT]
         dropped = [one for one in old if (one.began, one.write) not in telling] + fresh[FRESH_KEPT - 1 : -1]
         place = {"tenant": tenant, "store": store, "item": name}
@@ -249,11 +255,11 @@ def prune(
     return rows
 
 
-def _telling(book: ItemBook | None, drained: Instant) -> Sequence[Reading]:
+def _telling(book: ItemBook | None, drained: Instant, floor: Quantity | None) -> Sequence[Reading]:
     """The readings that belief rests on; where they contradict each other, all of them until somebody has noted it."""
     if book is None:
         return ()
-    belief = believe(book, drained)
+    belief = believe(book, drained, floor)
     return book.readings if belief.drift else belief.used
 
 

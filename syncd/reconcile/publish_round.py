@@ -77,7 +77,9 @@ def decide_round(
                 done.awaiting[result.row.item] = until
             done.unread |= _put_off(connection, shop, result, moment, awaits=until is not None)
             continue
-        absolute = not shop.traits.relative or result.row.needs_absolute or result.row.refused_at > 0
+        absolute = (
+            not shop.traits.relative or result.row.needs_absolute or result.row.refused_at > 0 or result.decision.puts
+        )
         if absolute and result.row.item not in seen and not result.row.needs_absolute:
             done.to_read.append(result.row.item)
         else:

@@ -15,7 +15,9 @@ def take_levels(connection: Connection, shop: Shop, page: LevelPage, drained: In
     known = {r.item: r.level for r in page.readings if r.level is not None}
     began = Instant(page.began - shop.traits.stale_us)
     if known:
-        items.add_readings(connection, shop.tenant, shop.store, known, began, page.ended, drained=drained)
+        items.add_readings(
+            connection, shop.tenant, shop.store, known, began, page.ended, drained=drained, floor=shop.traits.floor
+        )
         # What makes readings usable stands beside them: for `explain` without a daemon, and for the next start.
         stores.change_store(connection, shop.tenant, shop.store, drained=drained)
     missing = [r.item for r in page.readings if r.level is None]

@@ -608,7 +608,7 @@ async def test_each_change_lies_within_what_its_outcome_says_whoever_is_to_blame
         )
         assert outcomes[11].result is REFUSED
         for number, (by, one) in enumerate(zip(changes, outcomes, strict=True)):
-            moved = on_hand(world, f"S{number}") - (0 if number == 11 else 90)
+            moved = (on_hand(world, f"S{number}") or 0) - (0 if number == 11 else 90)
             applied = by if one.result is APPLIED else 0
             assert moved in {applied + by * times for times in range(one.repeats + 1)}, number
             assert moved <= max(0, by)
