@@ -24,7 +24,7 @@ from syncd.ports.clock import Chance, Clock
 from syncd.ports.erp import Erp, ErpDocuments
 from syncd.ports.hooks import HooksPort
 from syncd.ports.shipments import ShipmentsPort
-from syncd.ports.store import Store
+from syncd.ports.store import LevelSweeps, Store
 from syncd.transport.client import HttpClient
 
 LIVE, SHADOW = "live", "shadow"
@@ -164,6 +164,7 @@ class StoreContext:
     warned: frozenset[str] = frozenset()  # what its description warned of last: told once
     unknown_products: bool = False  # an order named a product that the catalogue doesn't know
     bell: Bell = field(default_factory=Bell)
+    sweeps: LevelSweeps | None = None  # None: its counters are read by name alone
     shipments: ShipmentsPort | None = None  # None: this store isn't told of shipments
     hooks: HooksPort | None = None  # None: this store is only polled
     hooks_address: str = ""  # where it should call
