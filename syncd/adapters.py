@@ -23,7 +23,7 @@ from syncd.ports.documents import DocumentsPort
 from syncd.ports.erp import Erp
 from syncd.ports.hooks import HooksPort, secret_of
 from syncd.ports.shipments import ShipmentsPort
-from syncd.ports.store import Store
+from syncd.ports.store import LevelSweeps, Store
 from syncd.stores.bigcommerce.hooks import BigCommerceHooks
 from syncd.stores.bigcommerce.orders import SETTLE_US as BIGCOMMERCE_SETTLE_US
 from syncd.stores.bigcommerce.store import BigCommerceStore as BigCommerceAdapter
@@ -132,6 +132,11 @@ def documents_port(model: AnyStoreModel, port: Store) -> DocumentsPort | None:
     if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter):
         return port.documents(model.parts_wanted)
     return None
+
+
+def sweeps_port(port: Store) -> LevelSweeps | None:
+    """How the store's counters are read all together, where the platform lists them."""
+    return port.inventory if isinstance(port, BigCommerceAdapter) else None
 
 
 def store_port(model: AnyStoreModel, client: HttpClient) -> Store:

@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 import anyio
 
-from syncd.adapters import documents_port, erp_client, hooks_port, shipments_port, store_client, store_port
+from syncd.adapters import documents_port, erp_client, hooks_port, shipments_port, store_client, store_port, sweeps_port
 from syncd.config.erp_models import EmbeddedErp, HttpErp
 from syncd.config.load import Configuration
 from syncd.config.store_models import AnyStoreModel
@@ -222,6 +222,7 @@ def build_store(name: str, tenant: Tenant, context: TenantContext, given: Surrou
         tenant=context,
         store=name,
         port=port,
+        sweeps=sweeps_port(port),
         shipments=shipments_port(model, port),
         documents=documents_port(model, port) if _wants_documents(context) else None,
         hooks=hooks_port(model, client) if url and model.webhooks else None,
