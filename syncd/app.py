@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 import anyio
 
-from syncd.adapters import erp_client, hooks_port, shipments_port, store_client, store_port, sweeps_port
+from syncd.adapters import erp_client, hooks_port, places_of, shipments_port, store_client, store_port, sweeps_port
 from syncd.config.erp_models import EmbeddedErp, HttpErp
 from syncd.config.load import Configuration
 from syncd.config.store_models import AnyStoreModel
@@ -235,9 +235,10 @@ def policy_of(tenant: Tenant, store: str) -> Policy:
     """The rules of counting for one store, as plain values."""
     kits: dict[str, Recipe] = {kit: tuple(parts.items()) for kit, parts in tenant.kits.items()}
     model = tenant.stores[store]
+    location = places_of(model, tenant.erp.location).home
     return Policy(
         returns=Returns(tenant.returns), baseline=Baseline(model.baseline), count_on=CountOn(tenant.count_on),
-        on_cancel=OnCancel(tenant.on_cancel), location=tenant.erp.location, skus=dict(model.skus), kits=kits,
+        on_cancel=OnCancel(tenant.on_cancel), location=location, skus=dict(model.skus), kits=kits,
     )  # fmt: skip
 
 
@@ -251,4 +252,5 @@ def _options(tenant: Tenant, name: str, model: AnyStoreModel) -> StoreOptions:
         brake_share=tenant.brake_share,
         brake_gone_orders=tenant.brake_gone_orders,
         cutover=model.cutover_instant,
+        places=places_of(model, tenant.erp.location),
     )
