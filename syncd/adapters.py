@@ -13,6 +13,7 @@ from syncd.config.store_models import AnyStoreModel, BigCommerceStore
 from syncd.core.order import Phase
 from syncd.core.places import MAIN, Places
 from syncd.core.quantity import microseconds
+from syncd.core.signal import Kind
 from syncd.erps.http.erp import HttpErp as HttpErpAdapter
 from syncd.observability import events
 from syncd.observability.edges import LoggedEdges
@@ -106,9 +107,18 @@ def hooks_port(model: AnyStoreModel, client: HttpClient) -> HooksPort:
     if isinstance(model, BigCommerceStore):
         signed = model.client_secret.get_secret_value() if model.client_secret else ""
         return BigCommerceHooks(
-            client, secret=secret_of(model.access_token.get_secret_value(), model.kind), client_secret=signed
+            client,
+            secret=secret_of(model.access_token.get_secret_value(), model.kind),
+            client_secret=signed,
+            kinds=kinds_of(model),
         )
     return WooCommerceHooks(Api(client), secret=secret_of(model.consumer_secret.get_secret_value(), model.kind))
+
+
+def kinds_of(model: AnyStoreModel) -> frozenset[Kind]:
+    """What the store is asked to speak of, by its settings."""
+    del model
+    return frozenset({Kind.ORDER})
 
 
 def shipments_port(model: AnyStoreModel, port: Store) -> ShipmentsPort | None:

@@ -196,7 +196,7 @@ def doors(app: App) -> dict[tuple[str, str], Door]:
     contexts = [reconciler.context for work in app.tenants.values() for reconciler in work.reconcilers]
     return {
         (context.tenant.tenant, context.store): Door(
-            context.tenant.tenant, context.store, context.hooks, context.log, context.bell.ring
+            context.tenant.tenant, context.store, context.hooks, context.log, context.wake
         )
         for context in contexts
         if context.hooks is not None
@@ -205,8 +205,8 @@ def doors(app: App) -> dict[tuple[str, str], Door]:
 
 def signal_note(given: Surroundings) -> Note:
     """How the inbox writes down what it was told."""
-    return lambda places, shops: given.ledger.run(
-        partial(signals.note, places=places, shops=shops, now=given.clock.now())
+    return lambda places, queues: given.ledger.run(
+        partial(signals.note, places=places, queues=queues, now=given.clock.now())
     )
 
 
