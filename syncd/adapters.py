@@ -117,8 +117,10 @@ def hooks_port(model: AnyStoreModel, client: HttpClient) -> HooksPort:
 
 def kinds_of(model: AnyStoreModel) -> frozenset[Kind]:
     """What the store is asked to speak of, by its settings."""
-    del model
-    return frozenset({Kind.ORDER})
+    kinds = {Kind.ORDER}
+    if isinstance(model, BigCommerceStore) and model.level_webhooks:
+        kinds.add(Kind.ITEM)
+    return frozenset(kinds)
 
 
 def shipments_port(model: AnyStoreModel, port: Store) -> ShipmentsPort | None:

@@ -15,13 +15,23 @@ from pathlib import Path
 import aiohttp
 import anyio
 
-from syncd.adapters import erp_client, hooks_port, places_of, shipments_port, store_client, store_port, sweeps_port
+from syncd.adapters import (
+    erp_client,
+    hooks_port,
+    kinds_of,
+    places_of,
+    shipments_port,
+    store_client,
+    store_port,
+    sweeps_port,
+)
 from syncd.config.erp_models import EmbeddedErp, HttpErp
 from syncd.config.load import Configuration
 from syncd.config.store_models import AnyStoreModel
 from syncd.config.tenant import Tenant
 from syncd.config.values import RESERVED_STORE
 from syncd.core.policy import Baseline, CountOn, OnCancel, Policy, Recipe, Returns
+from syncd.core.signal import Kind
 from syncd.engine.reconciler import Reconciler
 from syncd.engine.supervisor import Supervisor, TenantWork, adopt
 from syncd.erps.embedded.book import StockBook
@@ -253,4 +263,5 @@ def _options(tenant: Tenant, name: str, model: AnyStoreModel) -> StoreOptions:
         brake_gone_orders=tenant.brake_gone_orders,
         cutover=model.cutover_instant,
         places=places_of(model, tenant.erp.location),
+        level_signals=Kind.ITEM in kinds_of(model),
     )

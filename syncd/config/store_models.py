@@ -160,6 +160,13 @@ class BigCommerceStore(Store):
             "up on request) from any enabled location."
         ),
     ] = "default_location"
+    level_webhooks: Annotated[
+        bool,
+        Field(
+            description="Whether the store shall call syncd when a stock level changes, too: then somebody else's change is found "
+            "within seconds, and each sale costs a reading."
+        ),
+    ] = False
     channels: Annotated[
         Annotated[
             tuple[Annotated[int, Field(ge=1), Strict()], ...], Strict(strict=False), Field(max_length=CHANNELS_MAX)

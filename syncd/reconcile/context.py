@@ -129,6 +129,7 @@ class StoreOptions:
     brake_share: float = 0.3
     brake_gone_orders: int = 20
     cutover: Instant | None = None
+    level_signals: bool = False  # the store is asked to speak of stock items
     places: Places | None = None  # None: one location, the policy's
 
     @property
