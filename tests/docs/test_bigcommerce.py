@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import re
 
+from syncd.core.signal import Kind
 from syncd.simulator.bigcommerce.settings import Switches
-from syncd.stores.bigcommerce.hooks import SCOPE
+from syncd.stores.bigcommerce.hooks import SCOPE, SCOPES
 from tests.docs.pages import PROJECT, SPAN
 from tests.stores.test_bigcommerce_stock_table import SWITCHES
 
