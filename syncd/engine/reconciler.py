@@ -11,6 +11,7 @@ from syncd.observability import events
 from syncd.reconcile.context import StoreContext, Stream
 from syncd.reconcile.hooks_step import HooksStep
 from syncd.reconcile.inventory_step import InventoryStep
+from syncd.reconcile.item_signal_step import ItemSignalStep
 from syncd.reconcile.order_step import OrderStep
 from syncd.reconcile.publish_step import PublishStep
 from syncd.reconcile.ship_step import ShipStep
@@ -97,6 +98,7 @@ class Reconciler:
                 signals,
                 Timer("orders", self._read_orders),
                 Timer("publish", publisher.run, rings=True),
+                *_item_signals(context),
                 Timer("levels", inventory.run, rings=True),
                 *_shipping(context, signals),
                 Timer("sweep", sweep.run),
@@ -172,6 +174,13 @@ class Reconciler:
             context.tell(events.STORE_FRESH, behind_seconds=round(behind))
             self.seen_fresh = True
         self.stale = stale
+
+
+def _item_signals(context: StoreContext) -> list[Timer]:
+    """The step that reads what the store says of its levels, if it is asked to; before the readings, so that they follow."""
+    if context.hooks is None or not context.options.level_signals:
+        return []
+    return [Timer("level signals", ItemSignalStep(context).run, rings=True)]
 
 
 def _shipping(context: StoreContext, signals: Timer) -> list[Timer]:

@@ -301,6 +301,7 @@ class OrderStep:
             clock_span_us=context.clock_span_us,
             slack_us=context.slack_us,
             drained=context.drained,
+            places=context.places,
             alerts=context.tenant.alerts,
         )
 

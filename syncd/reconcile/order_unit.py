@@ -18,6 +18,7 @@ from syncd.core.account import COUNTED, QUARANTINED, Account, Accounts, Book, Li
 from syncd.core.commitment import commitment
 from syncd.core.moves import LiveMove, NewMove, difference, with_questions
 from syncd.core.order import Order, Phase, Unreadable
+from syncd.core.places import Places
 from syncd.core.policy import Baseline, Policy
 from syncd.core.quantity import LONG_AGO, ZERO, Instant, Quantity
 from syncd.core.taking import UNSEEN, put_back
@@ -66,6 +67,7 @@ class StoreFacts:
     clock_span_us: tuple[int, int]  # the least and the most by which the store's stamps are ahead of our clock
     slack_us: int
     drained: Instant
+    places: Places
     alerts: Alerts = field(default_factory=Alerts)
 
 
@@ -197,7 +199,11 @@ class _Unit:
                 )
             )  # fmt: skip
             if not facts.in_baseline:
-                self.takings.extend((order.order, taking, order) for taking in outcome.takings)
+                self.takings.extend(
+                    (order.order, LineTaking(counter, entry.line, taking), order)
+                    for entry in outcome.takings
+                    for counter, taking in self.facts.places.takings(entry.item, entry.taking)
+                )
             if not asked:
                 self.taken.contents[order.order] = order.content
 
