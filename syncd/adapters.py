@@ -20,6 +20,7 @@ from syncd.observability.edges import LoggedEdges
 from syncd.observability.log import Log
 from syncd.observability.meters import Meter
 from syncd.ports.clock import Chance, Clock
+from syncd.ports.documents import DocumentsPort
 from syncd.ports.erp import Erp
 from syncd.ports.hooks import HooksPort, secret_of
 from syncd.ports.shipments import ShipmentsPort
@@ -120,13 +121,22 @@ def kinds_of(model: AnyStoreModel) -> frozenset[Kind]:
     kinds = {Kind.ORDER}
     if isinstance(model, BigCommerceStore) and model.level_webhooks:
         kinds.add(Kind.ITEM)
+    if isinstance(model, BigCommerceStore) and model.parts_wanted:
+        kinds.add(Kind.PARTS)
     return frozenset(kinds)
 
 
 def shipments_port(model: AnyStoreModel, port: Store) -> ShipmentsPort | None:
     """How the store is told of shipments, where the tenant wants that."""
-    if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.shipments == "from_erp":
+    if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.ships_from_erp:
         return port.shipments
+    return None
+
+
+def documents_port(model: AnyStoreModel, port: Store) -> DocumentsPort | None:
+    """How the store's orders are read whole, where its platform's adapter can."""
+    if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter):
+        return port.documents(model.parts_wanted)
     return None
 
 

@@ -16,6 +16,7 @@ import aiohttp
 import anyio
 
 from syncd.adapters import (
+    documents_port,
     erp_client,
     hooks_port,
     kinds_of,
@@ -49,6 +50,7 @@ from syncd.observability.log import Log
 from syncd.observability.meters import Meters
 from syncd.ports.clock import Chance, Clock
 from syncd.reconcile.context import ErpOptions, StoreContext, StoreOptions, TenantContext
+from syncd.reconcile.document_events import ORDER_KINDS
 from syncd.transport.client import HttpClient
 from syncd.transport.session import make_session
 
@@ -180,7 +182,8 @@ def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook], public_
         approve_automatically=tenant.approve == "automatic", payload_days=tenant.payload_days,
         payload_bytes_max=tenant.payload_mb_max * 1024 * 1024, meters=given.meters, alerts=given.alerts,
         client=client,
-        documents=erp if erp.traits.shipments else None,
+        documents=erp if erp.traits.shipments or tenant.erp.documents else None,
+        keeps_documents=tenant.erp.documents,
     )  # fmt: skip
     reconcilers = [Reconciler(build_store(name, tenant, context, given, public_url)) for name in tenant.stores]
     return TenantWork(context, reconcilers)
@@ -232,6 +235,7 @@ def build_store(name: str, tenant: Tenant, context: TenantContext, given: Surrou
         port=port,
         sweeps=sweeps_port(port),
         shipments=shipments_port(model, port),
+        documents=documents_port(model, port) if _wants_documents(context) else None,
         hooks=hooks_port(model, client) if url and model.webhooks else None,
         hooks_address=f"{url}/{tenant.name}/{name}",
         policy=policy_of(tenant, name),
@@ -239,6 +243,11 @@ def build_store(name: str, tenant: Tenant, context: TenantContext, given: Surrou
         log=log,
         client=client,
     )
+
+
+def _wants_documents(context: TenantContext) -> bool:
+    """Whether anybody wants to be told of orders as a whole: the ERP, or a sink."""
+    return context.keeps_documents or any(context.outbox.wants(kind) for kind in ORDER_KINDS)
 
 
 def policy_of(tenant: Tenant, store: str) -> Policy:
