@@ -15,13 +15,24 @@ from pathlib import Path
 import aiohttp
 import anyio
 
-from syncd.adapters import documents_port, erp_client, hooks_port, shipments_port, store_client, store_port, sweeps_port
+from syncd.adapters import (
+    documents_port,
+    erp_client,
+    hooks_port,
+    kinds_of,
+    places_of,
+    shipments_port,
+    store_client,
+    store_port,
+    sweeps_port,
+)
 from syncd.config.erp_models import EmbeddedErp, HttpErp
 from syncd.config.load import Configuration
 from syncd.config.store_models import AnyStoreModel
 from syncd.config.tenant import Tenant
 from syncd.config.values import RESERVED_STORE
 from syncd.core.policy import Baseline, CountOn, OnCancel, Policy, Recipe, Returns
+from syncd.core.signal import Kind
 from syncd.engine.reconciler import Reconciler
 from syncd.engine.supervisor import Supervisor, TenantWork, adopt
 from syncd.erps.embedded.book import StockBook
@@ -243,9 +254,10 @@ def policy_of(tenant: Tenant, store: str) -> Policy:
     """The rules of counting for one store, as plain values."""
     kits: dict[str, Recipe] = {kit: tuple(parts.items()) for kit, parts in tenant.kits.items()}
     model = tenant.stores[store]
+    location = places_of(model, tenant.erp.location).home
     return Policy(
         returns=Returns(tenant.returns), baseline=Baseline(model.baseline), count_on=CountOn(tenant.count_on),
-        on_cancel=OnCancel(tenant.on_cancel), location=tenant.erp.location, skus=dict(model.skus), kits=kits,
+        on_cancel=OnCancel(tenant.on_cancel), location=location, skus=dict(model.skus), kits=kits,
     )  # fmt: skip
 
 
@@ -259,4 +271,6 @@ def _options(tenant: Tenant, name: str, model: AnyStoreModel) -> StoreOptions:
         brake_share=tenant.brake_share,
         brake_gone_orders=tenant.brake_gone_orders,
         cutover=model.cutover_instant,
+        places=places_of(model, tenant.erp.location),
+        level_signals=Kind.ITEM in kinds_of(model),
     )

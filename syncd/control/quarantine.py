@@ -27,8 +27,9 @@ from syncd.engine.supervisor import TenantWork
 from syncd.ledger import history, moves, orders, payloads, quarantine, release, stores, tenants
 from syncd.ledger.quarantine import Held
 from syncd.observability import events
+from syncd.reconcile.order_page import Page, Taken
 from syncd.reconcile.order_step import OrderStep
-from syncd.reconcile.order_unit import Page, Taken, take_page
+from syncd.reconcile.order_unit import take_page
 from syncd.reconcile.replan import replan
 from syncd.reconcile.start_store import describe_store
 from syncd.reconcile.watch_step import WatchStep

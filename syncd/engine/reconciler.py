@@ -12,6 +12,7 @@ from syncd.reconcile.context import StoreContext, Stream
 from syncd.reconcile.document_step import DocumentStep
 from syncd.reconcile.hooks_step import HooksStep
 from syncd.reconcile.inventory_step import InventoryStep
+from syncd.reconcile.item_signal_step import ItemSignalStep
 from syncd.reconcile.order_step import OrderStep
 from syncd.reconcile.publish_step import PublishStep
 from syncd.reconcile.refund_poll import RefundPoll
@@ -99,6 +100,7 @@ class Reconciler:
                 signals,
                 Timer("orders", self._read_orders),
                 Timer("publish", publisher.run, rings=True),
+                *_item_signals(context),
                 Timer("levels", inventory.run, rings=True),
                 *_shipping(context, signals),
                 *_documents(context),
@@ -175,6 +177,13 @@ class Reconciler:
             context.tell(events.STORE_FRESH, behind_seconds=round(behind))
             self.seen_fresh = True
         self.stale = stale
+
+
+def _item_signals(context: StoreContext) -> list[Timer]:
+    """The step that reads what the store says of its levels, if it is asked to; before the readings, so that they follow."""
+    if context.hooks is None or not context.options.level_signals:
+        return []
+    return [Timer("level signals", ItemSignalStep(context).run, rings=True)]
 
 
 def _documents(context: StoreContext) -> list[Timer]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import anyio
 
+from syncd.core.places import MAIN, Places
 from syncd.core.policy import Policy
 from syncd.core.quantity import LONG_AGO, SECOND, ZERO, Instant, Quantity, microseconds
 from syncd.core.signal import Kind
@@ -131,6 +132,8 @@ class StoreOptions:
     brake_share: float = 0.3
     brake_gone_orders: int = 20
     cutover: Instant | None = None
+    level_signals: bool = False  # the store is asked to speak of stock items
+    places: Places | None = None  # None: one location, the policy's
 
     @property
     def fresh_us(self) -> int:
@@ -185,6 +188,11 @@ class StoreContext:
     def tell(self, event: Event, **details: int) -> None:
         """An alert about this store, of what is only seen while it runs."""
         self.tenant.alerts.tell(event, self.tenant.tenant, self.store, now=self.tenant.clock.now(), **details)
+
+    @property
+    def places(self) -> Places:
+        """Where its counters are."""
+        return self.options.places or Places({MAIN: self.policy.location}, self.policy.location)
 
     def is_fresh(self, now: Instant) -> bool:
         """Whether its orders are read up to lately."""

@@ -32,6 +32,8 @@ SCOPES: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.PARTS: (),  # the orders' own scope brings them
     Kind.CART: ("store/cart/*",),  # its lines' scopes are in it
     Kind.ITEM: (  # the star is part of the scope's name, and stands for one channel
+        "store/channel/*/inventory/product/stock_changed",
+        "store/channel/*/inventory/product/settings_changed",
         "store/channel/*/inventory/product/low_stock_reached",
         "store/channel/*/inventory/product/out_of_stock_reached",
     ),
