@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp.web import HTTPForbidden
 
 from syncd.core.quantity import Instant
 from syncd.ledger import documents, payloads, quarantine
@@ -357,3 +358,77 @@ async def test_a_call_about_a_part_makes_the_order_due_and_one_about_the_order_d
         await world.until(complaint)
         await until_quiet(world)
         assert puts(world, order) == 1  # nothing new was in it
+
+
+async def test_an_order_from_before_is_no_document_until_it_changes(tmp_path: Path) -> None:
+    async with shop_and_erp(tmp_path) as (world, us):
+        old, other = await us.buy({"A": 1}), await us.buy({"A": 1})
+        assert old is not None
+        assert other is not None
+        async with world.daemon():
+            await world.started()
+            new = await us.buy({"B": 1})
+            assert new is not None
+            await until_told(world, new["order"])
+            await until_quiet(world)
+            assert await state(world, old["order"]) is None
+            await us.act(old["order"], "complete")
+            await until_told(world, old["order"], phase="completed")
+            assert told(world, other["order"]) is None
+
+
+async def test_a_token_that_may_not_read_a_part_holds_documents_back_and_nothing_else(tmp_path: Path) -> None:
+    async with shop_and_erp(tmp_path, 'order_parts = ["refunds"]\n') as (world, us), world.daemon():
+        await world.started()
+        real = us.shop.refunds
+
+        class Forbidden(list[Any]):
+            def __iter__(self) -> Any:
+                text = '{"status":403,"title":"You don\'t have a required scope to access the endpoint"}'
+                raise HTTPForbidden(text=text, content_type="application/json")
+
+        us.shop.refunds = Forbidden()
+        bought = await us.buy({"A": 1})
+        assert bought is not None
+        await world.settled({"A": 19, "B": 20, "C": 20})
+        await world.clock.sleep(60)
+        names = [event["event"] for event in world.events()]
+        assert (names.count("documents.stuck"), names.count("store.failed")) == (1, 0)
+        assert told(world, bought["order"]) is None
+        us.shop.refunds = real
+        await world.clock.sleep(301)
+        await until_told(world, bought["order"], phase="paid")
+
+
+async def test_an_order_that_is_gone_is_told_as_gone(tmp_path: Path) -> None:
+    async with shop_and_erp(tmp_path) as (world, us), world.daemon():
+        await world.started()
+        bought = await us.buy({"A": 1})
+        assert bought is not None
+        await until_told(world, bought["order"])
+        await us.act(bought["order"], "delete")
+
+        def make_due(connection: Any) -> None:
+            payloads.purge(connection, "acme", Instant(2**60), 100)
+            documents.make_due(connection, "acme", "us", [bought["order"]], world.clock.now())
+
+        await world.ledger.run(make_due)
+        document = await until_told(world, bought["order"], phase="gone")
+        assert document["lines"] == []
+
+
+async def test_explain_shows_the_document_and_where_each_part_came_from(tmp_path: Path) -> None:
+    async with shop_and_erp(tmp_path, 'order_parts = ["messages", "taxes"]\n') as (world, us), world.daemon() as app:
+        await world.started()
+        bought = await us.buy({"A": 1})
+        assert bought is not None
+        await until_told(world, bought["order"])
+        await until_quiet(world)
+        shown = await call(world, app, "explain.order", order=f"us/{bought['order']}")
+        parts = {part["part"]: (part["state"], part["resource"]) for part in shown["document"]["parts"]}
+        assert shown["document"]["state"] == "told"
+        assert parts["order"] == ("read", "/v2/orders")
+        assert parts["taxes"] == ("not_needed", None)
+        assert parts["messages"][1] == f"/v2/orders/{bought['order']}/messages"
+        assert parts["quotes"] == ("not_wanted", None)
+        assert shown["document"]["requests"] >= 1
