@@ -126,9 +126,12 @@ async def test_an_order_that_is_not_placed_yet_is_no_document(tmp_path: Path) ->
         order = (
             await us.call("POST", "/orders", {"lines": [{"sku": "A", "quantity": 1}], "paid": False, "status_id": 0})
         )["order"]
-        paid = await us.buy({"B": 1})
-        assert paid is not None
-        await until_told(world, paid["order"])
+
+        async def complaint() -> str:
+            seen = await state(world, order)
+            return "" if seen is not None and seen.reason == "not placed yet" else f"{seen}"
+
+        await world.until(complaint)
         await until_quiet(world)
         assert told(world, order) is None
         await us.act(order, "pay")
@@ -147,11 +150,35 @@ async def test_nothing_is_put_in_shadow_mode_and_all_of_it_when_the_tenant_goes_
                 return "" if seen is not None and seen.due_at else "not due"
 
             await world.until(complaint)
+            await world.clock.sleep(60)
+            assert not await complaint()  # nothing was read for it
             assert told(world, bought["order"]) is None
         file = tmp_path / "config" / "tenants" / "acme.toml"
         file.write_text(file.read_text().replace('mode = "shadow"', ""))
         async with world.daemon():
             await until_told(world, bought["order"], phase="paid")
+
+
+async def test_what_waits_for_the_erp_is_not_put_in_shadow_mode(tmp_path: Path) -> None:
+    async with shop_and_erp(tmp_path) as (world, us):
+        assert world.erp is not None
+        world.erp.order_faults = 10**6
+        async with world.daemon():
+            await world.started()
+            bought = await us.buy({"A": 1})
+            assert bought is not None
+
+            async def complaint() -> str:
+                seen = await state(world, bought["order"])
+                return "" if seen is not None and seen.put_attempts else "not tried"
+
+            await world.until(complaint)
+        world.erp.order_faults = 0
+        file = tmp_path / "config" / "tenants" / "acme.toml"
+        file.write_text('mode = "shadow"\n' + file.read_text())
+        async with world.daemon():
+            await world.clock.sleep(400)
+            assert told(world, bought["order"]) is None
 
 
 async def test_an_erp_that_hangs_holds_up_no_store_and_nothing_is_read_twice_for_it(tmp_path: Path) -> None:
