@@ -31,6 +31,10 @@ _IDENTITIES: Final = ("sku", "variant_id", "product_id")
 class Refused(Exception):
     """An item that the vendor refuses; the message is the title of its answer."""
 
+    def __init__(self, title: str, status: int = 422) -> None:
+        super().__init__(title)
+        self.status = status
+
 
 class InventoryApi:
     """Levels and adjustments."""
@@ -201,7 +205,7 @@ class InventoryApi:
                 self._shop.stockroom.accept(counter, kind, quantity, now_us=now_us, delay_us=delay_us, cause=cause)
             self._shop.now()
         if refusal is not None:
-            return v3_error(422, str(refusal), problem=True)
+            return v3_error(refusal.status, str(refusal), problem=True)
         return self._accepted()
 
     def _accepted(self) -> web.Response:
@@ -222,8 +226,14 @@ class InventoryApi:
         same = sum(quantity for other, quantity in earlier if other is counter)
         short = self.shown_level(counter) + same + wanted["quantity"] < counter.safety_stock
         if wanted["quantity"] < 0 and short and not absolute_waits:
-            raise Refused(f"Items with identity: [{identity}] do not have enough stock")
+            raise self._short(identity)
         return counter
+
+    def _short(self, identity: str) -> Refused:
+        answer = self._shop.settings.switches.shortage_answer
+        if answer == "named":
+            return Refused(f"Items with identity: [{identity}] do not have enough stock")
+        return Refused("There is not enough stock", 422 if answer == "unnamed" else 409)
 
     def _identify(self, wanted: Mapping[str, Any]) -> tuple[ItemKey, str]:
         catalog = self._shop.catalog
