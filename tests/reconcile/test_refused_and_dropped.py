@@ -111,3 +111,27 @@ async def test_a_request_with_a_refused_item_comes_right_whether_or_not_the_othe
             await world.settled({"A": 15, "B": 24, "NEW": 5})
             assert max(change.level or 0 for change in shop.shop.counter("B").changes) == 24
         assert drifts(world) == []
+
+
+@pytest.mark.parametrize("answer", ["named", "unnamed", "conflict"])
+@pytest.mark.parametrize("whole", [True, False])
+async def test_a_shortage_comes_right_however_the_shop_answers_it(tmp_path: Path, whole: bool, answer: str) -> None:
+    """Three levels fall together; of one of them more was sold a moment ago than leaves room for it."""
+    async with open_world(tmp_path) as world:
+        shop = await world.serve("us", "bigcommerce", stock={"A": 20, "B": 20, "C": 20})
+        shop.shop.settings.switches.batch_all_or_nothing = whole
+        shop.shop.settings.switches.shortage_answer = answer
+        world.open_stock({"A": 20, "B": 20, "C": 20})
+        world.configure(poll_seconds=20.0)
+        read_rarely(world)
+        async with world.daemon():
+            await world.started()
+            await world.settled({"A": 20, "B": 20, "C": 20})
+            await world.clock.sleep(60.0)
+            assert await shop.buy({"B": 18})
+            for sku in "ABC":
+                world.adjust(sku, -4)
+            await world.settled({"A": 16, "B": -2, "C": 16})
+            await world.clock.sleep(60.0)
+            await world.settled({"A": 16, "B": -2, "C": 16})
+        assert drifts(world) == []
