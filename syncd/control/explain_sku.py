@@ -148,6 +148,7 @@ def _item(
         "change": show(decision.change),
         "blocked": None if decision.blocked is None else decision.blocked.value,
         "accepted_drift": show(result.row.accepted),
+        "warns_at": show(result.row.warning) if result.row.warning else None,
         "read_at": iso(result.row.read_at),
         "readings": [_reading(reading, result.belief.used) for reading in reversed(result.book.readings)],
         "takings": [

@@ -81,6 +81,8 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How the inventory API shows a level that was never set."""
     batch_all_or_nothing: bool = True
     """One bad item refuses the whole adjustment; else the good ones are applied though the answer is 422."""
+    shortage_answer: Literal["named", "unnamed", "conflict"] = "named"
+    """How a relative decrease by more than there is gets refused: 422 with the item in its title, 422 without, or 409."""
     contention_fails_both: bool = True
     """Two relative decreases in flight that don't fit together are both dropped."""
     absolutes_overtake: bool = False
