@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 import aiohttp
 from pydantic import SecretStr
 
 from syncd.config.erp_models import HttpErp
+from syncd.config.settings import signing_key
+from syncd.config.sink_models import AnySinkModel, WebhookSink
 from syncd.config.store_models import AnyStoreModel, BigCommerceStore
 from syncd.core.order import Phase
 from syncd.core.quantity import microseconds
@@ -21,7 +24,10 @@ from syncd.ports.clock import Chance, Clock
 from syncd.ports.erp import Erp
 from syncd.ports.hooks import HooksPort, secret_of
 from syncd.ports.shipments import ShipmentsPort
+from syncd.ports.sink import Aside, Sink
 from syncd.ports.store import Store
+from syncd.sinks.ndjson import NdjsonSink as NdjsonAdapter
+from syncd.sinks.webhook import WebhookSink as WebhookAdapter
 from syncd.stores.bigcommerce.hooks import BigCommerceHooks
 from syncd.stores.bigcommerce.orders import SETTLE_US as BIGCOMMERCE_SETTLE_US
 from syncd.stores.bigcommerce.store import BigCommerceStore as BigCommerceAdapter
@@ -135,6 +141,15 @@ def store_port(model: AnyStoreModel, client: HttpClient) -> Store:
         statuses={status: Phase(phase) for status, phase in model.statuses.items()},
         late_us=microseconds(model.late_seconds),
         settle_us=WOOCOMMERCE_SETTLE_US if settle_us is None else settle_us,
+    )
+
+
+def sink_port(model: AnySinkModel, tenant: str, given: Means, aside: Aside, state_dir: Path) -> Sink:
+    """The adapter of a configured sink. Opens nothing."""
+    if isinstance(model, WebhookSink):
+        return WebhookAdapter(model.url, signing_key(model.secret.get_secret_value()), given.session, given.clock)
+    return NdjsonAdapter(
+        model.folder_in(state_dir, tenant), by_kind=model.split == "kind", aside=aside, clock=given.clock
     )
 
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
 from syncd.core.quantity import Instant
 
-ERASED: Final = "customer.erased"
-KINDS: Final = (
+Kind = Literal[
     "order.changed", "order.placed", "order.paid", "order.shipped", "order.cancelled", "order.refunded",
-    "cart.created", "cart.changed", "cart.abandoned", "cart.converted", "cart.deleted", ERASED,
-)  # fmt: skip
+    "cart.created", "cart.changed", "cart.abandoned", "cart.converted", "cart.deleted", "customer.erased",
+]  # fmt: skip
+KINDS: Final[tuple[str, ...]] = get_args(Kind)
+ERASED: Final = "customer.erased"
 ID_BYTES: Final = 20  # of a digest: no two happenings of a tenant ever meet
 
 
@@ -97,3 +98,15 @@ class _Walk:
             some = [part for inner in value if (part := self.part(inner, path, granted=granted)) is not _NOTHING]
             return some if some or granted else _NOTHING
         return value if granted else _NOTHING
+
+
+def scrub(document: Any, text: str) -> Any:
+    """The document without the texts in which this one (in lower case) stands, wherever they are: each is an empty text. Names
+    of fields, too, are looked at: such a field goes."""
+    if isinstance(document, str):
+        return "" if text in document.lower() else document
+    if isinstance(document, dict):
+        return {name: scrub(inner, text) for name, inner in document.items() if text not in str(name).lower()}
+    if isinstance(document, list):
+        return [scrub(inner, text) for inner in document]
+    return document

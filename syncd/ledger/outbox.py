@@ -55,12 +55,20 @@ class Subscription(msgspec.Struct, frozen=True):
 class Outbox:
     """A tenant's sinks, as those see them who have something to tell. None by default: then nothing is kept, and nothing lost.
 
-    `secret` names persons; it is the tenant's, read when the tenant begins its epoch.
+    `secret` names persons; it is the tenant's, read when the tenant begins its epoch. `names` are the configured sinks, also those
+    that get nothing for now (SHADOW).
     """
 
-    def __init__(self, tenant: str = "", subscriptions: Sequence[Subscription] = (), secret: bytes = b"") -> None:
+    def __init__(
+        self,
+        tenant: str = "",
+        subscriptions: Sequence[Subscription] = (),
+        secret: bytes = b"",
+        names: Iterable[str] = (),
+    ) -> None:
         self.tenant = tenant
         self.subscriptions = tuple(subscriptions)
+        self.names = frozenset([*names, *(each.sink for each in subscriptions)])
         self.secret = secret
         self.ring: Callable[[], None] = lambda: None  # after the commit, on the event loop: a hint
 

@@ -20,7 +20,7 @@ partial_index(
     "ix_outbox_stream", outbox.c.tenant, outbox.c.sink, outbox.c.stream, outbox.c.seq, where="state = 'waiting'"
 )
 partial_index("ix_outbox_due", outbox.c.tenant, outbox.c.sink, outbox.c.due, where="state = 'waiting'")
-Index("ix_outbox_put", outbox.c.tenant, outbox.c.sink, outbox.c.state, outbox.c.put_at)
+Index("ix_outbox_seq", outbox.c.tenant, outbox.c.sink, outbox.c.state, outbox.c.seq)
 
 # The sinks that have been given something personal: they hear of an erasure, whatever else they hear of.
 sink = Table(

@@ -56,7 +56,7 @@ def upgrade() -> None:
         "ix_outbox_due": ["tenant", "sink", "due"],
     }.items():
         op.create_index(name, "outbox", columns, sqlite_where=waiting, postgresql_where=waiting)
-    op.create_index("ix_outbox_put", "outbox", ["tenant", "sink", "state", "put_at"])
+    op.create_index("ix_outbox_seq", "outbox", ["tenant", "sink", "state", "seq"])
     op.create_table(
         "sink",
         _text("tenant"),
