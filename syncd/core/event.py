@@ -98,15 +98,3 @@ class _Walk:
             some = [part for inner in value if (part := self.part(inner, path, granted=granted)) is not _NOTHING]
             return some if some or granted else _NOTHING
         return value if granted else _NOTHING
-
-
-def scrub(document: Any, text: str) -> Any:
-    """The document without the texts in which this one (in lower case) stands, wherever they are: each is an empty text. Names
-    of fields, too, are looked at: such a field goes."""
-    if isinstance(document, str):
-        return "" if text in document.lower() else document
-    if isinstance(document, dict):
-        return {name: scrub(inner, text) for name, inner in document.items() if text not in str(name).lower()}
-    if isinstance(document, list):
-        return [scrub(inner, text) for inner in document]
-    return document

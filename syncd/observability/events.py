@@ -168,6 +168,8 @@ SINK_MENDED = Event(
     "sink.mended", "info", "A sink's file ended in the middle of an event, and was mended; the event comes again."
 )
 
+ERASURE_DONE = Event("erasure.done", "info", "A customer's personal data was erased, by command.")
+
 ALERTS_UNREACHABLE = Event(
     "alerts.unreachable", "warning", "Alerts can't be delivered; they wait in the ledger and are tried again."
 )

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from syncd.core.erasure import Whom
 from syncd.core.quantity import Instant
 
 T = TypeVar("T")
@@ -40,15 +41,6 @@ class Delivery(msgspec.Struct, frozen=True):
     data: bytes
     personal: tuple[str, ...] = ()
     persons: tuple[str, ...] = ()
-
-
-class Erasure(msgspec.Struct, frozen=True):
-    """Whose data has to go: by the keys of the persons, by the subjects that are theirs ("orders/1001" of a store), and by a
-    text of theirs (an e-mail, in lower case; "": none is known) that may stand where nobody expects it."""
-
-    persons: frozenset[str]
-    subjects: frozenset[tuple[str, str]]
-    text: str = ""
 
 
 class Erased(msgspec.Struct, frozen=True):
@@ -84,6 +76,6 @@ class Sink(Protocol):
         RefusedError when these very events are refused, MisconfiguredError when nothing should be sent here any more.
         """
 
-    async def erase(self, erasure: Erasure, *, only_look: bool = False) -> Erased:
-        """Take the personal fields of these persons out of what it keeps itself; may be repeated. What others keep is theirs:
+    async def erase(self, whom: Whom, *, only_look: bool = False) -> Erased:
+        """Take the personal fields of this customer out of what it keeps itself; may be repeated. What others keep is theirs:
         they are told by an event `customer.erased`. With `only_look` nothing is changed. Raises StoreFault."""

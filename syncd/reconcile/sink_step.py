@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from syncd.core import backoff
 from syncd.core import event as core_event
+from syncd.core.erasure import Whom
 from syncd.core.quantity import LONG_AGO, SECOND, Instant, microseconds, seconds
 from syncd.errors import MisconfiguredError, RefusedError, SyncdError, Throttled, TransientError
 from syncd.ledger import deliveries, tenants
@@ -27,7 +28,7 @@ from syncd.ledger.ledger import Unit
 from syncd.ledger.outbox import Subscription
 from syncd.observability import events
 from syncd.observability.events import Event
-from syncd.ports.sink import Delivery, Sink
+from syncd.ports.sink import Delivery, Erased, Sink
 from syncd.reconcile.context import Bell, TenantContext
 
 T = TypeVar("T")
@@ -76,6 +77,7 @@ class SinkStep:
     rest_until: float = 0.0
     prune_at: float = 0.0
     broke: SyncdError | None = None  # the ledger, while events were under way
+    lock: anyio.Lock = field(default_factory=anyio.Lock)  # nothing is delivered while something is erased
 
     @property
     def name(self) -> str:
@@ -89,6 +91,15 @@ class SinkStep:
 
     async def run(self) -> float:
         """Deliver what is due. Returns the seconds until there may be more to do."""
+        async with self.lock:
+            return await self._run_once()
+
+    async def erase(self, whom: Whom, *, only_look: bool) -> Erased:
+        """Take a customer's personal data out of what the sink keeps, when what is under way has ended. Raises StoreFault."""
+        async with self.lock:
+            return await self.port.erase(whom, only_look=only_look)
+
+    async def _run_once(self) -> float:
         context = self.context
         if not context.is_live or context.is_paused:
             return HELD_SECONDS

@@ -8,40 +8,37 @@ from typing import Any
 
 import msgspec
 
-from syncd.core.event import scrub, strike
-from syncd.ports.sink import Erasure
+from syncd.core.erasure import Mention, Whom, without
+from syncd.core.event import ERASED
+from syncd.sinks.cloudevents import TYPE_PREFIX
 
 
 def of(path: Path) -> Iterator[bytes]:
-    """The file's lines, with their ends. A temporary file of an earlier try is no such file."""
+    """The file's lines, with their ends."""
     with path.open("rb") as file:
         yield from file
 
 
-def erased(line: bytes, erasure: Erasure) -> bytes | None:
-    """The line as an erasure leaves it; None: as it is. What is no JSON, and holds the text, goes whole."""
+def erased(line: bytes, whom: Whom, mention: Mention) -> bytes | None:
+    """The line as an erasure leaves it; None: as it is. What is no event, and holds the e-mail, goes whole."""
     try:
         told: Any = msgspec.json.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        found = erasure.text and erasure.text.encode() in line.lower()
-        return b"" if found else None
+        return b"" if mention.stands_in_bytes(line) else None
     if not isinstance(told, dict):
-        return None
-    changed = event_without(told, erasure)
+        return b"" if mention.stands_in_document(told) else None
+    changed = event_without(told, whom, mention)
     return None if changed is None else msgspec.json.encode(changed) + b"\n"
 
 
-def event_without(told: dict[str, Any], erasure: Erasure) -> dict[str, Any] | None:
+def event_without(told: dict[str, Any], whom: Whom, mention: Mention) -> dict[str, Any] | None:
     """An event (as CloudEvents writes it) without what an erasure takes from it; None: it takes nothing."""
     persons = set(filter(None, str(told.get("persons", "")).split(",")))
     store = str(told.get("source", "")).rpartition("/")[2]
-    is_theirs = bool(persons & erasure.persons) or (store, str(told.get("subject", ""))) in erasure.subjects
-    changed = dict(told)
-    if is_theirs and told.get("personal"):
-        changed["data"] = strike(told.get("data"), str(told["personal"]).split(","))
-        del changed["personal"]
-    if is_theirs and told.get("type") != "syncd.customer.erased":
-        changed.pop("persons", None)
-    if erasure.text:
-        changed["data"] = scrub(changed.get("data"), erasure.text)
+    theirs = bool(persons & whom.persons) or (store, str(told.get("subject", ""))) in whom.subjects
+    theirs = theirs and told.get("type") != TYPE_PREFIX + ERASED  # that one says so, and nothing else
+    personal = tuple(filter(None, str(told.get("personal", "")).split(",")))
+    changed = {name: value for name, value in told.items() if not (theirs and name in {"personal", "persons"})}
+    if "data" in changed:
+        changed["data"] = without(changed["data"], personal, mention, theirs=theirs)
     return None if changed == told else changed

@@ -15,10 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from syncd.core.erasure import Mention, Whom
 from syncd.core.quantity import SECOND, Instant
 from syncd.errors import MisconfiguredError, StoreFault
 from syncd.ports.clock import Clock
-from syncd.ports.sink import Aside, Delivery, Erased, Erasure, SinkTraits
+from syncd.ports.sink import Aside, Delivery, Erased, SinkTraits
 from syncd.sinks import lines
 from syncd.sinks.cloudevents import encode
 from syncd.sinks.durable import append_synced, make_folder, put_in_place
@@ -49,9 +50,9 @@ class NdjsonSink:
             rows[self._folder / place / (day + ENDING)].append(encode(each) + b"\n")
         await self._aside.run(partial(_append, rows))
 
-    async def erase(self, erasure: Erasure, *, only_look: bool = False) -> Erased:
-        """Every file that names one of them is written anew without it, and put in its place."""
-        return await self._aside.run(partial(self._erase, erasure, only_look))
+    async def erase(self, whom: Whom, *, only_look: bool = False) -> Erased:
+        """Every file that has something of him is written anew without it, and put in its place."""
+        return await self._aside.run(partial(self._erase, whom, only_look))
 
     def _open(self) -> int:
         try:
@@ -60,16 +61,17 @@ class NdjsonSink:
         except OSError as error:
             raise _unusable(self._folder, error) from error
 
-    def _erase(self, erasure: Erasure, only_look: bool) -> Erased:
+    def _erase(self, whom: Whom, only_look: bool) -> Erased:
         events = files = 0
+        mention = Mention(whom.email)
         try:
             for path in self._files():
                 mend(path)
-                found = sum([1 for line in lines.of(path) if lines.erased(line, erasure) is not None])
+                found = sum([1 for line in lines.of(path) if lines.erased(line, whom, mention) is not None])
                 if found:
                     events, files = events + found, files + 1
                 if found and not only_look:
-                    put_in_place(path, _without(path, erasure))
+                    put_in_place(path, _without(path, whom, mention))
         except OSError as error:
             raise StoreFault(f"the files in {self._folder}: {error.strerror}", operation="sink") from error
         return Erased(events, files)
@@ -118,9 +120,9 @@ def _append(rows: dict[Path, list[bytes]]) -> None:
             ) from error
 
 
-def _without(path: Path, erasure: Erasure) -> Iterable[bytes]:
+def _without(path: Path, whom: Whom, mention: Mention) -> Iterable[bytes]:
     for line in lines.of(path):
-        changed = lines.erased(line, erasure)
+        changed = lines.erased(line, whom, mention)
         yield line if changed is None else changed
 
 

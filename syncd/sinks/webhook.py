@@ -11,10 +11,11 @@ from typing import Final
 
 import aiohttp
 
+from syncd.core.erasure import Whom
 from syncd.core.quantity import seconds
 from syncd.errors import MisconfiguredError, RefusedError, StoreFault, Throttled
 from syncd.ports.clock import Clock
-from syncd.ports.sink import Delivery, Erased, Erasure, SinkTraits
+from syncd.ports.sink import Delivery, Erased, SinkTraits
 from syncd.sinks.cloudevents import MEDIA_TYPE, encode
 from syncd.transport.deliver import deliver, sign
 
@@ -45,7 +46,7 @@ class WebhookSink:
         for each in events:
             await self._send(each)
 
-    async def erase(self, erasure: Erasure, *, only_look: bool = False) -> Erased:  # noqa: ARG002 - a port
+    async def erase(self, whom: Whom, *, only_look: bool = False) -> Erased:  # noqa: ARG002 - a port
         """What the receiver keeps is the receiver's."""
         return Erased()
 

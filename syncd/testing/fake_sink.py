@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from syncd.core.event import scrub, strike
-from syncd.ports.sink import Delivery, Erased, Erasure, SinkTraits
+from syncd.core.erasure import Mention, Whom, without
+from syncd.ports.sink import Delivery, Erased, SinkTraits
 
 
 class FakeSink:
@@ -31,14 +31,13 @@ class FakeSink:
                 raise error
             self.taken.append(each)
 
-    async def erase(self, erasure: Erasure, *, only_look: bool = False) -> Erased:
+    async def erase(self, whom: Whom, *, only_look: bool = False) -> Erased:
         """Strike out what is personal, and the text wherever it stands."""
         changed = 0
         for k, each in enumerate(self.taken):
             document: Any = msgspec.json.decode(each.data)
-            theirs = bool(erasure.persons & set(each.persons)) or (each.store, each.subject) in erasure.subjects
-            left = strike(document, each.personal) if theirs else document
-            left = scrub(left, erasure.text) if erasure.text else left
+            theirs = bool(whom.persons & set(each.persons)) or (each.store, each.subject) in whom.subjects
+            left = without(document, each.personal, Mention(whom.email), theirs=theirs)
             if left == document and not (theirs and each.persons):
                 continue
             changed += 1

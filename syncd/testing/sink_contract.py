@@ -14,9 +14,10 @@ from typing import Any, Protocol
 import msgspec
 import pytest
 
+from syncd.core.erasure import Whom
 from syncd.core.quantity import Instant
 from syncd.errors import TransientError
-from syncd.ports.sink import Delivery, Erasure, Sink
+from syncd.ports.sink import Delivery, Sink
 
 NOON = Instant(1_795_000_000_000_000)
 
@@ -92,7 +93,8 @@ class SinkContract:
         bob = "bob@example.test"
         for event in (an_event("e1"), an_event("e2", 2, "us/1002", bob), an_event("e3", 3, "us/1003")):
             await port.deliver([event])
-        whom = Erasure(frozenset(["key-of-ada@example.test"]), frozenset([("us", "orders/1003")]), "ada@example.test")
+        ada = "ada@example.test"
+        whom = Whom(ada, frozenset(), frozenset([f"key-of-{ada}"]), frozenset([("us", "orders/1003")]))
         plan = await port.erase(whom, only_look=True)
         assert plan.events in {0, 2}
         assert "ada@example.test" in str(await driver.taken()), "it was a look"

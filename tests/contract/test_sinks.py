@@ -12,9 +12,10 @@ import pytest
 
 from syncd.clock import SystemClock
 from syncd.config.settings import signing_key
+from syncd.core.erasure import Whom
 from syncd.errors import StoreFault
 from syncd.ledger.aside import HopAside
-from syncd.ports.sink import Delivery, Erased, Erasure
+from syncd.ports.sink import Delivery, Erased
 from syncd.sinks import ndjson
 from syncd.sinks.ndjson import NdjsonSink
 from syncd.sinks.webhook import WebhookSink
@@ -118,8 +119,8 @@ class Backwards(FakeSink):
 class Thorough(FakeSink):
     """Erases more than it should."""
 
-    async def erase(self, erasure: Erasure, *, only_look: bool = False) -> Erased:
-        found = await super().erase(erasure, only_look=only_look)
+    async def erase(self, whom: Whom, *, only_look: bool = False) -> Erased:
+        found = await super().erase(whom, only_look=only_look)
         if not only_look:
             self.taken = [each for each in self.taken if b"example" not in each.data]
         return found
@@ -128,8 +129,8 @@ class Thorough(FakeSink):
 class Hasty(FakeSink):
     """Erases where it should only look."""
 
-    async def erase(self, erasure: Erasure, *, only_look: bool = False) -> Erased:
-        return await super().erase(erasure)
+    async def erase(self, whom: Whom, *, only_look: bool = False) -> Erased:
+        return await super().erase(whom)
 
 
 @pytest.mark.parametrize("broken", [Forgetful, Backwards, Thorough, Hasty])

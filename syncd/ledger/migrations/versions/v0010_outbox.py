@@ -18,8 +18,9 @@ def _text(name: str, default: str | None = None) -> sa.Column[str]:
     return sa.Column(name, sa.Text, nullable=False, server_default=None if default is None else sa.text(f"'{default}'"))
 
 
-def _number(name: str) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger, nullable=False)
+def _number(name: str, default: int | None = None) -> sa.Column[int]:
+    server_default = None if default is None else sa.text(str(default))
+    return sa.Column(name, sa.BigInteger, nullable=False, server_default=server_default)
 
 
 def _flag(name: str) -> sa.Column[int]:
@@ -70,4 +71,17 @@ def upgrade() -> None:
         _text("tenant"),
         _text("secret"),
         sa.PrimaryKeyConstraint("tenant", name=op.f("pk_person_key")),
+    )
+    op.create_table(
+        "erasure",
+        _text("tenant"),
+        _number("id"),
+        _text("persons"),
+        _number("since"),
+        _number("ended", 0),
+        _text("who"),
+        _text("subjects"),
+        _text("changed"),
+        _text("state"),
+        sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_erasure")),
     )
