@@ -11,10 +11,10 @@ from pydantic import SecretStr
 
 from syncd.config.erp_models import HttpErp
 from syncd.config.settings import signing_key
-from syncd.config.sink_models import AnySinkModel, WebhookSink
+from syncd.config.sink_models import AnySinkModel, ParquetSink, WebhookSink
 from syncd.config.store_models import AnyStoreModel, BigCommerceStore
 from syncd.core.order import Phase
-from syncd.core.quantity import microseconds
+from syncd.core.quantity import SECOND, microseconds
 from syncd.erps.http.erp import HttpErp as HttpErpAdapter
 from syncd.observability import events
 from syncd.observability.edges import LoggedEdges
@@ -27,6 +27,7 @@ from syncd.ports.shipments import ShipmentsPort
 from syncd.ports.sink import Aside, Sink
 from syncd.ports.store import Store
 from syncd.sinks.ndjson import NdjsonSink as NdjsonAdapter
+from syncd.sinks.parquet import ParquetSink as ParquetAdapter
 from syncd.sinks.webhook import WebhookSink as WebhookAdapter
 from syncd.stores.bigcommerce.hooks import BigCommerceHooks
 from syncd.stores.bigcommerce.orders import SETTLE_US as BIGCOMMERCE_SETTLE_US
@@ -148,9 +149,10 @@ def sink_port(model: AnySinkModel, tenant: str, given: Means, aside: Aside, stat
     """The adapter of a configured sink. Opens nothing."""
     if isinstance(model, WebhookSink):
         return WebhookAdapter(model.url, signing_key(model.secret.get_secret_value()), given.session, given.clock)
-    return NdjsonAdapter(
-        model.folder_in(state_dir, tenant), by_kind=model.split == "kind", aside=aside, clock=given.clock
-    )
+    folder = model.folder_in(state_dir, tenant)
+    if isinstance(model, ParquetSink):
+        return ParquetAdapter(folder, gather_us=model.gather_seconds * SECOND, aside=aside, clock=given.clock)
+    return NdjsonAdapter(folder, by_kind=model.split == "kind", aside=aside, clock=given.clock)
 
 
 def _address(model: AnyStoreModel) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -47,6 +48,7 @@ def check_together(
     yield from _one_stock_book_twice(files, state_dir)
     yield from _one_folder_twice(files)
     yield from _unknown_stores(files)
+    yield from _without_pyarrow(files)
     yield from _one_variable_twice(variables, environment)
 
 
@@ -124,6 +126,20 @@ def _one_folder_twice(files: Sequence[TenantTable]) -> Iterator[tuple[str, Mista
                 yield (
                     tenant,
                     Mistake(("sinks", name, "folder"), "a folder that no other sink has", f"that of {other}", hint),
+                )
+
+
+def _without_pyarrow(files: Sequence[TenantTable]) -> Iterator[tuple[str, Mistake]]:
+    """Parquet needs a large package that only some want."""
+    if find_spec("pyarrow") is not None:
+        return
+    for tenant, table in files:
+        for name, settings in _tables(table.get("sinks")):
+            if settings.get("kind") == "parquet":
+                hint = "Install it: pip install 'syncd[parquet]'. Or write \"ndjson\" files."
+                yield (
+                    tenant,
+                    Mistake(("sinks", name, "kind"), "the package pyarrow, which writes Parquet", "none", hint),
                 )
 
 

@@ -34,7 +34,7 @@ from syncd.config.settings import (
     make_settings,
     variable_name,
 )
-from syncd.config.sink_models import NdjsonSink, WebhookSink
+from syncd.config.sink_models import NdjsonSink, ParquetSink, WebhookSink
 from syncd.config.store_models import BigCommerceStore, WooCommerceStore
 from syncd.config.tenant import Tenant, with_names
 from syncd.config.translate import Mistake, translate
@@ -49,7 +49,7 @@ WITH_SECRETS: Final[Mapping[str, type[BaseModel]]] = {
 WHERE_IN_TOML = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 ERPS: Final[Mapping[str, type[BaseModel]]] = {"embedded": EmbeddedErp, "http": HttpErp}
 STORES: Final[Mapping[str, type[BaseModel]]] = {"bigcommerce": BigCommerceStore, "woocommerce": WooCommerceStore}
-SINKS: Final[Mapping[str, type[BaseModel]]] = {"webhook": WebhookSink, "ndjson": NdjsonSink}
+SINKS: Final[Mapping[str, type[BaseModel]]] = {"webhook": WebhookSink, "ndjson": NdjsonSink, "parquet": ParquetSink}
 PARTS: Final = {"erp": ERPS, "stores": STORES, "sinks": SINKS}  # of a tenant's file, each with its kinds
 
 

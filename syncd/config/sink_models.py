@@ -119,9 +119,19 @@ class NdjsonSink(FileSink):
     ] = "all"
 
 
+class ParquetSink(FileSink):
+    """A sink of Parquet files, parts in a folder for each day."""
+
+    kind: Annotated[Literal["parquet"], Field(description="Events are gathered and written to Parquet files.")]
+    gather_seconds: Annotated[
+        int,
+        Field(ge=0, le=86_400, description="How long events are gathered for a file, unless there are enough sooner."),
+    ] = 300
+
+
 def sink_folder(tenant: str, name: str) -> Path:
     """Where a sink's files lie by default, below `state_dir`."""
     return Path("sinks") / tenant / name
 
 
-AnySinkModel = WebhookSink | NdjsonSink
+AnySinkModel = WebhookSink | NdjsonSink | ParquetSink

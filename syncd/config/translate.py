@@ -173,7 +173,7 @@ def _wrong_kind(path: Path, context: Any, value: Any, _field: Any, _around: Any)
 
 def _no_kind(path: Path, _context: Any, value: Any, _field: Any, _around: Any) -> Mistake:
     part = str(path[0]) if path else ""
-    kinds = {"erp": '"embedded" or "http"', "sinks": '"webhook" or "ndjson"'}.get(
+    kinds = {"erp": '"embedded" or "http"', "sinks": '"webhook", "ndjson" or "parquet"'}.get(
         part, '"bigcommerce" or "woocommerce"'
     )
     if not isinstance(value, Mapping):

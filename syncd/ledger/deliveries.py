@@ -22,7 +22,9 @@ _HEADS = Statement(
 _FIRST = Statement(
     f"SELECT {_FIELDS} FROM outbox WHERE tenant = :tenant AND sink = :sink AND state = :state ORDER BY seq LIMIT :most"  # noqa: S608
 )
-_NEXT_DUE = Statement("SELECT MIN(due) FROM outbox WHERE tenant = :tenant AND sink = :sink AND state = 'waiting'")
+_SIZES = Statement(
+    "SELECT LENGTH(data) FROM outbox WHERE tenant = :tenant AND sink = :sink AND state = 'waiting' ORDER BY seq LIMIT :most"
+)
 _DELETE = Statement("DELETE FROM outbox WHERE tenant = :tenant AND sink = :sink AND id = :id")
 _PROMOTE = Statement(
     "UPDATE outbox SET due = :now WHERE tenant = :tenant AND sink = :sink AND stream = :stream AND state = 'waiting' AND "
@@ -85,15 +87,28 @@ def heads(connection: Connection, tenant: str, sink: str, now: Instant, most: in
     return [Waiting(*row) for row in _HEADS.read(connection, tenant=tenant, sink=sink, now=now, most=most)]
 
 
-def next_due(connection: Connection, tenant: str, sink: str) -> Instant:
-    """When the next one is due; NEVER: none waits."""
-    found = _NEXT_DUE.scalar(connection, tenant=tenant, sink=sink)
-    return NEVER if found is None else Instant(found)
-
-
 def first(connection: Connection, tenant: str, sink: str, most: int, state: str = WAITING) -> list[Waiting]:
     """The oldest ones, of whatever streams."""
     return [Waiting(*row) for row in _FIRST.read(connection, tenant=tenant, sink=sink, state=state, most=most)]
+
+
+def batch(
+    connection: Connection, tenant: str, sink: str, *, most: int, bytes_max: int, before: Instant
+) -> tuple[list[Waiting], Instant]:
+    """The oldest ones that wait, as many as one batch takes; none as long as it isn't full and the first has waited since after
+    `before`. Beside them since when the first waits (NEVER: nothing does)."""
+    oldest = _OLDEST.scalar(connection, tenant=tenant, sink=sink)
+    if oldest is None:
+        return [], NEVER
+    if oldest > before and count(connection, tenant, sink) < most:
+        return [], Instant(oldest)
+    room, fitting = bytes_max, 0
+    for size in _SIZES.scalars(connection, tenant=tenant, sink=sink, most=most):
+        room -= size
+        if room < 0 and fitting:
+            break
+        fitting += 1
+    return first(connection, tenant, sink, fitting), Instant(oldest)
 
 
 def arrived(connection: Connection, tenant: str, sink: str, rows: Sequence[Waiting], now: Instant) -> None:

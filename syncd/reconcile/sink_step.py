@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from syncd.core import backoff
 from syncd.core import event as core_event
 from syncd.core.erasure import Whom
-from syncd.core.quantity import LONG_AGO, SECOND, Instant, microseconds, seconds
+from syncd.core.quantity import LONG_AGO, NEVER, SECOND, Instant, microseconds, seconds
 from syncd.errors import MisconfiguredError, RefusedError, SyncdError, Throttled, TransientError
 from syncd.ledger import deliveries, tenants
 from syncd.ledger.deliveries import Waiting
@@ -38,6 +38,8 @@ LOOK_SECONDS: Final = 2.0  # for events that were put down meanwhile; a look int
 HELD_SECONDS: Final = 30.0
 ROUND_SECONDS: Final = 30.0  # then the outbox is looked at again, whatever there is left to do
 HEADS_MAX: Final = 200  # streams that are worked on in one round
+GATHER_LOOK_SECONDS: Final = 10.0  # while a batch is gathered: it may be full sooner
+BATCH_BYTES_MAX: Final = 16 * 1024 * 1024  # of data, in memory at a time; one event may be more
 PRUNE_SECONDS: Final = 60.0  # what waits is bounded, also while a sink rests or wants nothing
 PRUNE_TURNS_MAX: Final = 20
 STREAMS_FAILING_MAX: Final = 3  # of so many different ones in a row: the sink is in trouble, not the events
@@ -225,13 +227,14 @@ class SinkStep:
 
     async def _batch(self) -> float:
         context, traits = self.context, self.port.traits
-        look = partial(deliveries.first, tenant=context.tenant, sink=self.name, most=traits.batch_events_max)
-        rows = await context.ledger.read(look)
+        look = partial(
+            deliveries.batch, tenant=context.tenant, sink=self.name, most=traits.batch_events_max, bytes_max=BATCH_BYTES_MAX,
+            before=Instant(context.clock.now() - traits.gather_us),
+        )  # fmt: skip
+        rows, oldest = await context.ledger.read(look)
         if not rows:
-            return LOOK_SECONDS
-        gathered_us = context.clock.now() - rows[0].put_at
-        if len(rows) < traits.batch_events_max and gathered_us < traits.gather_us:
-            return min(LOOK_SECONDS, max(0.1, seconds(traits.gather_us - gathered_us)))
+            gathering_us = 0 if oldest == NEVER else oldest + traits.gather_us - context.clock.now()
+            return max(LOOK_SECONDS, min(seconds(gathering_us), GATHER_LOOK_SECONDS))
         try:
             await self.port.deliver([self.delivery(row) for row in rows])
         except (TransientError, RefusedError) as error:
@@ -243,7 +246,7 @@ class SinkStep:
             return PRUNE_SECONDS
         self._answered()
         await self._arrived(rows)
-        return 0.0 if len(rows) == traits.batch_events_max else LOOK_SECONDS
+        return 0.0
 
     # What both need ----------------------------------------------------------------------------------------------------
 

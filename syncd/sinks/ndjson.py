@@ -59,7 +59,7 @@ class NdjsonSink:
             make_folder(self._folder)
             return sum([mend(path) for path in self._files()])
         except OSError as error:
-            raise _unusable(self._folder, error) from error
+            raise unusable(self._folder, error) from error
 
     def _erase(self, whom: Whom, only_look: bool) -> Erased:
         events = files = 0
@@ -126,7 +126,8 @@ def _without(path: Path, whom: Whom, mention: Mention) -> Iterable[bytes]:
         yield line if changed is None else changed
 
 
-def _unusable(folder: Path, error: OSError) -> MisconfiguredError | StoreFault:
+def unusable(folder: Path, error: OSError) -> MisconfiguredError | StoreFault:
+    """The error for a folder that can't be used: somebody has to act, or it may pass."""
     told = f"{folder} can't be used: {error.strerror}"
     if isinstance(error, PermissionError | FileExistsError | NotADirectoryError):
         return MisconfiguredError(told, operation="sink", hint="give syncd's user the folder, then run `syncd reload`")

@@ -16,8 +16,9 @@ from syncd.core.erasure import Whom
 from syncd.errors import StoreFault
 from syncd.ledger.aside import HopAside
 from syncd.ports.sink import Delivery, Erased
-from syncd.sinks import ndjson
+from syncd.sinks import ndjson, parquet
 from syncd.sinks.ndjson import NdjsonSink
+from syncd.sinks.parquet import ParquetSink
 from syncd.sinks.webhook import WebhookSink
 from syncd.testing.fake_sink import FakeSink
 from syncd.testing.sink_contract import SinkContract
@@ -99,6 +100,35 @@ class TestNdjson(SinkContract):
     @pytest.fixture
     def driver(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FilesHand:
         return FilesHand(tmp_path / "files", monkeypatch)
+
+
+class PartsHand:
+    def __init__(self, folder: Path, patched: pytest.MonkeyPatch) -> None:
+        self.folder, self.patched = folder, patched
+
+    async def taken(self) -> list[dict[str, Any]]:
+        rows = [row for path in sorted(self.folder.glob("day=*/part-*")) for row in parquet.read_part(path)]
+        return [{**row, "data": json.loads(row["data"])} for row in rows]
+
+    async def fail(self, *, failing: bool) -> None:
+        def full(_path: Path, _parts: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        if failing:
+            self.patched.setattr(parquet, "put_in_place", full)
+        else:
+            self.patched.undo()
+
+
+class TestParquet(SinkContract):
+    @pytest.fixture
+    def port(self, tmp_path: Path) -> Any:
+        pytest.importorskip("pyarrow", reason="the extra syncd[parquet] is not installed")
+        return ParquetSink(tmp_path / "files", gather_us=0, aside=HopAside(), clock=SystemClock())
+
+    @pytest.fixture
+    def driver(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PartsHand:
+        return PartsHand(tmp_path / "files", monkeypatch)
 
 
 class Forgetful(FakeSink):

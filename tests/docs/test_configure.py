@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from syncd.config.erp_models import EmbeddedErp, HttpErp
 from syncd.config.settings import Settings
-from syncd.config.sink_models import NdjsonSink, WebhookSink
+from syncd.config.sink_models import NdjsonSink, ParquetSink, WebhookSink
 from syncd.config.store_models import BigCommerceStore, WooCommerceStore
 from syncd.config.tenant import Tenant
 
@@ -43,7 +43,7 @@ def keys():
     models += [(f"{name}.", model) for name, model in nested.items()]
     models += [("erp.", EmbeddedErp), ("erp.", HttpErp)]
     models += [("stores.NAME.", BigCommerceStore), ("stores.NAME.", WooCommerceStore)]
-    models += [("sinks.NAME.", WebhookSink), ("sinks.NAME.", NdjsonSink)]
+    models += [("sinks.NAME.", WebhookSink), ("sinks.NAME.", NdjsonSink), ("sinks.NAME.", ParquetSink)]
     for prefix, model in models:
         for name, field in model.model_fields.items():
             left_out = type(None) in getattr(field.annotation, "__args__", ())  # a table that may be: it is a key, too
