@@ -12,7 +12,7 @@ from syncd.core.erasure import Whom
 from syncd.core.quantity import SECOND
 from syncd.errors import MisconfiguredError, StoreFault
 from syncd.ledger.aside import HopAside
-from syncd.sinks import durable, parquet
+from syncd.sinks import parquet
 from syncd.sinks.parquet import ParquetSink, read_part
 from syncd.testing.sink_contract import NOON, an_event
 from tests.reconcile.sink_bench import Bench
@@ -69,7 +69,7 @@ async def test_a_crash_while_a_part_is_written_leaves_nothing_that_a_reader_sees
         raise OSError(5, "the power is gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr(durable.Path, "replace", cut)
+        patched.setattr(Path, "replace", cut)
         with pytest.raises(StoreFault):
             await sink.deliver([an_event("e1")])
     assert parts(tmp_path) == []
