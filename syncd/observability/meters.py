@@ -54,6 +54,8 @@ class Meter:
 
     __slots__ = (
         "deliveries",
+        "document_requests",
+        "documents",
         "drifts",
         "levels",
         "moves",
@@ -71,6 +73,8 @@ class Meter:
         self.levels: dict[str, int] = {}  # by what the store said
         self.shipments: dict[str, int] = {}  # for the store, by what became of them
         self.deliveries: dict[str, int] = {}  # to a sink, by what became of them
+        self.documents: dict[str, int] = {}  # of the store's orders, by what became of them
+        self.document_requests = 0  # that were sent for them
         self.drifts = 0
         self.webhooks = 0
         self.webhooks_turned_away = 0  # genuine calls for which there was no room
@@ -100,6 +104,10 @@ class Meter:
     def delivery(self, outcome: str, times: int = 1) -> None:
         """Events for a sink: arrived, failed (tried again), refused, dropped."""
         self.deliveries[outcome] = self.deliveries.get(outcome, 0) + times
+
+    def document(self, outcome: str) -> None:
+        """An order's document: made, told, refused, incomplete."""
+        self.documents[outcome] = self.documents.get(outcome, 0) + 1
 
 
 class Meters:
