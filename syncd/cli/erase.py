@@ -19,6 +19,7 @@ from syncd.control.failure import EXIT_USAGE, CommandFailed
 EPILOG = "Examples: syncd erase acme --email - --customer us/17 < address.txt; syncd erase acme --customer us/17 --yes"
 NAMES = {
     "raw_orders": "orders as the stores sent them",
+    "waiting_documents": "documents that wait for the ERP",
     "quarantine": "entries of the quarantine with raw data",
     "waiting_events": "events that wait for sinks",
 }

@@ -116,7 +116,7 @@ async def _erase(
     tenant = work.context.tenant
     record = await scene.ledger.run(partial(erasure.begin, tenant=tenant, whom=whom, who=who, now=scene.clock.now()))
     for holder in HOLDERS:
-        after: int | None = 0
+        after: Any = 0
         while after is not None:
             whom = msgspec.structs.replace(whom, subjects=record.subjects)
             step = partial(erasure.take_part, tenant=tenant, record=record, whom=whom, holder=holder, after=after)

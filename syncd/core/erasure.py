@@ -66,10 +66,14 @@ class Mention:
 
 
 def concerns(document: Any, store: str, whom: Whom, mention: Mention) -> bool:
-    """Whether an order or a cart, as its store sent it, is this customer's."""
+    """Whether an order or a cart, as its store sent it or as the ledger keeps it, is this customer's."""
     if not isinstance(document, dict):
         return False
-    numbers = {(store, str(document[name])) for name in NUMBERS if document.get(name) not in (None, "", 0, "0")}
+    told = [document.get(name) for name in NUMBERS]
+    told += [
+        one.get("id") if isinstance(one, dict) else one for one in [document.get("customer")]
+    ]  # as our own documents say it
+    numbers = {(store, str(number)) for number in told if number not in (None, "", 0, "0")}
     return bool(numbers & whom.numbers) or mention.stands_in_document(document)
 
 

@@ -11,11 +11,13 @@ goes on with all that it knew: the rows that told it may be gone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, insert, select, update
 
+from syncd.core.document import PERSONAL
 from syncd.core.erasure import Mention, Whom, concerns, without
 from syncd.core.event import ERASED, Event, event_id
 from syncd.core.quantity import Instant
@@ -39,7 +41,7 @@ class Part(msgspec.Struct, frozen=True):
 
     changed: int
     subjects: frozenset[Subject]
-    after: int | None
+    after: Any  # of the holder's own kind
 
 
 class Holder(NamedTuple):
@@ -139,8 +141,49 @@ def erase_waiting(connection: Connection, tenant: str, whom: Whom, after: int, *
     return Part(changed, frozenset(), _last(rows) if len(rows) == ROWS_MAX else None)
 
 
+class Kept(NamedTuple):
+    """A table that keeps documents (JSON in a column) of stores, by a key: whose rows name persons, and which paths do."""
+
+    table: str
+    key: str
+    column: str
+    subject: str  # how the key is named among subjects: "orders/", "carts/"
+    personal: tuple[str, ...]
+
+
+def erase_kept(connection: Connection, tenant: str, whom: Whom, after: Any, *, kept: Kept, only_look: bool) -> Part:
+    """Documents that a table keeps: what is personal in the customer's goes."""
+    key, column = f'"{kept.key}"', f'"{kept.column}"'
+    query = Statement(
+        f'SELECT store, {key}, {column} FROM "{kept.table}" WHERE tenant = :tenant AND (store, {key}) > (:store, :name) '  # noqa: S608 - names of ours
+        f"ORDER BY store, {key} LIMIT :most"
+    )
+    change = Statement(
+        f'UPDATE "{kept.table}" SET {column} = :content WHERE tenant = :tenant AND store = :store AND {key} = :name'  # noqa: S608
+    )
+    begin_store, begin_name = after or ("", "")
+    rows = query.read(connection, tenant=tenant, store=begin_store, name=begin_name, most=ROWS_MAX)
+    mention, subjects, changed = Mention(whom.email), set[Subject](), 0
+    for store, name, content in rows:
+        document = _decoded(content)
+        subject = (store, kept.subject + name)
+        if document is None or not (subject in whom.subjects or concerns(document, store, whom, mention)):
+            continue
+        subjects.add(subject)
+        left = msgspec.json.encode(without(document, kept.personal, mention, theirs=True))
+        if left == msgspec.json.encode(document):
+            continue
+        changed += 1
+        if not only_look:
+            new = left.decode() if isinstance(content, str) else left
+            change.change(connection, tenant=tenant, store=store, name=name, content=new)
+    return Part(changed, frozenset(subjects), tuple(rows[-1][:2]) if len(rows) == ROWS_MAX else None)
+
+
+WAITING_DOCUMENTS: Final = Kept("document", "order", "body", "orders/", PERSONAL)
 HOLDERS: Final[tuple[Holder, ...]] = (
     Holder("raw_orders", erase_pages),
+    Holder("waiting_documents", partial(erase_kept, kept=WAITING_DOCUMENTS)),
     Holder("quarantine", erase_held),
     Holder("waiting_events", erase_waiting),
 )
@@ -171,7 +214,7 @@ def begin(connection: Connection, tenant: str, whom: Whom, who: str, now: Instan
 
 
 def take_part(
-    connection: Connection, tenant: str, record: Record, whom: Whom, holder: Holder, after: int
+    connection: Connection, tenant: str, record: Record, whom: Whom, holder: Holder, after: Any
 ) -> tuple[Record, Part]:
     """One part of the work, with what it found. Returns the record as it is then."""
     part = holder.erase(connection, tenant, whom, after, only_look=False)

@@ -16,9 +16,11 @@ from sqlalchemy import select
 from syncd.control import erase as erase_module
 from syncd.control.failure import CommandFailed
 from syncd.control.server import _for_log
+from syncd.core.document import Customer, OrderDocument
+from syncd.core.document_place import Address
 from syncd.core.quantity import Instant
 from syncd.errors import StoreFault
-from syncd.ledger import deliveries, erasure, payloads, quarantine
+from syncd.ledger import deliveries, documents, erasure, payloads, quarantine
 from syncd.ledger.outbox import Event
 from syncd.ledger.schema_outbox import erasure as table
 from tests.control.bench import TENANT, Bench, open_bench, order
@@ -82,11 +84,24 @@ async def a_life(folder: Path) -> Any:
                 )  # fmt: skip
 
         await bench.ledger.run(unit)
+        await bench.ledger.run(keep_documents)
         await put(bench, happened(bench, 1, ADA, 7), happened(bench, 2, BOB, 8))
         for step in bench.work.sinks:
             await step.run()
         await put(bench, happened(bench, 3, ADA, 0), happened(bench, 6, BOB, 8))
         yield bench
+
+
+def keep_documents(connection: Any) -> None:
+    """Of each, one that waits for the ERP."""
+    for number, email in ((1, ADA), (2, BOB)):
+        whole = OrderDocument(
+            f"acme-us-{number}", "us", str(number), "paid", "", customer=Customer("8" if email == BOB else "7"),
+            billing=Address(first_name="A. Lovelace", email=email),
+        )  # fmt: skip
+        documents.make_due(connection, "acme", "us", [str(number)], Instant(1))
+        body = {"body": msgspec.json.encode(whole), "content": "digest", "waits": 1}
+        documents.change(connection, "acme", "us", str(number), body)
 
 
 async def put(bench: Bench, *some: Event) -> None:
@@ -128,7 +143,7 @@ async def test_what_there_is_is_shown_first_and_nothing_is_changed(tmp_path):
         told = await erase(bench, only_look=True)
         assert told == {
             "tenant": "acme", "done": False, "orders": 3,
-            "changed": {"raw_orders": 3, "quarantine": 1, "waiting_events": 2},
+            "changed": {"raw_orders": 3, "waiting_documents": 1, "quarantine": 1, "waiting_events": 2},
             "sinks": [
                 {"sink": "lake", "events": 1, "files": 1, "trouble": None},
                 {"sink": "counts", "events": 0, "files": 0, "trouble": None},
@@ -175,6 +190,15 @@ async def test_what_is_anybody_elses_and_what_was_counted_stays(tmp_path):
         assert await bench.ledger.read(lambda c: payloads.order_in(c, "acme", 1_000, 0, "1"))
 
 
+async def test_a_document_reaches_the_erp_without_it(tmp_path):
+    async with a_life(tmp_path) as bench:
+        await erase(bench)
+        rows, _ = await bench.ledger.read(lambda c: documents.waiting(c, "acme", bench.clock.now(), 10))
+        left = {row.order: msgspec.json.decode(row.body, type=OrderDocument) for row in rows}
+        assert (left["1"].billing, left["1"].customer, left["1"].phase) == (Address(), Customer(), "paid")
+        assert (left["2"].billing.email, left["2"].customer.id) == (BOB, "8")
+
+
 async def test_sinks_are_told_with_keys_and_orders_and_nothing_personal(tmp_path):
     async with a_life(tmp_path) as bench:
         told = await erase(bench)
@@ -213,7 +237,7 @@ async def test_it_is_recorded_with_who_and_when_and_without_the_customer(tmp_pat
         assert (row.id, row.who, row.state) == (told["id"], "carol (sudo: dave)", "done")
         assert row.ended >= row.since > 0
         assert json.loads(row.changed) == {
-            "raw_orders": 3, "quarantine": 1, "waiting_events": 2, "sinks/lake": 1, "sinks/counts": 0,
+            "raw_orders": 3, "waiting_documents": 1, "quarantine": 1, "waiting_events": 2, "sinks/lake": 1, "sinks/counts": 0,
         }  # fmt: skip
         assert "ada" not in str(row).lower()
         assert "ada" not in bench.log.getvalue().lower()
@@ -227,7 +251,7 @@ async def test_to_give_the_command_again_changes_nothing(tmp_path):
         assert set(told["changed"].values()) == {0}
 
 
-@pytest.mark.parametrize("parts", range(4))
+@pytest.mark.parametrize("parts", range(5))
 async def test_a_kill_after_any_part_is_made_good_by_the_same_command(tmp_path, monkeypatch, parts):
     async with a_life(tmp_path) as bench:
         left = parts
@@ -242,7 +266,7 @@ async def test_a_kill_after_any_part_is_made_good_by_the_same_command(tmp_path, 
 
         with monkeypatch.context() as patched:
             patched.setattr(erasure, "take_part", killed)
-            if parts == 3:
+            if parts == 4:
                 patched.setattr(erase_module, "_sinks", killed)
             with pytest.raises(KeyError):
                 await erase(bench)
