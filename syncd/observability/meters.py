@@ -50,9 +50,10 @@ class Histogram:
 
 
 class Meter:
-    """What is counted of one store, or of a tenant's ERP."""
+    """What is counted of one store, of a tenant's ERP, or of a sink."""
 
     __slots__ = (
+        "deliveries",
         "document_requests",
         "documents",
         "drifts",
@@ -71,6 +72,7 @@ class Meter:
         self.moves: dict[str, int] = {}  # of a store's orders, by what the ERP said
         self.levels: dict[str, int] = {}  # by what the store said
         self.shipments: dict[str, int] = {}  # for the store, by what became of them
+        self.deliveries: dict[str, int] = {}  # to a sink, by what became of them
         self.documents: dict[str, int] = {}  # of the store's orders, by what became of them
         self.document_requests = 0  # that were sent for them
         self.drifts = 0
@@ -98,6 +100,10 @@ class Meter:
     def shipment(self, outcome: str) -> None:
         """A shipment for a store: made, refused, not_sent, in_doubt."""
         self.shipments[outcome] = self.shipments.get(outcome, 0) + 1
+
+    def delivery(self, outcome: str, times: int = 1) -> None:
+        """Events for a sink: arrived, failed (tried again), refused, dropped."""
+        self.deliveries[outcome] = self.deliveries.get(outcome, 0) + times
 
     def document(self, outcome: str) -> None:
         """An order's document: made, told, refused, incomplete."""
