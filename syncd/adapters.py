@@ -18,6 +18,7 @@ from syncd.observability import events
 from syncd.observability.edges import LoggedEdges
 from syncd.observability.log import Log
 from syncd.observability.meters import Meter
+from syncd.ports.carts import CartsPort
 from syncd.ports.clock import Chance, Clock
 from syncd.ports.erp import Erp
 from syncd.ports.hooks import HooksPort, secret_of
@@ -115,14 +116,21 @@ def hooks_port(model: AnyStoreModel, client: HttpClient) -> HooksPort:
 
 def kinds_of(model: AnyStoreModel) -> frozenset[Kind]:
     """What the store is asked to speak of, by its settings."""
-    del model
-    return frozenset({Kind.ORDER})
+    carts = isinstance(model, BigCommerceStore) and model.carts
+    return frozenset({Kind.ORDER, Kind.CART} if carts else {Kind.ORDER})
 
 
 def shipments_port(model: AnyStoreModel, port: Store) -> ShipmentsPort | None:
     """How the store is told of shipments, where the tenant wants that."""
     if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.shipments == "from_erp":
         return port.shipments
+    return None
+
+
+def carts_port(model: AnyStoreModel, port: Store) -> CartsPort | None:
+    """How the store's carts are read, where the tenant wants that."""
+    if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.carts:
+        return port.carts
     return None
 
 

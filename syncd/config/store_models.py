@@ -21,6 +21,7 @@ from syncd.config.values import (
 )
 from syncd.core.quantity import Instant
 
+HOLDS_MINUTES_MAX = 1_440.0  # a day: who comes back later finds what is left then
 CHANNELS_MAX = 200  # of one BigCommerce store: well above what the platform offers
 EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
@@ -141,6 +142,33 @@ class BigCommerceStore(Store):
             "it is switched on; the shop mails its customers as for a shipment by hand."
         ),
     ] = "off"
+    carts: Annotated[
+        bool,
+        Field(
+            description="Whether the store's carts are read, by its webhooks: who has put what aside, and which order came of "
+            "it."
+        ),
+    ] = False
+    holds_minutes: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=HOLDS_MINUTES_MAX,
+            description="For how many minutes since its last change a cart keeps its lines from the tenant's other stores; 0 for "
+            "not at all. Needs `carts`.",
+        ),
+    ] = 0.0
+    holds_units_max: Annotated[
+        int, Field(ge=1, le=1_000_000, description="How many units of one SKU a cart may keep from other stores.")
+    ] = 10
+    holds_share: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Which share of what the ERP has of a SKU all carts of this store together may keep from other stores.",
+        ),
+    ] = 0.2
 
 
 def _fits_auth(address: str, info: ValidationInfo) -> str:

@@ -128,6 +128,11 @@ SHIPMENTS_STUCK = Event(
     "shipments.stuck", "error", "Shipments don't get from the ERP to a store: one of the two refuses all of them."
 )
 
+CART_CHANGED = Event("cart.changed", "debug", "A cart was created, changed, abandoned or deleted.")
+CART_CONVERTED = Event("cart.converted", "info", "A cart has become an order.")
+CART_UNREADABLE = Event("cart.unreadable", "warning", "A cart can't be understood; it is looked at again later.")
+CARTS_STUCK = Event("carts.stuck", "error", "A store's carts can't be read; its orders and levels go on.")
+
 STORE_WARNED = Event("store.warned", "warning", "A setting of a store makes exactness harder; the reason says which.")
 ITEM_REFUSED = Event("item.refused", "error", "A stock item cannot be kept in agreement; the store's others can.")
 

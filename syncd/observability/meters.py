@@ -52,7 +52,17 @@ class Histogram:
 class Meter:
     """What is counted of one store, or of a tenant's ERP."""
 
-    __slots__ = ("drifts", "levels", "moves", "requests", "retries", "shipments", "webhooks", "webhooks_turned_away")
+    __slots__ = (
+        "carts",
+        "drifts",
+        "levels",
+        "moves",
+        "requests",
+        "retries",
+        "shipments",
+        "webhooks",
+        "webhooks_turned_away",
+    )
 
     def __init__(self) -> None:
         self.requests: dict[str, Histogram] = {}  # by outcome: "ok", or the kind of trouble
@@ -60,6 +70,7 @@ class Meter:
         self.moves: dict[str, int] = {}  # of a store's orders, by what the ERP said
         self.levels: dict[str, int] = {}  # by what the store said
         self.shipments: dict[str, int] = {}  # for the store, by what became of them
+        self.carts: dict[str, int] = {}  # what has happened to the store's carts
         self.drifts = 0
         self.webhooks = 0
         self.webhooks_turned_away = 0  # genuine calls for which there was no room
@@ -81,6 +92,10 @@ class Meter:
     def level(self, outcome: str) -> None:
         """A level for a store: written, refused, not_sent, in_doubt."""
         self.levels[outcome] = self.levels.get(outcome, 0) + 1
+
+    def cart(self, what: str) -> None:
+        """A cart of the store: created, changed, abandoned, converted, deleted."""
+        self.carts[what] = self.carts.get(what, 0) + 1
 
     def shipment(self, outcome: str) -> None:
         """A shipment for a store: made, refused, not_sent, in_doubt."""

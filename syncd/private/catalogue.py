@@ -104,6 +104,21 @@ SHIPMENT_OUTCOMES = Metric(
     "What became of shipments for the store: made, refused, not_sent, in_doubt.",
     (*STORE, "outcome"),
 )
+CARTS_ALIVE = Metric(
+    "syncd_carts_alive",
+    "gauge",
+    "Carts of the store that are open or abandoned, as far as is known; only where carts are read.",
+    STORE,
+)
+CARTS_BACKLOG = Metric(
+    "syncd_carts_backlog", "gauge", "Carts that the store has spoken of and that are to be read.", STORE
+)
+CART_CHANGES = Metric(
+    "syncd_cart_changes_total",
+    "counter",
+    "What has happened to the store's carts: created, changed, abandoned, converted, deleted.",
+    (*STORE, "what"),
+)
 DRIFT_OPEN = Metric("syncd_drift_open", "gauge", "Drifts of the store that are neither explained nor corrected.", STORE)
 DRIFT_UNITS = Metric("syncd_drift_units", "gauge", "The units of those drifts, up or down.", STORE)
 DRIFT_FOUND = Metric("syncd_drift_found_total", "counter", "Drifts that were found.", STORE)

@@ -66,6 +66,8 @@ def _counted(samples: Samples, meter: Meter, tenant: str, store: str) -> None:
         samples.add(of.LEVEL_OUTCOMES, meter.levels.get(outcome, 0), tenant, store, outcome)
     for outcome in SHIPMENT_OUTCOMES:
         samples.add(of.SHIPMENT_OUTCOMES, meter.shipments.get(outcome, 0), tenant, store, outcome)
+    for what, times in sorted(meter.carts.items()):
+        samples.add(of.CART_CHANGES, times, tenant, store, what)
     samples.add(of.DRIFT_FOUND, meter.drifts, tenant, store)
     samples.add(of.WEBHOOKS, meter.webhooks, tenant, store)
     samples.add(of.WEBHOOKS_TURNED_AWAY, meter.webhooks_turned_away, tenant, store)
@@ -99,6 +101,9 @@ def _store(samples: Samples, told: Mapping[str, Any], *place: str) -> None:
     samples.add(of.QUARANTINE, told["quarantine"], *place)
     samples.add(of.DRIFT_OPEN, told["drift"]["open"], *place)
     samples.add(of.DRIFT_UNITS, float(told["drift"]["open_units"]), *place)
+    if told["carts"] is not None:
+        samples.add(of.CARTS_ALIVE, told["carts"]["open"] + told["carts"]["abandoned"], *place)
+        samples.add(of.CARTS_BACKLOG, told["carts"]["waiting"], *place)
     if told["webhooks"] is not None:
         samples.add(of.WEBHOOKS_ALIVE, told["webhooks"]["alive"], *place)
         samples.add(of.WEBHOOKS_BACKLOG, told["webhooks"]["waiting"], *place)

@@ -27,6 +27,7 @@ from syncd.ledger.alerts import Alerts
 from syncd.ledger.orders import OrderRow
 from syncd.ledger.tenants import assert_epoch, take_numbers
 from syncd.observability.events import QUARANTINE_GREW
+from syncd.reconcile.cart_unit import end_carts
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class StoreFacts:
     slack_us: int
     drained: Instant
     alerts: Alerts = field(default_factory=Alerts)
+    carts: bool = False  # the store's carts are read
 
 
 @dataclass(slots=True)
@@ -91,6 +93,8 @@ def take_page(connection: Connection, facts: StoreFacts, page: Page, **cursor: i
     assert_epoch(connection, facts.tenant, facts.epoch)
     unit = _Unit(connection, facts, page)
     unit.run()
+    if facts.carts:
+        end_carts(connection, facts.tenant, facts.store, page.orders, unit.taken.applied, page.ended)
     if cursor:
         stores.change_store(connection, facts.tenant, facts.store, **cursor)
     held = len(unit.taken.quarantined)
