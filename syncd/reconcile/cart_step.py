@@ -46,6 +46,7 @@ IDLE_SECONDS = 3_600.0  # the bell rings when there is something
 SILENT_SECONDS = 300.0  # without calls for so long some may be lost: the store gives up its first tries by then
 CATCH_UP_MAX = 5_000  # carts that are looked at after that, those that changed last; the others have their daily look
 CATCH_UP_PER_SECOND = 2.0
+NO_CALLS = "the store can't call"
 
 
 @dataclass(slots=True)
@@ -59,6 +60,7 @@ class CartStep:
     silent_since: Instant | None = None  # since when calls may have been lost; None: they come
     begun: bool = False
     stuck: bool = False
+    deaf: bool = False  # it was said that the store can't call
     stuck_until: float = 0.0
 
     async def run(self) -> float:
@@ -70,6 +72,10 @@ class CartStep:
         row, waiting, due, soonest = await context.tenant.ledger.read(partial(self._look, now=now))
         if row is None or row.state != stores.READY:
             return NOT_READY_SECONDS
+        if context.hooks is None and not self.deaf:
+            self.deaf, context.carts_trouble = True, NO_CALLS
+            hint = "add [webhooks] to syncd.toml: stores have no list of carts"
+            context.log.emit(events.CARTS_STUCK, reason=NO_CALLS, hint=hint)
         await self._after_silence(now)
         ready, wait = self._quiet(waiting, monotonic, now)
         share = LOOKS_PER_STEP_MAX // 4  # calls without an end don't keep the others from being looked at
@@ -82,7 +88,7 @@ class CartStep:
             await self._work(names, waiting)
         except MisconfiguredError as error:
             return self._stand_back(error)
-        self.stuck, context.carts_trouble = False, ""
+        self.stuck, context.carts_trouble = False, NO_CALLS if self.deaf else ""
         return 0.0
 
     def _look(

@@ -148,6 +148,21 @@ async def test_a_lost_call_about_the_conversion_ends_the_hold_as_well(tmp_path: 
         assert targets == [47]
 
 
+async def test_an_order_that_shows_later_than_its_cart_has_gone_finds_the_hold_still_there(tmp_path: Path) -> None:
+    async with two_shops(tmp_path) as (world, us, woo), world.daemon():
+        await begun(world)
+        await world.settled(OPENING)
+        name = (await put(us, A=3))["cart"]
+        await until_level(woo, world, A=47)
+        await us.call("PUT", "/faults", {"late_orders_seconds": [15.0, 15.0]})
+        targets = watch_targets(world)
+        (order,) = (await us.call("POST", f"/carts/{name}/checkout", {}))["orders"]
+        await world.settled({"A": 47})
+        await until_state(world, name, "converted", order)
+        await until_held(world)
+        assert targets == [47]
+
+
 async def test_incomplete_orders_of_a_cart_leave_its_hold_and_only_one_is_subtracted(tmp_path: Path) -> None:
     async with two_shops(tmp_path) as (world, us, woo), world.daemon():
         await begun(world)

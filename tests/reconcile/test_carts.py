@@ -21,6 +21,7 @@ from syncd.ledger.outbox import Outbox, Subscription
 from syncd.ledger.schema_outbox import outbox
 from syncd.ports.carts import CartTraits
 from syncd.reconcile import cart_unit
+from tests.reconcile.test_pause import call
 from tests.reconcile.world import Store, World, open_world
 
 OPENING = {"A": 50, "B": 50, "C": 50}
@@ -300,3 +301,45 @@ async def test_without_the_setting_nothing_is_asked_or_registered(tmp_path: Path
             assert await asked_for_carts(world, us) == []
             assert [hook.scope for hook in us.shop.hooks.known.values()] == ["store/order/*"]
             assert await row(world, name) is None
+
+
+async def test_carts_without_webhooks_say_that_nobody_will_tell_of_them(tmp_path: Path) -> None:
+    async with shop_with_carts(tmp_path, webhooks=False) as (world, us), world.daemon():
+        await world.started()
+        await anyio.sleep(5)
+        (order,) = (await us.call("POST", f"/carts/{(await put(us, A=1))['cart']}/checkout", {}))["orders"]
+        await world.settled({"A": 49})
+        (stuck,) = [event for event in world.events() if event["event"] == "carts.stuck"]
+        assert "[webhooks]" in stuck["hint"]
+        name = us.shop.order(order).cart_id
+        await until_state(world, name, "converted", order)  # its order names it
+
+
+async def test_carts_are_forgotten_some_weeks_after_their_end(tmp_path: Path) -> None:
+    async with shop_with_carts(tmp_path) as (world, us):
+        async with world.daemon():
+            await begun(world)
+            gone, alive = [(await put(us, A=1))["cart"] for _ in range(2)]
+            (order,) = (await us.call("POST", f"/carts/{gone}/checkout", {}))["orders"]
+            await until_state(world, gone, "converted", order)
+            await until_state(world, alive, "open")
+        world.clock.ahead_us += 31 * 86_400 * SECOND
+        async with world.daemon():
+            await until_state(world, alive, "expired")
+
+            async def complaint() -> str:
+                return "it is still there" if await row(world, gone) else ""
+
+            await world.until(complaint)
+            await us.act(order, "complete")  # an old order tells nothing new of its cart
+            await anyio.sleep(10)
+            assert await row(world, gone) is None
+
+
+async def test_the_status_tells_of_carts(tmp_path: Path) -> None:
+    async with shop_with_carts(tmp_path) as (world, us), world.daemon() as app:
+        await begun(world)
+        name = (await put(us, A=1))["cart"]
+        await until_state(world, name, "open")
+        (tenant,) = (await call(world, app, "status"))["tenants"]
+        assert tenant["stores"][0]["carts"] == {"open": 1, "abandoned": 0, "waiting": 0, "trouble": None}

@@ -97,9 +97,12 @@ class BigCommerceCarts:
         if look.content.version != version:
             raise _conflict(cart)
         wanted = {_name(line): line for line in lines}
-        if len(wanted) < len(lines) or not lines:
-            raise RefusedError("a cart holds at least one line, and each thing once", operation="change cart", key=cart)
         have = {line.product or f"\n{line.name}": line for line in look.content.lines}
+        if len(wanted) < len(lines) or len(have) < len(look.content.lines) or not lines:
+            raise RefusedError(
+                "a cart is changed that holds each thing once, to such a one", operation="change cart", key=cart
+            )
+        _items(lines)  # what can't be asked for is refused before anything is sent
         now = NewCart(look.content)
         if new := tuple(line for name, line in wanted.items() if name not in have):
             now = await self._step(cart, "POST", f"/v3/carts/{cart}/items", {**_items(new), "version": version})
