@@ -54,6 +54,8 @@ class Meter:
 
     __slots__ = (
         "carts",
+        "document_requests",
+        "documents",
         "drifts",
         "levels",
         "moves",
@@ -71,6 +73,8 @@ class Meter:
         self.levels: dict[str, int] = {}  # by what the store said
         self.shipments: dict[str, int] = {}  # for the store, by what became of them
         self.carts: dict[str, int] = {}  # what has happened to the store's carts
+        self.documents: dict[str, int] = {}  # of the store's orders, by what became of them
+        self.document_requests = 0  # that were sent for them
         self.drifts = 0
         self.webhooks = 0
         self.webhooks_turned_away = 0  # genuine calls for which there was no room
@@ -100,6 +104,10 @@ class Meter:
     def shipment(self, outcome: str) -> None:
         """A shipment for a store: made, refused, not_sent, in_doubt."""
         self.shipments[outcome] = self.shipments.get(outcome, 0) + 1
+
+    def document(self, outcome: str) -> None:
+        """An order's document: made, told, refused, incomplete."""
+        self.documents[outcome] = self.documents.get(outcome, 0) + 1
 
 
 class Meters:

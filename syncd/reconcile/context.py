@@ -9,6 +9,7 @@ from enum import StrEnum
 import anyio
 
 from syncd.core.cart_hold import HoldPolicy
+from syncd.core.places import MAIN, Places
 from syncd.core.policy import Policy
 from syncd.core.quantity import LONG_AGO, SECOND, ZERO, Instant, Quantity, microseconds
 from syncd.core.signal import Kind
@@ -23,10 +24,11 @@ from syncd.observability.log import Log
 from syncd.observability.meters import Meters
 from syncd.ports.carts import CartsPort
 from syncd.ports.clock import Chance, Clock
+from syncd.ports.documents import DocumentsPort
 from syncd.ports.erp import Erp, ErpDocuments
 from syncd.ports.hooks import HooksPort
 from syncd.ports.shipments import ShipmentsPort
-from syncd.ports.store import Store
+from syncd.ports.store import LevelSweeps, Store
 from syncd.transport.client import HttpClient
 
 LIVE, SHADOW = "live", "shadow"
@@ -88,7 +90,9 @@ class TenantContext:
     approve_automatically: bool = False
     payload_days: int = 90
     payload_bytes_max: int = 1024 * 1024 * 1024
-    documents: ErpDocuments | None = None  # the ERP again, where it tells shipments
+    documents: ErpDocuments | None = None  # the ERP again, where it tells shipments or keeps documents
+    keeps_documents: bool = False  # it is put each order's document
+    documents_bell: Bell = field(default_factory=Bell)
     poster_bell: Bell = field(default_factory=Bell)
     watcher_bell: Bell = field(default_factory=Bell)
     erp_watched: Instant = LONG_AGO  # soft: when the last reading of the ERP's levels began
@@ -130,6 +134,8 @@ class StoreOptions:
     brake_share: float = 0.3
     brake_gone_orders: int = 20
     cutover: Instant | None = None
+    level_signals: bool = False  # the store is asked to speak of stock items
+    places: Places | None = None  # None: one location, the policy's
 
     @property
     def fresh_us(self) -> int:
@@ -166,11 +172,13 @@ class StoreContext:
     warned: frozenset[str] = frozenset()  # what its description warned of last: told once
     unknown_products: bool = False  # an order named a product that the catalogue doesn't know
     bell: Bell = field(default_factory=Bell)
+    sweeps: LevelSweeps | None = None  # None: its counters are read by name alone
     shipments: ShipmentsPort | None = None  # None: this store isn't told of shipments
     carts: CartsPort | None = None  # None: this store's carts aren't read
     cart_holds: HoldPolicy = field(default_factory=HoldPolicy)
     cart_bell: Bell = field(default_factory=Bell)
     carts_trouble: str = ""  # soft: why its carts can't be read
+    documents: DocumentsPort | None = None  # None: nobody wants its orders whole
     hooks: HooksPort | None = None  # None: this store is only polled
     hooks_address: str = ""  # where it should call
     hooks_alive: bool = False  # soft: it calls, as far as was seen last
@@ -185,6 +193,11 @@ class StoreContext:
     def tell(self, event: Event, **details: int) -> None:
         """An alert about this store, of what is only seen while it runs."""
         self.tenant.alerts.tell(event, self.tenant.tenant, self.store, now=self.tenant.clock.now(), **details)
+
+    @property
+    def places(self) -> Places:
+        """Where its counters are."""
+        return self.options.places or Places({MAIN: self.policy.location}, self.policy.location)
 
     def is_fresh(self, now: Instant) -> bool:
         """Whether its orders are read up to lately."""

@@ -45,7 +45,7 @@ def test_every_path_that_the_adapter_asks_for_is_in_the_page_as_used_and_the_oth
 
 
 def test_the_scopes_of_the_webhooks_are_in_the_page():
-    used = {scope for kind in (Kind.ORDER, Kind.CART) for scope in SCOPES[kind]}
+    used = {scope for kind in (Kind.ORDER, Kind.CART, Kind.ITEM) for scope in SCOPES[kind]}
     assert {name for name in told(used=True) if name.startswith("store/")} == used
     assert not used & told(used=False)
 

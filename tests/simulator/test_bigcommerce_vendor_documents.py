@@ -119,7 +119,7 @@ async def test_what_is_read_has_the_documented_shape(bench, documents, path, que
 
 async def test_what_is_written_is_answered_in_the_documented_shape(bench: Bench, documents):
     product, variant = bench.shop.catalog.sold_as("A")
-    billing = {"first_name": "Ann", "zip": "1"}
+    billing = {"first_name": "Ann", "zip": "78751"}
     line = {"product_id": product.id, "variant_id": variant.id, "quantity": 1}
     shipment = {"order_address_id": 100, "items": [{"order_product_id": 1, "quantity": 1}]}
     refund = {

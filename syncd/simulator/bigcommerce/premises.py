@@ -12,11 +12,20 @@ from syncd.simulator.bigcommerce.dates import SECOND_US, Clock
 from syncd.simulator.bigcommerce.faults import Faults, Range
 from syncd.simulator.bigcommerce.hooks import Hooks
 from syncd.simulator.bigcommerce.orders import Refund
-from syncd.simulator.bigcommerce.products import DEFAULT_LOCATION, Catalog, ItemKey, Location, Product, Variant
+from syncd.simulator.bigcommerce.products import (
+    DEFAULT_LOCATION,
+    Catalog,
+    ItemKey,
+    Location,
+    Modifier,
+    Product,
+    Variant,
+)
 from syncd.simulator.bigcommerce.refusals import NoSuch
 from syncd.simulator.bigcommerce.settings import Settings
 from syncd.simulator.bigcommerce.stockroom import Counter, Stockroom
 from syncd.simulator.bigcommerce.takings import Takings
+from syncd.simulator.bigcommerce.tax_documents import TaxDocuments
 
 
 class Premises:
@@ -33,12 +42,29 @@ class Premises:
         self.takings = Takings(self.catalog, self.stockroom, self.settings)
         self.book = OrderBook()
         self.refunds: list[Refund] = []
+        self.tax_documents = TaxDocuments(self.settings.switches)
         self.channels: dict[int, str] = {1: "Storefront"}
         self.lists_served = 0
         self.hooks = Hooks(self)
-        self._last: dict[str, int] = {"order": 99, "line": 0, "product": 110, "variant": 75, "shipment": 0, "refund": 0}
-        self._last["coupon"] = 0
+        self.stockroom.watch = self._level_changed
+        self._last: dict[str, int] = {"order": 99, "product": 110, "variant": 75, "modifier": 5000}
         self.add_location(DEFAULT_LOCATION, "BC-LOCATION-1", "Default location")
+
+    def _level_changed(self, counter: Counter, before: int) -> None:
+        """The events of a level; a call names the counter and tells no quantity."""
+        self.tell_of_item(counter, "stock_changed")
+        if counter.available <= counter.warning_level < before:
+            self.tell_of_item(counter, "low_stock_reached")
+        if counter.available == 0 < before:
+            self.tell_of_item(counter, "out_of_stock_reached")
+
+    def tell_of_item(self, counter: Counter, what: str) -> None:
+        """Call whoever listens for this event of a stock item (vendor page "Webhook events", scopes by channel)."""
+        kind, number = counter.item
+        product = self.catalog.products[self.catalog.variants[number].product_id if kind == "variant" else number]
+        variant_id = number if kind == "variant" else product.variants[0].id if product.simple else None
+        named = {"variant_id": variant_id, "product_id": product.id, "location_id": counter.location_id}
+        self.hooks.announce(f"store/channel/*/inventory/product/{what}", named)
 
     # --- time and chance ---------------------------------------------------------------------------------------
 
@@ -63,8 +89,8 @@ class Premises:
 
     def next_id(self, kind: str) -> int:
         """Count on."""
-        self._last[kind] += 1
-        return self._last[kind]
+        self._last[kind] = number = self._last.get(kind, 0) + 1
+        return number
 
     # --- catalog and counters ----------------------------------------------------------------------------------
 
@@ -93,6 +119,9 @@ class Premises:
             created_seconds=second,
             modified_seconds=second,
             simple=not children,
+            minimum=int(wanted.get("minimum", 0)),
+            maximum=int(wanted.get("maximum", 0)),
+            modifiers=[Modifier(self.next_id("modifier"), **one) for one in wanted.get("modifiers", ())],
         )
         for child in children or [wanted]:
             price = Decimal(str(child.get("price", product.price)))

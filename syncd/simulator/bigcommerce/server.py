@@ -17,6 +17,7 @@ from syncd.simulator.bigcommerce.inventory_api import InventoryApi
 from syncd.simulator.bigcommerce.order_api import OrderApi
 from syncd.simulator.bigcommerce.order_writes import OrderWrites
 from syncd.simulator.bigcommerce.refund_api import RefundApi
+from syncd.simulator.bigcommerce.shipment_writes import ShipmentWrites
 from syncd.simulator.bigcommerce.shop import Shop
 from syncd.simulator.bigcommerce.store_api import StoreApi
 
@@ -46,6 +47,7 @@ def make_app(shop: Shop, *, store: str = STORE, token: str = TOKEN) -> web.Appli
         StoreApi(shop),
         OrderApi(shop),
         OrderWrites(shop),
+        ShipmentWrites(shop),
         RefundApi(shop),
         HooksApi(shop),
         inventory,
