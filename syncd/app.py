@@ -16,6 +16,7 @@ import aiohttp
 import anyio
 
 from syncd.adapters import (
+    carts_port,
     documents_port,
     erp_client,
     hooks_port,
@@ -29,10 +30,12 @@ from syncd.adapters import (
 )
 from syncd.config.erp_models import EmbeddedErp, HttpErp
 from syncd.config.load import Configuration
-from syncd.config.store_models import AnyStoreModel
+from syncd.config.store_models import AnyStoreModel, BigCommerceStore
 from syncd.config.tenant import Tenant
 from syncd.config.values import RESERVED_STORE
+from syncd.core.cart_hold import HoldPolicy
 from syncd.core.policy import Baseline, CountOn, OnCancel, Policy, Recipe, Returns
+from syncd.core.quantity import UNIT, Quantity, units
 from syncd.core.signal import Kind
 from syncd.engine.reconciler import Reconciler
 from syncd.engine.supervisor import Supervisor, TenantWork, adopt
@@ -261,6 +264,8 @@ def build_store(name: str, tenant: Tenant, context: TenantContext, given: Surrou
         port=port,
         sweeps=sweeps_port(port),
         shipments=shipments_port(model, port),
+        carts=carts_port(model, port),
+        cart_holds=_holds(model),
         documents=documents_port(model, port) if _wants_documents(context) else None,
         hooks=hooks_port(model, client) if url and model.webhooks else None,
         hooks_address=f"{url}/{tenant.name}/{name}",
@@ -285,6 +290,13 @@ def policy_of(tenant: Tenant, store: str) -> Policy:
         returns=Returns(tenant.returns), baseline=Baseline(model.baseline), count_on=CountOn(tenant.count_on),
         on_cancel=OnCancel(tenant.on_cancel), location=location, skus=dict(model.skus), kits=kits,
     )  # fmt: skip
+
+
+def _holds(model: AnyStoreModel) -> HoldPolicy:
+    """What carts of the store keep from other shops."""
+    if not isinstance(model, BigCommerceStore):
+        return HoldPolicy()
+    return HoldPolicy(model.holds_minutes, units(model.holds_units_max), Quantity(round(model.holds_share * UNIT)))
 
 
 def _options(tenant: Tenant, name: str, model: AnyStoreModel) -> StoreOptions:

@@ -139,6 +139,11 @@ DOCUMENTS_STUCK = Event(
     "documents.stuck", "error", "Orders aren't told as documents: the store or the ERP refuses all of them."
 )
 
+CART_CHANGED = Event("cart.changed", "debug", "A cart was created, changed, abandoned or deleted.")
+CART_CONVERTED = Event("cart.converted", "info", "A cart has become an order.")
+CART_UNREADABLE = Event("cart.unreadable", "warning", "A cart can't be understood; it is looked at again later.")
+CARTS_STUCK = Event("carts.stuck", "error", "A store's carts can't be read; its orders and levels go on.")
+
 STORE_WARNED = Event("store.warned", "warning", "A setting of a store makes exactness harder; the reason says which.")
 ITEM_REFUSED = Event("item.refused", "error", "A stock item cannot be kept in agreement; the store's others can.")
 

@@ -91,6 +91,8 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A relative write during an absolute one in flight adds to the level from before it."""
     webhooks_allowed: bool = True
     """The token may manage webhooks; else 403."""
+    carts_allowed: bool = True
+    """The token may read and change carts and checkouts; else 403."""
     https_destinations: bool = False
     """Webhooks may only call https on port 443, as the vendor demands; else any address, for tests on one machine."""
     client_secret: str = ""
