@@ -128,6 +128,10 @@ class Hooks:
 
     def fire(self, scope: str, kind: str, number: int, **more: Any) -> None:
         """Something happened: `data` is `{"type": kind, "id": number, ...}`."""
+        self.tell(scope, {"type": kind, "id": number, **more})
+
+    def tell(self, scope: str, data: dict[str, Any]) -> None:
+        """Something happened, with these data: not each kind of event has an `id`."""
         if not self.known:
             return
         self.settle()
@@ -135,7 +139,7 @@ class Hooks:
         for hook in self.known.values():
             if hook.is_active and hook.hears(scope) and now_us >= hook.live_from_us:
                 hook.heard_us = now_us
-                self._queue(hook, scope, {"type": kind, "id": number, **more})
+                self._queue(hook, scope, data)
 
     def _queue(self, hook: Hook, scope: str, data: dict[str, Any]) -> None:
         shop, faults = self._shop, self._shop.faults
@@ -205,5 +209,6 @@ class Hooks:
         return headers
 
     def _note(self, call: Call, status: int, *, lost: bool = False) -> None:
-        number = int(msgspec.json.decode(call.body)["data"]["id"])
+        data = msgspec.json.decode(call.body)["data"]
+        number = int(data["id"] if "id" in data else data["order_id"])
         self.calls.append(Made(self._shop.clock.now(), call.hook, call.scope, number, status, lost))
