@@ -15,13 +15,24 @@ from pathlib import Path
 import aiohttp
 import anyio
 
-from syncd.adapters import erp_client, hooks_port, shipments_port, store_client, store_port
+from syncd.adapters import (
+    documents_port,
+    erp_client,
+    hooks_port,
+    kinds_of,
+    places_of,
+    shipments_port,
+    store_client,
+    store_port,
+    sweeps_port,
+)
 from syncd.config.erp_models import EmbeddedErp, HttpErp
 from syncd.config.load import Configuration
 from syncd.config.store_models import AnyStoreModel
 from syncd.config.tenant import Tenant
 from syncd.config.values import RESERVED_STORE
 from syncd.core.policy import Baseline, CountOn, OnCancel, Policy, Recipe, Returns
+from syncd.core.signal import Kind
 from syncd.engine.reconciler import Reconciler
 from syncd.engine.supervisor import Supervisor, TenantWork, adopt
 from syncd.erps.embedded.book import StockBook
@@ -39,6 +50,7 @@ from syncd.observability.log import Log
 from syncd.observability.meters import Meters
 from syncd.ports.clock import Chance, Clock
 from syncd.reconcile.context import ErpOptions, StoreContext, StoreOptions, TenantContext
+from syncd.reconcile.document_events import ORDER_KINDS
 from syncd.transport.client import HttpClient
 from syncd.transport.session import make_session
 
@@ -170,7 +182,8 @@ def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook], public_
         approve_automatically=tenant.approve == "automatic", payload_days=tenant.payload_days,
         payload_bytes_max=tenant.payload_mb_max * 1024 * 1024, meters=given.meters, alerts=given.alerts,
         client=client,
-        documents=erp if erp.traits.shipments else None,
+        documents=erp if erp.traits.shipments or tenant.erp.documents else None,
+        keeps_documents=tenant.erp.documents,
     )  # fmt: skip
     reconcilers = [Reconciler(build_store(name, tenant, context, given, public_url)) for name in tenant.stores]
     return TenantWork(context, reconcilers)
@@ -196,7 +209,7 @@ def doors(app: App) -> dict[tuple[str, str], Door]:
     contexts = [reconciler.context for work in app.tenants.values() for reconciler in work.reconcilers]
     return {
         (context.tenant.tenant, context.store): Door(
-            context.tenant.tenant, context.store, context.hooks, context.log, context.bell.ring
+            context.tenant.tenant, context.store, context.hooks, context.log, context.wake
         )
         for context in contexts
         if context.hooks is not None
@@ -205,8 +218,8 @@ def doors(app: App) -> dict[tuple[str, str], Door]:
 
 def signal_note(given: Surroundings) -> Note:
     """How the inbox writes down what it was told."""
-    return lambda places, shops: given.ledger.run(
-        partial(signals.note, places=places, shops=shops, now=given.clock.now())
+    return lambda places, queues: given.ledger.run(
+        partial(signals.note, places=places, queues=queues, now=given.clock.now())
     )
 
 
@@ -220,7 +233,9 @@ def build_store(name: str, tenant: Tenant, context: TenantContext, given: Surrou
         tenant=context,
         store=name,
         port=port,
+        sweeps=sweeps_port(port),
         shipments=shipments_port(model, port),
+        documents=documents_port(model, port) if _wants_documents(context) else None,
         hooks=hooks_port(model, client) if url and model.webhooks else None,
         hooks_address=f"{url}/{tenant.name}/{name}",
         policy=policy_of(tenant, name),
@@ -230,13 +245,19 @@ def build_store(name: str, tenant: Tenant, context: TenantContext, given: Surrou
     )
 
 
+def _wants_documents(context: TenantContext) -> bool:
+    """Whether anybody wants to be told of orders as a whole: the ERP, or a sink."""
+    return context.keeps_documents or any(context.outbox.wants(kind) for kind in ORDER_KINDS)
+
+
 def policy_of(tenant: Tenant, store: str) -> Policy:
     """The rules of counting for one store, as plain values."""
     kits: dict[str, Recipe] = {kit: tuple(parts.items()) for kit, parts in tenant.kits.items()}
     model = tenant.stores[store]
+    location = places_of(model, tenant.erp.location).home
     return Policy(
         returns=Returns(tenant.returns), baseline=Baseline(model.baseline), count_on=CountOn(tenant.count_on),
-        on_cancel=OnCancel(tenant.on_cancel), location=tenant.erp.location, skus=dict(model.skus), kits=kits,
+        on_cancel=OnCancel(tenant.on_cancel), location=location, skus=dict(model.skus), kits=kits,
     )  # fmt: skip
 
 
@@ -250,4 +271,6 @@ def _options(tenant: Tenant, name: str, model: AnyStoreModel) -> StoreOptions:
         brake_share=tenant.brake_share,
         brake_gone_orders=tenant.brake_gone_orders,
         cutover=model.cutover_instant,
+        places=places_of(model, tenant.erp.location),
+        level_signals=Kind.ITEM in kinds_of(model),
     )

@@ -19,15 +19,16 @@ from syncd.engine.lives import Lives
 from syncd.engine.reconciler import RESTART_SECONDS, STEADY_SECONDS, WRITING_STEPS, Reconciler
 from syncd.engine.steps import Loop, Step, Timer, until_idle
 from syncd.errors import MisconfiguredError, TransientError
-from syncd.ledger import moves, pauses, switch, tenants
+from syncd.ledger import moves, outbox, pauses, switch, tenants
 from syncd.observability import events
 from syncd.ports.clock import Chance, Clock
 from syncd.reconcile.context import SHADOW, Bell, TenantContext
 from syncd.reconcile.feed_step import FeedStep
 from syncd.reconcile.post_step import PostStep
+from syncd.reconcile.put_step import PutStep
 from syncd.reconcile.watch_step import WatchStep
 
-POST = "post"
+POST, PUT = "post", "put"
 FEED = "/feed"  # among the names of stores: no store's has a slash
 DRAIN_SECONDS = 10.0  # a step that runs when the daemon is asked to stop has this long
 
@@ -58,6 +59,9 @@ class TenantWork:
             group.start_soon(self._keep, "watch", watch.run, context.watcher_bell, name=f"{context.tenant}: watcher")
             group.start_soon(self._keep, POST, post.run, context.poster_bell, name=f"{context.tenant}: poster")
             group.start_soon(self._keep, "care", care.run, Bell(), name=f"{context.tenant}: care")
+            if context.keeps_documents and context.documents is not None:
+                put = PutStep(context, context.documents)
+                group.start_soon(self._keep, PUT, put.run, context.documents_bell, name=f"{context.tenant}: documents")
             for reconciler in self.reconcilers:
                 self._start(reconciler)
             self._feed()
@@ -102,7 +106,7 @@ class TenantWork:
 
         def loops() -> list[Loop]:
             mine = [each.loop for each in chosen if each.loop is not None and _is_at_held_work(each)]
-            return mine + [loop for loop in self.loops if post and loop.timers[0].name == POST]
+            return mine + [loop for loop in self.loops if post and loop.timers[0].name in (POST, PUT)]
 
         await until_idle(loops, self.context.clock, wait_seconds)
         for reconciler in chosen:
@@ -155,15 +159,17 @@ def _silent(_name: str, _error: TransientError) -> None:
 async def adopt(context: TenantContext, holder: str) -> None:
     """Begin this process's epoch for a tenant: what an earlier one left as sent is in doubt, and asked for first; what it
     computed in shadow mode stays here."""
+    fresh = context.chance.token(outbox.SECRET_BYTES)
 
-    def unit(connection: Connection) -> tuple[int, dict[str, pauses.Pause]]:
+    def unit(connection: Connection) -> tuple[int, dict[str, pauses.Pause], bytes]:
         epoch = tenants.take_lease(connection, context.tenant, holder, context.clock.now())
         moves.doubt_sent(connection, context.tenant, Instant(context.clock.now() + context.erp.traits.late_us))
         if context.is_live:
             switch.hold_back(connection, context.tenant, SHADOW)
-        return epoch, pauses.read_pauses(connection, context.tenant)
+        secret = outbox.read_secret(connection, context.tenant, fresh)
+        return epoch, pauses.read_pauses(connection, context.tenant), secret
 
-    context.epoch, context.pauses = await context.ledger.run(unit)
+    context.epoch, context.pauses, context.outbox.secret = await context.ledger.run(unit)
 
 
 class Supervisor:

@@ -69,10 +69,10 @@ store = Table(
 # put back from a backup (`restored.py`; 0: never).
 clock = Table("clock", metadata, _flag("id"), _number("seen"), _number("restored", 0), PrimaryKeyConstraint("id"))
 
-# Orders that a store has spoken of (webhooks), until they have been read.
+# What a store has spoken of (webhooks), until it has been read. `kind`: order, cart, item (`core/signal.py`).
 signal = Table(
-    "signal", metadata, _text("tenant"), _text("store"), _text("order"), _number("first_at"), _number("last_at"),
-    PrimaryKeyConstraint("tenant", "store", "order"), sqlite_with_rowid=False,
+    "signal", metadata, _text("tenant"), _text("store"), _text("kind"), _text("name"), _number("first_at"),
+    _number("last_at"), PrimaryKeyConstraint("tenant", "store", "kind", "name"), sqlite_with_rowid=False,
 )  # fmt: skip
 
 # The ERP of a tenant: identity and epoch pinned, where its feeds of levels and of shipments continue.
@@ -219,7 +219,8 @@ listing = Table(
 
 # Stock items: the counters of a shop. `recipe` is the JSON list of [SKU, factor] that it sells. `due`: when the
 # publisher should look at it next (NULL: nothing to do). `read_at`: the last reading. `needs_absolute`: the shop has no
-# level there. `accepted`: a named offset that the operator accepted as drift.
+# level there. `accepted`: a named offset that the operator accepted as drift. `place`: what its name ends with where its counter
+# isn't at the shop's main location.
 item = Table(
     "item",
     metadata,
@@ -237,6 +238,7 @@ item = Table(
     _number("accepted", 0),
     _text("trouble", ""),
     Column("shown", BigInteger, nullable=True),
+    _text("place", ""),
     PrimaryKeyConstraint("tenant", "store", "item"),
 )
 _partial("ix_item_due", item.c.tenant, item.c.store, item.c.due, where="due IS NOT NULL")

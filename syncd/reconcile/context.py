@@ -8,21 +8,25 @@ from enum import StrEnum
 
 import anyio
 
+from syncd.core.places import MAIN, Places
 from syncd.core.policy import Policy
 from syncd.core.quantity import LONG_AGO, SECOND, ZERO, Instant, Quantity, microseconds
+from syncd.core.signal import Kind
 from syncd.core.taking_rule import TakingRule
 from syncd.ledger import pauses
 from syncd.ledger.alerts import Alerts
 from syncd.ledger.ledger import Ledger
+from syncd.ledger.outbox import Outbox
 from syncd.ledger.pauses import Pause
 from syncd.observability.events import Event
 from syncd.observability.log import Log
 from syncd.observability.meters import Meters
 from syncd.ports.clock import Chance, Clock
+from syncd.ports.documents import DocumentsPort
 from syncd.ports.erp import Erp, ErpDocuments
 from syncd.ports.hooks import HooksPort
 from syncd.ports.shipments import ShipmentsPort
-from syncd.ports.store import Store
+from syncd.ports.store import LevelSweeps, Store
 from syncd.transport.client import HttpClient
 
 LIVE, SHADOW = "live", "shadow"
@@ -84,7 +88,9 @@ class TenantContext:
     approve_automatically: bool = False
     payload_days: int = 90
     payload_bytes_max: int = 1024 * 1024 * 1024
-    documents: ErpDocuments | None = None  # the ERP again, where it tells shipments
+    documents: ErpDocuments | None = None  # the ERP again, where it tells shipments or keeps documents
+    keeps_documents: bool = False  # it is put each order's document
+    documents_bell: Bell = field(default_factory=Bell)
     poster_bell: Bell = field(default_factory=Bell)
     watcher_bell: Bell = field(default_factory=Bell)
     erp_watched: Instant = LONG_AGO  # soft: when the last reading of the ERP's levels began
@@ -93,6 +99,7 @@ class TenantContext:
     pauses: dict[str, Pause] = field(default_factory=dict)  # by store, as the ledger has them; "": the whole tenant
     meters: Meters = field(default_factory=Meters)
     alerts: Alerts = field(default_factory=Alerts)
+    outbox: Outbox = field(default_factory=Outbox)  # what sinks are told, put down with what happens
     client: HttpClient | None = (
         None  # what the ERP is asked by, for whoever shows its breaker; None: it is in this process
     )
@@ -125,6 +132,8 @@ class StoreOptions:
     brake_share: float = 0.3
     brake_gone_orders: int = 20
     cutover: Instant | None = None
+    level_signals: bool = False  # the store is asked to speak of stock items
+    places: Places | None = None  # None: one location, the policy's
 
     @property
     def fresh_us(self) -> int:
@@ -161,7 +170,9 @@ class StoreContext:
     warned: frozenset[str] = frozenset()  # what its description warned of last: told once
     unknown_products: bool = False  # an order named a product that the catalogue doesn't know
     bell: Bell = field(default_factory=Bell)
+    sweeps: LevelSweeps | None = None  # None: its counters are read by name alone
     shipments: ShipmentsPort | None = None  # None: this store isn't told of shipments
+    documents: DocumentsPort | None = None  # None: nobody wants its orders whole
     hooks: HooksPort | None = None  # None: this store is only polled
     hooks_address: str = ""  # where it should call
     hooks_alive: bool = False  # soft: it calls, as far as was seen last
@@ -169,9 +180,19 @@ class StoreContext:
     client: HttpClient | None = None  # what the store is asked by, for whoever shows its quota
     may_fall: set[str] = field(default_factory=set)  # soft: items of an approved plan that may go to 0 (BRAKE)
 
+    def wake(self, kind: Kind) -> None:
+        """There are signals of this kind; a hint, as each ring of a bell."""
+        del kind  # all are read by this one loop
+        self.bell.ring()
+
     def tell(self, event: Event, **details: int) -> None:
         """An alert about this store, of what is only seen while it runs."""
         self.tenant.alerts.tell(event, self.tenant.tenant, self.store, now=self.tenant.clock.now(), **details)
+
+    @property
+    def places(self) -> Places:
+        """Where its counters are."""
+        return self.options.places or Places({MAIN: self.policy.location}, self.policy.location)
 
     def is_fresh(self, now: Instant) -> bool:
         """Whether its orders are read up to lately."""

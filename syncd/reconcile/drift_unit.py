@@ -20,7 +20,7 @@ from syncd.reconcile.replan import replan
 
 def settle_drift(connection: Connection, shop: Shop, result: Evaluation, moment: Moment, epoch: int) -> Quantity:
     """Note a drift and do what the shop's policy says. Returns its units (positive: the shop had more than the book)."""
-    units = gap(result.book, result.belief, moment)
+    units = gap(result.book, result.belief, moment, shop.traits.floor)
     note_drift(
         connection, shop.tenant, shop.store, result.row.item, units=units, policy=shop.drift,
         keep_since=result.belief.used[-1].began, now=moment.now, accepted=result.row.accepted,
@@ -36,7 +36,7 @@ def _book(
     """The shop's edit as an account: units that went count as committed, units that came as given back."""
     ((sku, factor),) = result.row.recipe
     entry = Account(
-        line=result.row.item, part=0, product="", item="", sku=sku, location=shop.location, factor=factor, lead=False,
+        line=result.row.item, part=0, product="", item="", sku=sku, location=shop.places.locations[result.row.place], factor=factor, lead=False,
         quantity=Quantity(-units), commitment=scaled(Quantity(-units), factor), rule="the shop's counter was edited",
     )  # fmt: skip
     orders.write_accounts(connection, [orders.account_row(shop.tenant, shop.store, order, entry, is_open=True)])

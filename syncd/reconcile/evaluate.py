@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from syncd.core.belief import DOUBT, UNKNOWN, Belief, Interval, ItemBook, believe
+from syncd.core.places import Places
 from syncd.core.publish import Blocked, Decision, Surroundings, decide
 from syncd.core.quantity import SECOND, ZERO, Instant, Quantity
 from syncd.core.target import SkuTarget, item_target, sku_target
@@ -38,7 +39,7 @@ class Shop:
 
     tenant: str
     store: str
-    location: str
+    places: Places
     buffer: Quantity
     drift: str
     traits: InventoryTraits
@@ -109,19 +110,31 @@ class Evaluation:
 
 
 def evaluate(connection: Connection, shop: Shop, rows: Sequence[ItemRow], moment: Moment) -> list[Evaluation]:
-    """Evaluate these items. A handful of queries, whatever their number."""
+    """Evaluate these items. A handful of queries for each of the shop's locations, whatever their number. Each item follows the
+    ERP's level at its own location; one at a location that isn't kept any more follows nothing."""
     if not rows:
         return []
-    skus = sorted({sku for row in rows for sku, _ in row.recipe})
-    readings = levels.erp_readings(connection, shop.tenant, shop.location, skus)
-    accounts = levels.open_accounts(connection, shop.tenant, shop.location, skus)
-    doubtful = sku_in_doubt(connection, shop.tenant, skus)
+    doubtful = sku_in_doubt(connection, shop.tenant, {sku for row in rows for sku, _ in row.recipe})
     books = items.item_books(connection, shop.tenant, shop.store, [row.item for row in rows])
-    targets = {
+    targets: dict[str, dict[str, SkuTarget]] = {}
+    for place in {row.place for row in rows}:
+        skus = sorted({sku for row in rows if row.place == place for sku, _ in row.recipe})
+        targets[place] = _targets(connection, shop, shop.places.locations.get(place), skus, moment)
+    return [_evaluate(shop, row, books[row.item], targets[row.place], doubtful, moment) for row in rows]
+
+
+def _targets(
+    connection: Connection, shop: Shop, location: str | None, skus: Sequence[str], moment: Moment
+) -> dict[str, SkuTarget]:
+    """The targets of these SKUs at a location of the ERP."""
+    if location is None:
+        return {}
+    readings = levels.erp_readings(connection, shop.tenant, location, skus)
+    accounts = levels.open_accounts(connection, shop.tenant, location, skus)
+    return {
         sku: sku_target(sku, shop.store, reading, accounts.get(sku, ()), buffer=shop.buffer, now=moment.now)
         for sku, reading in readings.items()
     }
-    return [_evaluate(shop, row, books[row.item], targets, doubtful, moment) for row in rows]
 
 
 def _evaluate(
@@ -132,7 +145,7 @@ def _evaluate(
     doubtful: frozenset[str],
     moment: Moment,
 ) -> Evaluation:
-    belief = believe(book, moment.drained)
+    belief = believe(book, moment.drained, shop.traits.floor)
     if row.needs_absolute and not book.readings:
         belief = Belief(Interval(ZERO, ZERO))  # the shop shows nothing: as good as none
     mine = {sku: targets[sku] for sku, _ in row.recipe if sku in targets}
@@ -153,10 +166,10 @@ def _evaluate(
     return Evaluation(row, book, belief, mine, target, decision)
 
 
-def gap(book: ItemBook, belief: Belief, moment: Moment) -> Quantity:
+def gap(book: ItemBook, belief: Belief, moment: Moment, floor: Quantity | None) -> Quantity:
     """By how much the newest reading contradicts the ones before it: positive if the shop has more than the book says."""
     older = ItemBook(tuple(r for r in book.readings if r not in belief.used), book.changes, book.writes)
-    before = believe(older, moment.drained).interval
+    before = believe(older, moment.drained, floor).interval
     if belief.interval.lo > before.hi:
         return Quantity(belief.interval.lo - before.hi)
     if belief.interval.hi < before.lo:

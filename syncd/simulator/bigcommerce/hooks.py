@@ -3,7 +3,7 @@
 A call names what changed and tells nothing of it. One that isn't answered with 2xx is made again up to eleven times within
 two days, then its hook is switched off. Nothing orders calls, and a call may come twice.
 
-Only orders and shipments have events here: hooks of other scopes can be made, and are never called.
+Only orders, shipments, carts and stock levels have events here: hooks of other scopes can be made, and are never called.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Made:
     at: int
     hook: int
     scope: str
-    id: int
+    id: int | str
     status: int
     lost: bool = False
 
@@ -126,12 +126,12 @@ class Hooks:
 
     # --- events
 
-    def fire(self, scope: str, kind: str, number: int, **more: Any) -> None:
+    def fire(self, scope: str, kind: str, number: int | str, **more: Any) -> None:
         """Something happened: `data` is `{"type": kind, "id": number, ...}`."""
-        self.tell(scope, {"type": kind, "id": number, **more})
+        self.announce(scope, {"type": kind, "id": number, **more})
 
-    def tell(self, scope: str, data: dict[str, Any]) -> None:
-        """Something happened, with these data: not each kind of event has an `id`."""
+    def announce(self, scope: str, data: dict[str, Any]) -> None:
+        """Something happened: this is the call's `data`."""
         if not self.known:
             return
         self.settle()
@@ -210,5 +210,5 @@ class Hooks:
 
     def _note(self, call: Call, status: int, *, lost: bool = False) -> None:
         data = msgspec.json.decode(call.body)["data"]
-        number = int(data["id"] if "id" in data else data["order_id"])
+        number = next(data[name] for name in ("id", "product_id", "order_id") if name in data)
         self.calls.append(Made(self._shop.clock.now(), call.hook, call.scope, number, status, lost))

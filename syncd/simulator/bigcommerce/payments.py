@@ -120,7 +120,7 @@ class Payments(Sales):
             "transaction_type": transaction.event,
             "provider_transaction_id": transaction.gateway_transaction_id,
         }
-        self.hooks.tell(f"store/order/transaction/{what}", data)
+        self.hooks.announce(f"store/order/transaction/{what}", data)
 
     def _changed(self, order: Order, *, moves: bool) -> None:
         """A change of an order, that its stamp tells or doesn't."""

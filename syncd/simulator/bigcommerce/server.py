@@ -6,7 +6,10 @@ from typing import Final
 
 from aiohttp import web
 
+from syncd.simulator.bigcommerce.cart_api import CartApi
+from syncd.simulator.bigcommerce.cart_control import CartControl
 from syncd.simulator.bigcommerce.catalog_api import CatalogApi
+from syncd.simulator.bigcommerce.checkout_api import CheckoutApi
 from syncd.simulator.bigcommerce.control import Control
 from syncd.simulator.bigcommerce.gate import Gate, Handler
 from syncd.simulator.bigcommerce.hooks_api import HooksApi
@@ -53,9 +56,12 @@ def make_app(shop: Shop, *, store: str = STORE, token: str = TOKEN) -> web.Appli
         HooksApi(shop),
         inventory,
         CatalogApi(shop, inventory.shown_level),
+        CartApi(shop),
+        CheckoutApi(shop),
     )
     for part in parts:
         for route in part.routes():
             app.router.add_route(route.method, "/stores/{store}" + route.path, route.handler)
     app.router.add_routes(control.routes())
+    app.router.add_routes(CartControl(shop).routes())
     return app

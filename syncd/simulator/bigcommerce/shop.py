@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 from syncd.simulator.bigcommerce import orders
+from syncd.simulator.bigcommerce.carts import Carts
+from syncd.simulator.bigcommerce.dates import Clock
 from syncd.simulator.bigcommerce.order_amounts import MANUAL, shares
 from syncd.simulator.bigcommerce.order_details import Discount
 from syncd.simulator.bigcommerce.orders import Line, Order, Shipment
@@ -20,7 +23,17 @@ from syncd.simulator.bigcommerce.truth import show_changes, show_order, tally
 
 
 class Shop(Refunds):
-    """One shop: catalog, counters, orders, settings, faults. Nothing in it waits; time is the injected clock's."""
+    """One shop: catalog, counters, orders, carts, settings, faults. Nothing in it waits; time is the injected clock's."""
+
+    def __init__(self, clock: Clock, chance: Random, *, name: str = "Simulated shop") -> None:
+        super().__init__(clock, chance, name=name)
+        self.carts = Carts(self)
+
+    def pay(self, number: int | str) -> Order:
+        """The shopper pays: if the order was made of a cart, that is no more. Raises as in `Sales`."""
+        order = super().pay(number)
+        self.carts.placed(order)
+        return order
 
     def ship(self, number: int | str, lines: Iterable[Mapping[str, Any]] = (), **fields: Any) -> Shipment:
         """Ship units of lines, all that is left by default. Raises NoSuch, NotPossible (more than is left)."""

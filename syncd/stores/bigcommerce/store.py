@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from syncd.core.quantity import SECOND
 from syncd.stores.bigcommerce.client import Client
+from syncd.stores.bigcommerce.documents import BigCommerceDocuments
 from syncd.stores.bigcommerce.inventory import BigCommerceInventory
+from syncd.stores.bigcommerce.locations import DEFAULT_LOCATION_ID, Locations
 from syncd.stores.bigcommerce.orders import SETTLE_US, SETTLE_WAIT_MAX_US, BigCommerceOrders
 from syncd.stores.bigcommerce.settings import ShopSettings
 from syncd.stores.bigcommerce.shipments import BigCommerceShipments
 
-DEFAULT_LOCATION_ID = 1  # of every store: it can't be deleted, and online orders take from it
 APPLY_US = 5 * SECOND  # the vendor names no bound for "a short delay"
 STALE_US = 5 * SECOND  # reads straight after a write show the old value for as long
 SHIPMENTS_STALE_US = 30 * SECOND  # the vendor names no bound for an order's lists
@@ -23,8 +24,9 @@ class BigCommerceStore:
 
     `client` has the base address `https://api.bigcommerce.com/stores/{store_hash}` and sends `X-Auth-Token`. Needed
     scopes: orders read-only, products read-only, information & settings read-only, inventory modify. `channels` are
-    those whose settings `describe` compares, besides the default one and those seen in orders. Durations in
-    microseconds, as in `ScanTraits` and `InventoryTraits`.
+    those whose settings `describe` compares, besides the default one and those seen in orders. `location_id` is the
+    location whose counters have the plain names, `locations` are others that are kept too (then the token should have
+    the right to read locations). Durations in microseconds, as in `ScanTraits` and `InventoryTraits`.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class BigCommerceStore:
         *,
         store_hash: str,
         location_id: int = DEFAULT_LOCATION_ID,
+        locations: Iterable[int] = (),
         channels: Iterable[int] = (),
         settle_us: int = SETTLE_US,
         settle_wait_max_us: int = SETTLE_WAIT_MAX_US,
@@ -40,16 +43,19 @@ class BigCommerceStore:
         stale_us: int = STALE_US,
         late_us: int = LATE_US,
     ) -> None:
+        kept = Locations(client, location_id, locations)
         self._orders = BigCommerceOrders(
             client,
             ShopSettings(client, channels),
+            kept,
             store_hash=store_hash,
             settle_us=settle_us,
             settle_wait_max_us=settle_wait_max_us,
         )
         self._inventory = BigCommerceInventory(
-            client, location_id=location_id, apply_us=apply_us, stale_us=stale_us, late_us=late_us
+            client, locations=kept, apply_us=apply_us, stale_us=stale_us, late_us=late_us
         )
+        self._client = client
         self._shipments = BigCommerceShipments(client, late_us=late_us, stale_us=SHIPMENTS_STALE_US)
 
     @property
@@ -59,8 +65,12 @@ class BigCommerceStore:
 
     @property
     def inventory(self) -> BigCommerceInventory:
-        """Its counters, at one location."""
+        """Its counters, at all locations that are kept."""
         return self._inventory
+
+    def documents(self, wanted: Collection[str]) -> BigCommerceDocuments:
+        """Its orders as whole documents, with these parts beside what the order list brings."""
+        return BigCommerceDocuments(self._client, wanted)
 
     @property
     def shipments(self) -> BigCommerceShipments:
