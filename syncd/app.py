@@ -16,11 +16,13 @@ import aiohttp
 import anyio
 
 from syncd.adapters import (
+    documents_port,
     erp_client,
     hooks_port,
     kinds_of,
     places_of,
     shipments_port,
+    sink_port,
     store_client,
     store_port,
     sweeps_port,
@@ -43,12 +45,16 @@ from syncd.inbox.inbox import Note
 from syncd.inbox.receiver import Door
 from syncd.ledger import signals
 from syncd.ledger.alerts import Alerts
+from syncd.ledger.aside import HopAside
 from syncd.ledger.ledger import Ledger
+from syncd.ledger.outbox import Outbox, Subscription
 from syncd.observability import events
 from syncd.observability.log import Log
 from syncd.observability.meters import Meters
 from syncd.ports.clock import Chance, Clock
-from syncd.reconcile.context import ErpOptions, StoreContext, StoreOptions, TenantContext
+from syncd.reconcile.context import LIVE, ErpOptions, StoreContext, StoreOptions, TenantContext
+from syncd.reconcile.document_events import ORDER_KINDS
+from syncd.reconcile.sink_step import DAY_US, SinkOptions, SinkStep
 from syncd.transport.client import HttpClient
 from syncd.transport.session import make_session
 
@@ -68,6 +74,7 @@ class Surroundings:
     holder: str = "syncd"
     meters: Meters = field(default_factory=Meters)
     alerts: Alerts = field(default_factory=Alerts)
+    aside: HopAside = field(default_factory=HopAside)
 
 
 @dataclass(slots=True)
@@ -180,10 +187,32 @@ def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook], public_
         approve_automatically=tenant.approve == "automatic", payload_days=tenant.payload_days,
         payload_bytes_max=tenant.payload_mb_max * 1024 * 1024, meters=given.meters, alerts=given.alerts,
         client=client,
-        documents=erp if erp.traits.shipments else None,
+        documents=erp if erp.traits.shipments or tenant.erp.documents else None,
+        keeps_documents=tenant.erp.documents,
+        outbox=Outbox(tenant.name, _subscriptions(tenant) if tenant.mode == LIVE else (), names=tenant.sinks),
     )  # fmt: skip
     reconcilers = [Reconciler(build_store(name, tenant, context, given, public_url)) for name in tenant.stores]
-    return TenantWork(context, reconcilers)
+    return TenantWork(context, reconcilers, sinks=_sinks(tenant, context, given))
+
+
+def _subscriptions(tenant: Tenant) -> list[Subscription]:
+    return [
+        Subscription(
+            name, frozenset(model.events), None if model.stores is None else frozenset(model.stores),
+            None if model.fields is None else frozenset(model.fields), model.personal,
+        )
+        for name, model in tenant.sinks.items()
+    ]  # fmt: skip
+
+
+def _sinks(tenant: Tenant, context: TenantContext, given: Surroundings) -> list[SinkStep]:
+    """What takes events to each sink."""
+    steps = []
+    for one in _subscriptions(tenant):
+        model = tenant.sinks[one.sink]
+        port = sink_port(model, tenant.name, given, given.aside, given.state_dir)
+        steps.append(SinkStep(context, one, port, SinkOptions(model.keep_days * DAY_US, model.backlog_max)))
+    return steps
 
 
 def _erp(
@@ -232,6 +261,7 @@ def build_store(name: str, tenant: Tenant, context: TenantContext, given: Surrou
         port=port,
         sweeps=sweeps_port(port),
         shipments=shipments_port(model, port),
+        documents=documents_port(model, port) if _wants_documents(context) else None,
         hooks=hooks_port(model, client) if url and model.webhooks else None,
         hooks_address=f"{url}/{tenant.name}/{name}",
         policy=policy_of(tenant, name),
@@ -239,6 +269,11 @@ def build_store(name: str, tenant: Tenant, context: TenantContext, given: Surrou
         log=log,
         client=client,
     )
+
+
+def _wants_documents(context: TenantContext) -> bool:
+    """Whether anybody wants to be told of orders as a whole: the ERP, or a sink."""
+    return context.keeps_documents or any(context.outbox.wants(kind) for kind in ORDER_KINDS)
 
 
 def policy_of(tenant: Tenant, store: str) -> Policy:

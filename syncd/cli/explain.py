@@ -58,9 +58,11 @@ def explain_order(words: Words, config: Folder = DEFAULT_FOLDER, json: Json = Fa
             "shipment", "key", "address", "units", "tracking", "state", "told", "confirmed", "in the shop", "reason",
         ]  # fmt: skip
         print_table("", columns, [_shipment_row(each) for each in told["shipments"]])
+    if told["document"]:
+        _print_document(told["document"])
     for entry in told["quarantine"]:
         line = entry["line"] or "the order"
-        where = f"line {line}" if entry["line"] and not line.startswith("shipment ") else line
+        where = f"line {line}" if entry["line"] and line.split(" ")[0] not in ("shipment", "document") else line
         print_line(f"quarantine {entry['id']} ({entry['state']}): {where}: {entry['reason']}", style="yellow")
         print_line(f"  hint: {entry['hint']}")
     if told["erp_trouble"]:
@@ -100,6 +102,16 @@ def _shipment_row(told: Mapping[str, Any]) -> list[Any]:
         told["shipment"], told["key"], told["address"], units, told["tracking"], told["state"], told["told_at"],
         told["confirmed_at"], told["in_shop"], told["reason"],
     ]  # fmt: skip
+
+
+def _print_document(told: Mapping[str, Any]) -> None:
+    requests = "1 request" if told["requests"] == 1 else f"{told['requests']} requests"
+    print_line(f"document: {told['state']}, by {requests} of its own", style="bold")
+    if told["reason"]:
+        print_line(f"  {told['reason']} (attempt {told['attempts']})", style="yellow")
+    print_line(f"  read {told['read_at']}, told {told['told_at']}")
+    rows = [[part["part"], part["state"], part["resource"], part["read_at"], part["reason"]] for part in told["parts"]]
+    print_table("", ["part", "state", "read from", "when", "reason"], rows)
 
 
 @explain_commands.command("sku", epilog=SKU_EPILOG)

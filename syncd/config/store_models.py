@@ -22,6 +22,7 @@ from syncd.config.values import (
 from syncd.core.quantity import Instant
 
 LOCATIONS_MAX = 100  # of one BigCommerce store, as the vendor's greatest plan has it
+OrderPart = Literal["taxes", "coupons", "messages", "quotes", "transactions", "refunds", "shipments"]
 CHANNELS_MAX = 200  # of one BigCommerce store: well above what the platform offers
 EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
@@ -181,12 +182,35 @@ class BigCommerceStore(Store):
         float, Field(ge=0, le=600, description="By how many seconds a stock level that is read may lag behind.")
     ] = 5.0
     shipments: Annotated[
-        Literal["off", "from_erp"],
+        Literal["off", "from_erp", "to_erp", "both"],
         Field(
             description='"from_erp" makes each shipment that the ERP tells of a shipment of the shop\'s order, from the moment '
-            "it is switched on; the shop mails its customers as for a shipment by hand."
+            "it is switched on; the shop mails its customers as for a shipment by hand. "
+            '"to_erp" tells the ERP, in the orders\' documents, what was shipped in the shop. "both" does both.'
         ),
     ] = "off"
+    order_parts: Annotated[
+        tuple[OrderPart, ...],
+        Strict(strict=False),
+        Field(
+            description="What is read of orders for documents, beside what the order list brings. Each costs requests."
+        ),
+    ] = ()
+
+    @property
+    def ships_from_erp(self) -> bool:
+        """Whether the store is told of the ERP's shipments."""
+        return self.shipments in {"from_erp", "both"}
+
+    @property
+    def ships_to_erp(self) -> bool:
+        """Whether the ERP is told of the store's."""
+        return self.shipments in {"to_erp", "both"}
+
+    @property
+    def parts_wanted(self) -> frozenset[str]:
+        """The parts of orders that are read for documents."""
+        return frozenset(self.order_parts) | ({"shipments"} if self.ships_to_erp else frozenset())
 
 
 def _fits_auth(address: str, info: ValidationInfo) -> str:

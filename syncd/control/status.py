@@ -15,7 +15,7 @@ from syncd.control.scene import Scene, Tell, broken_tenant, unknown_tenant
 from syncd.core.quantity import LONG_AGO, Instant, microseconds, seconds, show
 from syncd.engine.reconciler import Reconciler
 from syncd.engine.supervisor import TenantWork
-from syncd.ledger import history, levels, pauses, signals, stores
+from syncd.ledger import deliveries, history, levels, pauses, signals, stores
 from syncd.reconcile.context import StoreContext
 from syncd.transport.client import HttpClient
 
@@ -151,6 +151,7 @@ def _tenant(connection: Connection, scene: Scene, work: TenantWork, now: Instant
         "doubt_seconds": round(max(0.0, seconds(now - moves.doubted)), 1) if moves.in_doubt else None,
         "quarantine": sum(held.values()),
         "stores": [_store(connection, scene, reconciler, now, held, drifts) for reconciler in work.reconcilers],
+        "sinks": _sinks(connection, work, now),
         "stores_not_configured": sorted(set(stores.store_names(connection, name)) - configured),
     }
 
@@ -193,6 +194,23 @@ def _store(
         **_guest(context.client),
         "swept_at": iso(row.swept),
     }
+
+
+def _sinks(connection: Connection, work: TenantWork, now: Instant) -> list[dict[str, Any]]:
+    """What waits for each sink, and its trouble; also for those that are not configured any more, where something does."""
+    found = deliveries.backlogs(connection, work.context.tenant)
+    steps = {each.name: each for each in work.sinks}
+    told = []
+    for name in [*steps, *sorted(found.keys() - steps.keys())]:
+        step, backlog = steps.get(name), found.get(name, deliveries.Backlog())
+        told.append(
+            {
+                "sink": name, "configured": step is not None, "waiting": backlog.waiting, "refused": backlog.refused,
+                "oldest_seconds": round(max(0.0, seconds(now - backlog.oldest)), 1) if backlog.waiting else None,
+                "stopped": step is not None and step.stopped, "trouble": (step.trouble or None) if step is not None else None,
+            }
+        )  # fmt: skip
+    return told
 
 
 def _webhooks(connection: Connection, context: StoreContext) -> dict[str, Any] | None:

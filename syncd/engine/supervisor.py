@@ -25,10 +25,13 @@ from syncd.ports.clock import Chance, Clock
 from syncd.reconcile.context import SHADOW, Bell, TenantContext
 from syncd.reconcile.feed_step import FeedStep
 from syncd.reconcile.post_step import PostStep
+from syncd.reconcile.put_step import PutStep
+from syncd.reconcile.sink_step import SinkStep
 from syncd.reconcile.watch_step import WatchStep
 
-POST = "post"
+POST, PUT = "post", "put"
 FEED = "/feed"  # among the names of stores: no store's has a slash
+SINKS = "sinks/"
 DRAIN_SECONDS = 10.0  # a step that runs when the daemon is asked to stop has this long
 
 
@@ -43,11 +46,13 @@ class TenantWork:
     lives: Lives | None = None  # of its stores, while it runs
     begun: Callable[[], None] = lambda: None  # told when all of its tasks are started
     feeds: bool = False  # the ERP's shipments are being read
+    sinks: list[SinkStep] = field(default_factory=list)
 
     async def run(self) -> None:
         """Until cancelled."""
         context = self.context
         context.publish = self._ring
+        context.outbox.ring = self._ring_sinks
         context.siblings = lambda: [reconciler.context for reconciler in self.reconcilers]
         context.log.emit(events.TENANT_STARTED, mode=context.mode, stores=len(self.reconcilers))
         for name, pause in context.pauses.items():  # it was paused before this start, and may be forgotten
@@ -58,6 +63,11 @@ class TenantWork:
             group.start_soon(self._keep, "watch", watch.run, context.watcher_bell, name=f"{context.tenant}: watcher")
             group.start_soon(self._keep, POST, post.run, context.poster_bell, name=f"{context.tenant}: poster")
             group.start_soon(self._keep, "care", care.run, Bell(), name=f"{context.tenant}: care")
+            for each in self.sinks:
+                group.start_soon(self._keep, each.place, each.run, each.bell, name=f"{context.tenant}: {each.place}")
+            if context.keeps_documents and context.documents is not None:
+                put = PutStep(context, context.documents)
+                group.start_soon(self._keep, PUT, put.run, context.documents_bell, name=f"{context.tenant}: documents")
             for reconciler in self.reconcilers:
                 self._start(reconciler)
             self._feed()
@@ -102,7 +112,7 @@ class TenantWork:
 
         def loops() -> list[Loop]:
             mine = [each.loop for each in chosen if each.loop is not None and _is_at_held_work(each)]
-            return mine + [loop for loop in self.loops if post and loop.timers[0].name == POST]
+            return mine + [loop for loop in self.loops if post and loop.timers[0].name in (POST, PUT)]
 
         await until_idle(loops, self.context.clock, wait_seconds)
         for reconciler in chosen:
@@ -114,6 +124,10 @@ class TenantWork:
     def _ring(self) -> None:
         for reconciler in self.reconcilers:
             reconciler.context.bell.ring()
+
+    def _ring_sinks(self) -> None:
+        for each in self.sinks:
+            each.bell.ring()
 
     async def _keep(self, name: str, step: Step, bell: Bell) -> None:
         """One of the tenant's own loops, restarted when it fails."""
@@ -248,10 +262,11 @@ def _loops(work: TenantWork) -> list[Loop]:
 
 async def drain(loops: Iterable[Loop], clock: Clock, drain_seconds: float) -> None:
     """Begin no more steps, and wait until none is in the middle of something, but not for long: a crash here loses nothing
-    either."""
+    either. Sinks are not waited for: what they were given comes again, and one that hangs should hold up nobody."""
     chosen = list(loops)
     for loop in chosen:
         loop.stopping = True
+    chosen = [loop for loop in chosen if not loop.timers[0].name.startswith(SINKS)]
     await until_idle(lambda: chosen, clock, drain_seconds)
 
 

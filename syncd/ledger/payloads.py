@@ -3,6 +3,9 @@ retention, or when there are too many bytes of them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
+
 import msgspec
 import zstandard
 from sqlalchemy import Connection, delete, func, or_, select
@@ -34,7 +37,12 @@ def read(connection: Connection, tenant: str, number: int) -> bytes | None:
     body = connection.execute(
         select(payload.c.body).where(payload.c.tenant == tenant, payload.c.id == number)
     ).scalar_one_or_none()
-    return None if body is None else zstandard.ZstdDecompressor().decompress(body, max_output_size=BODY_BYTES_MAX)
+    return None if body is None else unpack(body)
+
+
+def unpack(body: bytes) -> bytes:
+    """A page as its store sent it."""
+    return zstandard.ZstdDecompressor().decompress(body, max_output_size=BODY_BYTES_MAX)
 
 
 class _Named(msgspec.Struct):
@@ -50,6 +58,21 @@ def order_in(connection: Connection, tenant: str, number: int, place: int, order
         return row if str(msgspec.json.decode(row, type=_Named).id) == order else b""
     except (msgspec.MsgspecError, UnicodeDecodeError, IndexError):
         return b""
+
+
+def orders_in(connection: Connection, tenant: str, number: int, wanted: Mapping[str, int]) -> dict[str, bytes]:
+    """Several orders of one page, each by its place: those that are there."""
+    try:
+        rows = msgspec.json.decode(read(connection, tenant, number) or b"[]", type=list[msgspec.Raw])
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return {}
+    found: dict[str, bytes] = {}
+    for order, place in wanted.items():
+        row = bytes(rows[place]) if place < len(rows) else b""
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+            if row and str(msgspec.json.decode(row, type=_Named).id) == order:
+                found[order] = row
+    return found
 
 
 def beyond(connection: Connection, tenant: str, bytes_max: int) -> int:

@@ -128,6 +128,17 @@ SHIPMENTS_STUCK = Event(
     "shipments.stuck", "error", "Shipments don't get from the ERP to a store: one of the two refuses all of them."
 )
 
+DOCUMENT_TOLD = Event("document.told", "info", "The ERP has an order as a whole document, in its latest state.")
+DOCUMENT_INCOMPLETE = Event(
+    "document.incomplete", "error", "A part of an order can't be read; its document goes without it, and says so."
+)
+DOCUMENT_REFUSED = Event(
+    "document.refused", "error", "An order can't be told as a document; it waits until someone decides, or it changes."
+)
+DOCUMENTS_STUCK = Event(
+    "documents.stuck", "error", "Orders aren't told as documents: the store or the ERP refuses all of them."
+)
+
 STORE_WARNED = Event("store.warned", "warning", "A setting of a store makes exactness harder; the reason says which.")
 ITEM_REFUSED = Event("item.refused", "error", "A stock item cannot be kept in agreement; the store's others can.")
 
@@ -152,6 +163,23 @@ QUARANTINE_GREW = Event(
 QUARANTINE_RELEASED = Event(
     "quarantine.released", "info", "An operator decided about something in quarantine; it goes on."
 )
+
+SINK_UNREACHABLE = Event(
+    "sink.unreachable", "warning", "A sink takes no events; they wait in the ledger, in order, and are tried again."
+)
+SINK_RECOVERED = Event("sink.recovered", "info", "A sink takes events again.")
+SINK_REFUSED = Event(
+    "sink.refused", "error", "A sink refuses an event again and again; it is kept, and the later ones go on."
+)
+SINK_STOPPED = Event("sink.stopped", "error", "A sink wants no more events, or can't be used; nothing is sent to it.")
+SINK_DROPPED = Event(
+    "sink.dropped", "error", "Events for a sink were given up: they waited for too long, or too many did."
+)
+SINK_MENDED = Event(
+    "sink.mended", "info", "A sink's file ended in the middle of an event, and was mended; the event comes again."
+)
+
+ERASURE_DONE = Event("erasure.done", "info", "A customer's personal data was erased, by command.")
 
 ALERTS_UNREACHABLE = Event(
     "alerts.unreachable", "warning", "Alerts can't be delivered; they wait in the ledger and are tried again."
@@ -200,8 +228,15 @@ BUG_FOUND = Event("bug.found", "error", "An assumption of syncd's own is broken;
 
 EVENTS: Final[tuple[Event, ...]] = tuple(event for event in list(globals().values()) if isinstance(event, Event))
 
-ALERTS: Final = (STORE_STALE, STORE_FRESH, DRIFT_UNEXPLAINED, QUARANTINE_GREW, WEBHOOK_DISABLED, WEBHOOK_ENABLED)
+ALERTS: Final = (
+    STORE_STALE, STORE_FRESH, DRIFT_UNEXPLAINED, QUARANTINE_GREW, WEBHOOK_DISABLED, WEBHOOK_ENABLED, SINK_UNREACHABLE,
+    SINK_RECOVERED, SINK_REFUSED, SINK_STOPPED, SINK_DROPPED,
+)  # fmt: skip
 """What can be delivered to a person's webhook: events on edges that ask for somebody, and their ends."""
 
-ALERT_ENDS: Final = {STORE_FRESH.name: STORE_STALE.name, WEBHOOK_ENABLED.name: WEBHOOK_DISABLED.name}
+ALERT_ENDS: Final = {
+    STORE_FRESH.name: STORE_STALE.name,
+    WEBHOOK_ENABLED.name: WEBHOOK_DISABLED.name,
+    SINK_RECOVERED.name: SINK_UNREACHABLE.name,
+}
 """The events that end another, each with that one. How the others end is a person's decision."""

@@ -50,9 +50,21 @@ class Histogram:
 
 
 class Meter:
-    """What is counted of one store, or of a tenant's ERP."""
+    """What is counted of one store, of a tenant's ERP, or of a sink."""
 
-    __slots__ = ("drifts", "levels", "moves", "requests", "retries", "shipments", "webhooks", "webhooks_turned_away")
+    __slots__ = (
+        "deliveries",
+        "document_requests",
+        "documents",
+        "drifts",
+        "levels",
+        "moves",
+        "requests",
+        "retries",
+        "shipments",
+        "webhooks",
+        "webhooks_turned_away",
+    )
 
     def __init__(self) -> None:
         self.requests: dict[str, Histogram] = {}  # by outcome: "ok", or the kind of trouble
@@ -60,6 +72,9 @@ class Meter:
         self.moves: dict[str, int] = {}  # of a store's orders, by what the ERP said
         self.levels: dict[str, int] = {}  # by what the store said
         self.shipments: dict[str, int] = {}  # for the store, by what became of them
+        self.deliveries: dict[str, int] = {}  # to a sink, by what became of them
+        self.documents: dict[str, int] = {}  # of the store's orders, by what became of them
+        self.document_requests = 0  # that were sent for them
         self.drifts = 0
         self.webhooks = 0
         self.webhooks_turned_away = 0  # genuine calls for which there was no room
@@ -85,6 +100,14 @@ class Meter:
     def shipment(self, outcome: str) -> None:
         """A shipment for a store: made, refused, not_sent, in_doubt."""
         self.shipments[outcome] = self.shipments.get(outcome, 0) + 1
+
+    def delivery(self, outcome: str, times: int = 1) -> None:
+        """Events for a sink: arrived, failed (tried again), refused, dropped."""
+        self.deliveries[outcome] = self.deliveries.get(outcome, 0) + times
+
+    def document(self, outcome: str) -> None:
+        """An order's document: made, told, refused, incomplete."""
+        self.documents[outcome] = self.documents.get(outcome, 0) + 1
 
 
 class Meters:

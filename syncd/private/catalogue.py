@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple
 
 TENANT: Final = ("tenant",)
 STORE: Final = ("tenant", "store")
+SINK: Final = ("tenant", "sink")
 
 
 class Metric(NamedTuple):
@@ -104,10 +105,31 @@ SHIPMENT_OUTCOMES = Metric(
     "What became of shipments for the store: made, refused, not_sent, in_doubt.",
     (*STORE, "outcome"),
 )
+DOCUMENT_OUTCOMES = Metric(
+    "syncd_document_outcomes_total",
+    "counter",
+    "What became of the store's orders as documents: made, told, refused, incomplete.",
+    (*STORE, "outcome"),
+)
+DOCUMENT_REQUESTS = Metric(
+    "syncd_document_requests_total", "counter", "Requests that were sent to the store for documents.", STORE
+)
 DRIFT_OPEN = Metric("syncd_drift_open", "gauge", "Drifts of the store that are neither explained nor corrected.", STORE)
 DRIFT_UNITS = Metric("syncd_drift_units", "gauge", "The units of those drifts, up or down.", STORE)
 DRIFT_FOUND = Metric("syncd_drift_found_total", "counter", "Drifts that were found.", STORE)
 QUARANTINE = Metric("syncd_quarantine_entries", "gauge", "Orders and lines of the store that wait for a person.", STORE)
+
+SINK_WAITING = Metric("syncd_sink_waiting_events", "gauge", "Events that wait for the sink.", SINK)
+SINK_OLDEST = Metric("syncd_sink_oldest_seconds", "gauge", "For how long the oldest of them waits; 0: none does.", SINK)
+SINK_REFUSED = Metric(
+    "syncd_sink_refused_events", "gauge", "Events that the sink has refused, and that are kept.", SINK
+)
+SINK_OUTCOMES = Metric(
+    "syncd_sink_outcomes_total",
+    "counter",
+    "What became of events for the sink: arrived, failed, refused, dropped.",
+    (*SINK, "outcome"),
+)
 
 QUEUE = Metric(
     "syncd_ledger_queue_units", "gauge", "Units of work that wait for the writer: live, backfill.", ("lane",)

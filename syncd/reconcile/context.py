@@ -22,6 +22,7 @@ from syncd.observability.events import Event
 from syncd.observability.log import Log
 from syncd.observability.meters import Meters
 from syncd.ports.clock import Chance, Clock
+from syncd.ports.documents import DocumentsPort
 from syncd.ports.erp import Erp, ErpDocuments
 from syncd.ports.hooks import HooksPort
 from syncd.ports.shipments import ShipmentsPort
@@ -87,7 +88,9 @@ class TenantContext:
     approve_automatically: bool = False
     payload_days: int = 90
     payload_bytes_max: int = 1024 * 1024 * 1024
-    documents: ErpDocuments | None = None  # the ERP again, where it tells shipments
+    documents: ErpDocuments | None = None  # the ERP again, where it tells shipments or keeps documents
+    keeps_documents: bool = False  # it is put each order's document
+    documents_bell: Bell = field(default_factory=Bell)
     poster_bell: Bell = field(default_factory=Bell)
     watcher_bell: Bell = field(default_factory=Bell)
     erp_watched: Instant = LONG_AGO  # soft: when the last reading of the ERP's levels began
@@ -169,6 +172,7 @@ class StoreContext:
     bell: Bell = field(default_factory=Bell)
     sweeps: LevelSweeps | None = None  # None: its counters are read by name alone
     shipments: ShipmentsPort | None = None  # None: this store isn't told of shipments
+    documents: DocumentsPort | None = None  # None: nobody wants its orders whole
     hooks: HooksPort | None = None  # None: this store is only polled
     hooks_address: str = ""  # where it should call
     hooks_alive: bool = False  # soft: it calls, as far as was seen last

@@ -11,6 +11,7 @@ import pytest
 from syncd.config import BigCommerceStore, EmbeddedErp, HttpErp, WooCommerceStore, load
 from syncd.core.quantity import Quantity, units
 
+SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 EXAMPLES = Path(__file__).resolve().parents[2] / "config"
 
 TENANT = """
@@ -87,9 +88,9 @@ def test_the_full_example_and_the_example_of_the_settings_load(folder):
         settings=(EXAMPLES / "syncd.toml").read_text("utf-8"),
         acme=(EXAMPLES / "tenants/full.toml.example").read_text("utf-8"),
     )
-    for name in ("us.token", "erp.token", "web.key", "web.secret"):
+    for name in ("us.token", "erp.token", "web.key", "web.secret", "crm.secret"):
         secret = path / "tenants" / f"NAME-{name}"
-        secret.write_text("secret-value")
+        secret.write_text(SECRET if name == "crm.secret" else "secret-value")
         secret.chmod(0o600)
     configuration = load(path, {})
     assert not configuration.problems

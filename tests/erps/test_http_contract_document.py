@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import aiohttp
 import msgspec
@@ -15,9 +15,11 @@ from jsonschema import Draft202012Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from syncd.core.quantity import Instant, Quantity, units
+from syncd.core.document import OrderDocument
+from syncd.core.quantity import Quantity, units
 from syncd.erps.http import wire
-from syncd.ports.erp import ErpMove, ErpOrder, ErpOrderLine
+from syncd.ports.erp import ErpMove
+from syncd.testing.order_document import an_order
 from tests.erps.services import TOKEN, ExampleHand, example_server, simulated_erp
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs/erp-contract"
@@ -164,10 +166,28 @@ def test_the_examples_of_the_document_keep_its_schemas(document, judge):
 def test_what_the_adapter_sends_keeps_the_document(judge):
     moves = wire.moves_body([ErpMove("a_b-1", "A", "", Quantity(-12_345), "shop 1"), ErpMove("k", "B", "WH", units(3))])
     assert judge.complaints("Moves", msgspec.json.decode(moves)) == []
-    lines = (ErpOrderLine("11", "A", units(2)),)
-    order = wire.order_body(ErpOrder("k", "shop", "1", "paid", Instant(1_700_000_000_123_456), lines))
-    assert judge.complaints("Order", msgspec.json.decode(order)) == []
-    assert msgspec.json.decode(order)["created"] == "2023-11-14T22:13:20.123456Z"
+    order = msgspec.json.decode(wire.order_body(an_order("k")))
+    assert judge.complaints("Order", order) == []
+    assert order["created"] == "2023-11-14T22:13:20.123456Z"
+    assert all(
+        order[name] for name in order if name not in {"is_archived", "prices_include_tax"}
+    )  # nothing is left out
+    assert judge.complaints("Order", order | {"lines": [{"quantity": 3}]}) != []
+
+
+def test_the_document_names_every_field_of_an_order(document):
+    def compare(kind: Any, name: str) -> None:
+        told = document["components"]["schemas"][name]["properties"]
+        assert list(told) == list(kind.__struct_fields__), name
+        for field, hint in get_type_hints(kind).items():
+            inner = [
+                each for each in (hint, *get_args(hint)) if isinstance(each, type) and issubclass(each, msgspec.Struct)
+            ]
+            if inner:
+                reference = next(place["$ref"] for place in walk(told[field]) if "$ref" in place)
+                compare(inner[0], reference.rpartition("/")[2])
+
+    compare(OrderDocument, "Order")
 
 
 @pytest.mark.parametrize(
