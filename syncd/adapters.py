@@ -20,6 +20,7 @@ from syncd.observability.meters import Meter
 from syncd.ports.clock import Chance, Clock
 from syncd.ports.erp import Erp
 from syncd.ports.hooks import HooksPort, secret_of
+from syncd.ports.placing import PlacingPort
 from syncd.ports.shipments import ShipmentsPort
 from syncd.ports.store import Store
 from syncd.stores.bigcommerce.hooks import BigCommerceHooks
@@ -113,6 +114,13 @@ def shipments_port(model: AnyStoreModel, port: Store) -> ShipmentsPort | None:
     """How the store is told of shipments, where the tenant wants that."""
     if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.shipments == "from_erp":
         return port.shipments
+    return None
+
+
+def placing_port(model: AnyStoreModel, port: Store) -> PlacingPort | None:
+    """How the ERP's orders get into the store, where the tenant wants that."""
+    if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.orders == "from_erp":
+        return port.placing
     return None
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 import anyio
 
-from syncd.adapters import erp_client, hooks_port, shipments_port, store_client, store_port
+from syncd.adapters import erp_client, hooks_port, placing_port, shipments_port, store_client, store_port
 from syncd.config.erp_models import EmbeddedErp, HttpErp
 from syncd.config.load import Configuration
 from syncd.config.store_models import AnyStoreModel
@@ -171,6 +171,7 @@ def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook], public_
         payload_bytes_max=tenant.payload_mb_max * 1024 * 1024, meters=given.meters, alerts=given.alerts,
         client=client,
         documents=erp if erp.traits.shipments else None,
+        orders=erp if isinstance(erp, HttpErpAdapter) and erp.traits.orders else None,
     )  # fmt: skip
     reconcilers = [Reconciler(build_store(name, tenant, context, given, public_url)) for name in tenant.stores]
     return TenantWork(context, reconcilers)
@@ -188,7 +189,7 @@ def _erp(
         return EmbeddedErpAdapter(book, clock=given.clock), None, EMBEDDED_POLL_SECONDS
     assert isinstance(tenant.erp, HttpErp)
     client = erp_client(tenant.erp, given, log, given.meters.of(tenant.name, RESERVED_STORE))
-    return HttpErpAdapter(client, shipments=True), client, tenant.erp.poll_seconds
+    return HttpErpAdapter(client, shipments=True, orders=True), client, tenant.erp.poll_seconds
 
 
 def doors(app: App) -> dict[tuple[str, str], Door]:
@@ -221,6 +222,7 @@ def build_store(name: str, tenant: Tenant, context: TenantContext, given: Surrou
         store=name,
         port=port,
         shipments=shipments_port(model, port),
+        placing=placing_port(model, port),
         hooks=hooks_port(model, client) if url and model.webhooks else None,
         hooks_address=f"{url}/{tenant.name}/{name}",
         policy=policy_of(tenant, name),

@@ -34,6 +34,21 @@ def check_kits(kits: Any) -> Iterator[Mistake]:
                 )
 
 
+def check_orders(table: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Orders come from an ERP that has a list of them; the embedded stock book has none."""
+    erp = table.get("erp")
+    if not isinstance(erp, Mapping) or erp.get("kind") != "embedded":
+        return
+    for name, store in _tables(table.get("stores")):
+        if store.get("orders") == "from_erp":
+            yield Mistake(
+                ("stores", name, "orders"),
+                '"off" with the embedded stock book',
+                show_value("from_erp"),
+                "It has no list of orders for stores: remove the key, or join an ERP by the REST contract.",
+            )
+
+
 def check_together(
     files: Sequence[TenantTable], variables: Iterable[tuple[str, str]], environment: Mapping[str, str], state_dir: Path
 ) -> Iterator[tuple[str, Mistake]]:

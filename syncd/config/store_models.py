@@ -141,6 +141,13 @@ class BigCommerceStore(Store):
             "it is switched on; the shop mails its customers as for a shipment by hand."
         ),
     ] = "off"
+    orders: Annotated[
+        Literal["off", "from_erp"],
+        Field(
+            description='"from_erp" places each order that the ERP wants in this store, from the moment it is switched on, and '
+            "lets its status follow; the shop takes its units, and sends no mail for it."
+        ),
+    ] = "off"
 
 
 def _fits_auth(address: str, info: ValidationInfo) -> str:

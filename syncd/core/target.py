@@ -1,6 +1,6 @@
 """Targets: the level that a shop should show for a stock item.
 
-    target of a SKU = R - (untold decreases not confirmed before R's request) - claims - holds of other shops - buffer
+    target of a SKU = R - (untold decreases not confirmed before R's request) - claims - holds of other shops - buffer + room
 
 R is the ERP's last level of that very SKU. NEVER-EARLY: what gives units back counts only when R shows it, and R shows
 surely only what the ERP had confirmed before R's request began. So per account the told units are the confirmed ones, less
@@ -47,8 +47,18 @@ class OpenAccount(msgspec.Struct, frozen=True):
     moves: tuple[RecentMove, ...] = ()
 
 
+class OpenRoom(msgspec.Struct, frozen=True):
+    """ROOM: units of an order that the ERP has on its own book already, and that this shop takes from its counter when the order is
+    placed there. R lacks them if it was asked for since `since`, when the ERP told of the order; `is_open`: it was."""
+
+    key: str
+    units: Quantity
+    since: Instant
+    is_open: bool
+
+
 class Term(msgspec.Struct, frozen=True):
-    """One subtraction from R, for `explain`: what, of which order, how many units."""
+    """One subtraction from R, for `explain`: what, of which order (of room: the ERP's key of it), how many units."""
 
     what: str
     store: str
@@ -83,9 +93,17 @@ def untold(account: OpenAccount, reading: ErpReading) -> Quantity:
 
 
 def sku_target(
-    sku: str, store: str, reading: ErpReading, accounts: Iterable[OpenAccount], *, buffer: Quantity, now: Instant
+    sku: str,
+    store: str,
+    reading: ErpReading,
+    accounts: Iterable[OpenAccount],
+    *,
+    buffer: Quantity,
+    now: Instant,
+    rooms: Iterable[OpenRoom] = (),
 ) -> SkuTarget:
-    """The target of `sku` for the shop `store`. `accounts` are all open accounts of the SKU, of every shop."""
+    """The target of `sku` for the shop `store`. `accounts` are all open accounts of the SKU, of every shop; `rooms` are this
+    shop's."""
     terms: list[Term] = []
     for entry in accounts:
         where = (entry.store, entry.order, entry.line)
@@ -96,8 +114,21 @@ def sku_target(
             terms.append(Term("claim", *where, entry.claim))
         if entry.hold and entry.store != store and entry.hold_until > now:
             terms.append(Term("hold", *where, entry.hold))
+    terms += _room_terms(rooms, store, reading, reading.level - sum(term.units for term in terms), buffer)
     total = sum(term.units for term in terms)
     return SkuTarget(sku, Quantity(reading.level - total - buffer), reading, buffer, tuple(terms))
+
+
+def _room_terms(rooms: Iterable[OpenRoom], store: str, reading: ErpReading, without: int, buffer: int) -> list[Term]:
+    """ROOM: what orders on their way take from this shop's counter, beside what there is `without` them. The buffer is kept back
+    from shoppers, not from the ERP's own orders. What the ERP itself doesn't have, they don't find either."""
+    terms = [
+        Term("room", store, room.key, "", Quantity(-room.units))
+        for room in rooms
+        if room.is_open or reading.began >= room.since
+    ]
+    lent = min(buffer, max(0, buffer - without)) if without >= 0 else buffer
+    return [Term("buffer lent", store, "", "", Quantity(-lent)), *terms] if terms and lent else terms
 
 
 def item_target(recipe: Sequence[tuple[str, Quantity]], targets: Mapping[str, SkuTarget], *, whole: bool) -> Quantity:

@@ -52,7 +52,17 @@ class Histogram:
 class Meter:
     """What is counted of one store, or of a tenant's ERP."""
 
-    __slots__ = ("drifts", "levels", "moves", "requests", "retries", "shipments", "webhooks", "webhooks_turned_away")
+    __slots__ = (
+        "drifts",
+        "levels",
+        "moves",
+        "placements",
+        "requests",
+        "retries",
+        "shipments",
+        "webhooks",
+        "webhooks_turned_away",
+    )
 
     def __init__(self) -> None:
         self.requests: dict[str, Histogram] = {}  # by outcome: "ok", or the kind of trouble
@@ -60,6 +70,7 @@ class Meter:
         self.moves: dict[str, int] = {}  # of a store's orders, by what the ERP said
         self.levels: dict[str, int] = {}  # by what the store said
         self.shipments: dict[str, int] = {}  # for the store, by what became of them
+        self.placements: dict[str, int] = {}  # orders of the ERP for the store, by what became of them
         self.drifts = 0
         self.webhooks = 0
         self.webhooks_turned_away = 0  # genuine calls for which there was no room
@@ -85,6 +96,10 @@ class Meter:
     def shipment(self, outcome: str) -> None:
         """A shipment for a store: made, refused, not_sent, in_doubt."""
         self.shipments[outcome] = self.shipments.get(outcome, 0) + 1
+
+    def placement(self, outcome: str) -> None:
+        """An order of the ERP for a store, or its status: placed, refused, held, not_sent, in_doubt, followed, not_followed."""
+        self.placements[outcome] = self.placements.get(outcome, 0) + 1
 
 
 class Meters:

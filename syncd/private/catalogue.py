@@ -104,6 +104,12 @@ SHIPMENT_OUTCOMES = Metric(
     "What became of shipments for the store: made, refused, not_sent, in_doubt.",
     (*STORE, "outcome"),
 )
+PLACEMENT_OUTCOMES = Metric(
+    "syncd_placement_outcomes_total",
+    "counter",
+    "What became of the ERP's orders for the store: placed, refused, held, not_sent, in_doubt, followed, not_followed.",
+    (*STORE, "outcome"),
+)
 DRIFT_OPEN = Metric("syncd_drift_open", "gauge", "Drifts of the store that are neither explained nor corrected.", STORE)
 DRIFT_UNITS = Metric("syncd_drift_units", "gauge", "The units of those drifts, up or down.", STORE)
 DRIFT_FOUND = Metric("syncd_drift_found_total", "counter", "Drifts that were found.", STORE)

@@ -22,6 +22,7 @@ PHASES: Final = tuple(phase.value for phase in Phase)
 ERP: Final = "erp"  # in the place of a store
 MOVE_OUTCOMES: Final = ("confirmed", "refused", "in_doubt")
 SHIPMENT_OUTCOMES: Final = ("made", "refused", "not_sent", "in_doubt")
+PLACEMENT_OUTCOMES: Final = ("placed", "refused", "held", "not_sent", "in_doubt", "followed", "not_followed")
 LEVEL_OUTCOMES: Final = ("written", "refused", "not_sent", "in_doubt")
 
 
@@ -66,6 +67,8 @@ def _counted(samples: Samples, meter: Meter, tenant: str, store: str) -> None:
         samples.add(of.LEVEL_OUTCOMES, meter.levels.get(outcome, 0), tenant, store, outcome)
     for outcome in SHIPMENT_OUTCOMES:
         samples.add(of.SHIPMENT_OUTCOMES, meter.shipments.get(outcome, 0), tenant, store, outcome)
+    for outcome in PLACEMENT_OUTCOMES:
+        samples.add(of.PLACEMENT_OUTCOMES, meter.placements.get(outcome, 0), tenant, store, outcome)
     samples.add(of.DRIFT_FOUND, meter.drifts, tenant, store)
     samples.add(of.WEBHOOKS, meter.webhooks, tenant, store)
     samples.add(of.WEBHOOKS_TURNED_AWAY, meter.webhooks_turned_away, tenant, store)

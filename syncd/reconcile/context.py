@@ -21,6 +21,7 @@ from syncd.observability.meters import Meters
 from syncd.ports.clock import Chance, Clock
 from syncd.ports.erp import Erp, ErpDocuments
 from syncd.ports.hooks import HooksPort
+from syncd.ports.placing import ErpOrdersPort, PlacingPort
 from syncd.ports.shipments import ShipmentsPort
 from syncd.ports.store import Store
 from syncd.transport.client import HttpClient
@@ -85,6 +86,7 @@ class TenantContext:
     payload_days: int = 90
     payload_bytes_max: int = 1024 * 1024 * 1024
     documents: ErpDocuments | None = None  # the ERP again, where it tells shipments
+    orders: ErpOrdersPort | None = None  # the ERP again, where it has orders for stores
     poster_bell: Bell = field(default_factory=Bell)
     watcher_bell: Bell = field(default_factory=Bell)
     erp_watched: Instant = LONG_AGO  # soft: when the last reading of the ERP's levels began
@@ -162,6 +164,8 @@ class StoreContext:
     unknown_products: bool = False  # an order named a product that the catalogue doesn't know
     bell: Bell = field(default_factory=Bell)
     shipments: ShipmentsPort | None = None  # None: this store isn't told of shipments
+    placing: PlacingPort | None = None  # None: this store gets no orders from the ERP
+    catalogued: Instant = LONG_AGO  # soft: when the last whole reading of its catalogue began
     hooks: HooksPort | None = None  # None: this store is only polled
     hooks_address: str = ""  # where it should call
     hooks_alive: bool = False  # soft: it calls, as far as was seen last

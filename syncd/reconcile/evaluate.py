@@ -14,7 +14,7 @@ from syncd.core.belief import DOUBT, UNKNOWN, Belief, Interval, ItemBook, believ
 from syncd.core.publish import Blocked, Decision, Surroundings, decide
 from syncd.core.quantity import SECOND, ZERO, Instant, Quantity
 from syncd.core.target import SkuTarget, item_target, sku_target
-from syncd.ledger import items, levels
+from syncd.ledger import items, levels, placing
 from syncd.ledger.items import ItemRow
 from syncd.ledger.moves import sku_in_doubt
 from syncd.ports.store import InventoryTraits
@@ -115,10 +115,19 @@ def evaluate(connection: Connection, shop: Shop, rows: Sequence[ItemRow], moment
     skus = sorted({sku for row in rows for sku, _ in row.recipe})
     readings = levels.erp_readings(connection, shop.tenant, shop.location, skus)
     accounts = levels.open_accounts(connection, shop.tenant, shop.location, skus)
+    rooms = placing.open_rooms(connection, shop.tenant, shop.store, skus)
     doubtful = sku_in_doubt(connection, shop.tenant, skus)
     books = items.item_books(connection, shop.tenant, shop.store, [row.item for row in rows])
     targets = {
-        sku: sku_target(sku, shop.store, reading, accounts.get(sku, ()), buffer=shop.buffer, now=moment.now)
+        sku: sku_target(
+            sku,
+            shop.store,
+            reading,
+            accounts.get(sku, ()),
+            buffer=shop.buffer,
+            now=moment.now,
+            rooms=rooms.get(sku, ()),
+        )
         for sku, reading in readings.items()
     }
     return [_evaluate(shop, row, books[row.item], targets, doubtful, moment) for row in rows]
