@@ -12,6 +12,7 @@ from syncd.config.erp_models import HttpErp
 from syncd.config.store_models import AnyStoreModel, BigCommerceStore
 from syncd.core.order import Phase
 from syncd.core.quantity import microseconds
+from syncd.core.signal import Kind
 from syncd.erps.http.erp import HttpErp as HttpErpAdapter
 from syncd.observability import events
 from syncd.observability.edges import LoggedEdges
@@ -22,7 +23,7 @@ from syncd.ports.erp import Erp
 from syncd.ports.hooks import HooksPort, secret_of
 from syncd.ports.placing import PlacingPort
 from syncd.ports.shipments import ShipmentsPort
-from syncd.ports.store import Store
+from syncd.ports.store import LevelSweeps, Store
 from syncd.stores.bigcommerce.hooks import BigCommerceHooks
 from syncd.stores.bigcommerce.orders import SETTLE_US as BIGCOMMERCE_SETTLE_US
 from syncd.stores.bigcommerce.store import BigCommerceStore as BigCommerceAdapter
@@ -105,9 +106,18 @@ def hooks_port(model: AnyStoreModel, client: HttpClient) -> HooksPort:
     if isinstance(model, BigCommerceStore):
         signed = model.client_secret.get_secret_value() if model.client_secret else ""
         return BigCommerceHooks(
-            client, secret=secret_of(model.access_token.get_secret_value(), model.kind), client_secret=signed
+            client,
+            secret=secret_of(model.access_token.get_secret_value(), model.kind),
+            client_secret=signed,
+            kinds=kinds_of(model),
         )
     return WooCommerceHooks(Api(client), secret=secret_of(model.consumer_secret.get_secret_value(), model.kind))
+
+
+def kinds_of(model: AnyStoreModel) -> frozenset[Kind]:
+    """What the store is asked to speak of, by its settings."""
+    del model
+    return frozenset({Kind.ORDER})
 
 
 def shipments_port(model: AnyStoreModel, port: Store) -> ShipmentsPort | None:
@@ -122,6 +132,11 @@ def placing_port(model: AnyStoreModel, port: Store) -> PlacingPort | None:
     if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.orders == "from_erp":
         return port.placing
     return None
+
+
+def sweeps_port(port: Store) -> LevelSweeps | None:
+    """How the store's counters are read all together, where the platform lists them."""
+    return port.inventory if isinstance(port, BigCommerceAdapter) else None
 
 
 def store_port(model: AnyStoreModel, client: HttpClient) -> Store:

@@ -15,7 +15,15 @@ from pathlib import Path
 import aiohttp
 import anyio
 
-from syncd.adapters import erp_client, hooks_port, placing_port, shipments_port, store_client, store_port
+from syncd.adapters import (
+    erp_client,
+    hooks_port,
+    placing_port,
+    shipments_port,
+    store_client,
+    store_port,
+    sweeps_port,
+)
 from syncd.config.erp_models import EmbeddedErp, HttpErp
 from syncd.config.load import Configuration
 from syncd.config.store_models import AnyStoreModel
@@ -197,7 +205,7 @@ def doors(app: App) -> dict[tuple[str, str], Door]:
     contexts = [reconciler.context for work in app.tenants.values() for reconciler in work.reconcilers]
     return {
         (context.tenant.tenant, context.store): Door(
-            context.tenant.tenant, context.store, context.hooks, context.log, context.bell.ring
+            context.tenant.tenant, context.store, context.hooks, context.log, context.wake
         )
         for context in contexts
         if context.hooks is not None
@@ -206,8 +214,8 @@ def doors(app: App) -> dict[tuple[str, str], Door]:
 
 def signal_note(given: Surroundings) -> Note:
     """How the inbox writes down what it was told."""
-    return lambda places, shops: given.ledger.run(
-        partial(signals.note, places=places, shops=shops, now=given.clock.now())
+    return lambda places, queues: given.ledger.run(
+        partial(signals.note, places=places, queues=queues, now=given.clock.now())
     )
 
 
@@ -221,6 +229,7 @@ def build_store(name: str, tenant: Tenant, context: TenantContext, given: Surrou
         tenant=context,
         store=name,
         port=port,
+        sweeps=sweeps_port(port),
         shipments=shipments_port(model, port),
         placing=placing_port(model, port),
         hooks=hooks_port(model, client) if url and model.webhooks else None,

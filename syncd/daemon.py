@@ -41,6 +41,7 @@ from syncd.ledger.alerts import Alerts
 from syncd.ledger.faults import ROOM_BYTES_MIN, Fatal, code_of, end_process
 from syncd.ledger.ledger import Ledger, open_ledger
 from syncd.ledger.lock import LOCK, ProcessLock
+from syncd.ledger.migrate import HEAD
 from syncd.observability import events
 from syncd.observability.journal import Journal, is_journal
 from syncd.observability.library import LibraryHandler
@@ -98,6 +99,8 @@ def run(configuration: Configuration, reread: Callable[[], Configuration] | None
             return EXIT_AGAIN  # a command at work on the ledger has it for a moment
         return EXIT_CONFIG if isinstance(error, (MisconfiguredError, PermissionError)) else EXIT_FAILED
     try:
+        if ledger.migrated_from:
+            log.emit(events.LEDGER_MIGRATED, was=ledger.migrated_from, now=HEAD)
         behind_us = clock.not_before(ledger.seen)
         if behind_us > CLOCK_TOLERANCE_US:
             log.emit(events.CLOCK_BEHIND, behind_seconds=round(seconds(behind_us), 1))

@@ -17,6 +17,7 @@ from typing import Any, Final
 import anyio
 from pydantic import BaseModel
 
+from syncd.adapters import kinds_of
 from syncd.app import App, Surroundings, build, build_store, doors, public_url_of, tell_failed
 from syncd.config.agree import shop_key
 from syncd.config.load import Configuration
@@ -24,6 +25,7 @@ from syncd.config.settings import Settings
 from syncd.config.tenant import Tenant
 from syncd.control.failure import EXIT_AGAIN, CommandFailed
 from syncd.control.plain import iso
+from syncd.core.signal import Kind
 from syncd.engine.reconciler import Reconciler
 from syncd.engine.supervisor import TenantWork, adopt
 from syncd.erps.embedded.book import StockBook
@@ -153,10 +155,13 @@ class Reloader:
         return answer
 
     async def tidy(self) -> None:
-        """Forget what stores have spoken of that were taken out of the configuration: nobody would read it. A tenant whose
-        file is broken may come back with its stores."""
-        known: dict[str, Collection[str] | None] = dict.fromkeys(self.configuration.failed_tenants)
-        known |= {tenant.name: tenant.stores.keys() for tenant in self.configuration.tenants}
+        """Forget what stores have spoken of that were taken out of the configuration, and kinds that they aren't read for any
+        more: nobody would read it. A tenant whose file is broken may come back with its stores."""
+        known: dict[str, Collection[tuple[str, Kind]] | None] = dict.fromkeys(self.configuration.failed_tenants)
+        known |= {
+            tenant.name: {(name, kind) for name, store in tenant.stores.items() for kind in kinds_of(store)}
+            for tenant in self.configuration.tenants
+        }
         with suppress(TransientError):  # the next start or reload does it
             await self.given.ledger.run(partial(signals.forget_others, known=known))
 

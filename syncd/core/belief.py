@@ -16,6 +16,11 @@ change, and gives back each taking's progress between base and put. Both instant
 the progress; a change of an order that may hide a way there and back is anywhere on its way in its whole time, so that its
 progress may have either sign. A write that is known to have been applied is a reading itself.
 
+A shop that can't show less than its floor drops a lowering that doesn't fit when it is applied, though it has accepted it
+(BigCommerce, whose sales go on meanwhile). So a lowering counts as surely done only where it must have fitted: where the
+least that the level can have been before it, by all that is known now, leaves the floor. Otherwise it is in doubt, and the
+upper end of belief doesn't count on it.
+
 A change that may hide more than is known of it (an order edited up and down again between two looks) makes the readings that
 touch it unclean. They are used only where there is no clean one.
 """
@@ -115,15 +120,17 @@ class ItemBook(msgspec.Struct, frozen=True):
 
 class Belief(msgspec.Struct, frozen=True):
     """The interval, whether the readings contradicted each other (then only the newest speaks), and the readings that tell it:
-    the ones to keep."""
+    the ones to keep. `unsure`: an own lowering may not have fitted."""
 
     interval: Interval
     drift: bool = False
     used: tuple[Reading, ...] = ()
+    unsure: bool = False
 
 
-def believe(book: ItemBook, drained: Instant) -> Belief:
-    """What the item's book must be now, its orders being drained up to `drained` (our clock, as the readings are).
+def believe(book: ItemBook, drained: Instant, floor: Quantity | None = None) -> Belief:
+    """What the item's book must be now, its orders being drained up to `drained` (our clock, as the readings are). `floor`: the
+    lowest level that the shop can show; it drops what doesn't fit (None: it has none).
 
     Without a usable reading nothing is known. Readings inside a change that may hide others (an edit there and back between
     two looks) come last: clean ones are preferred. The newest readings are used, and of the older ones those that bound
@@ -132,7 +139,7 @@ def believe(book: ItemBook, drained: Instant) -> Belief:
     told = [reading for reading in book.readings if reading.ended <= drained]
     if not told:
         return Belief(ANYTHING)
-    course = Course(book)
+    course = Course(book, floor)
     oldest = min(reading.began for reading in book.readings)
     usable = [reading for reading in told if course.needed_since(reading) >= oldest]
     clean = [reading for reading in usable if course.is_clean(reading)]
@@ -145,8 +152,12 @@ def believe(book: ItemBook, drained: Instant) -> Belief:
             if belief & told_then != belief:
                 belief, used = belief & told_then, [reading, *used]
     if belief.is_empty:
-        return Belief(_intersect(course, used[-1:]), drift=True, used=tuple(used[-1:]))
-    return Belief(belief, used=tuple(used))
+        used, drift = used[-1:], True
+        belief = _intersect(course, used)
+    else:
+        drift = False
+    unsure = any(course.dropped(reading) for reading in used)
+    return Belief(belief, drift, tuple(used), unsure)
 
 
 def _intersect(course: Course, readings: Sequence[Reading]) -> Interval:
@@ -169,8 +180,13 @@ class Course:
     """All that moved the item's counter, worked out once for all of its readings: a shop that can't add may have hundreds of
     absolute writes in ten minutes, and each looks at those before it."""
 
-    def __init__(self, book: ItemBook) -> None:
+    def __init__(self, book: ItemBook, floor: Quantity | None = None) -> None:
+        self._floor = floor
         self._changes = book.changes
+        self._lowerings: list[Change] = []
+        if floor is not None:
+            own = [write for write in book.writes if not write.is_absolute and write.change < 0]
+            self._lowerings = [_as_change(write) for write in own if write.state == CONFIRMED]
         self._moves = [*book.changes, *(_as_change(w) for w in book.writes if not w.is_absolute)]
         self._puts = _puts([w for w in book.writes if w.is_absolute], self._moves)
 
@@ -208,7 +224,41 @@ class Course:
                 lo, hi = lo + effect.lo, hi + effect.hi
             else:
                 lo, hi = lo + min(0, effect.lo), hi + max(0, effect.hi)
-        return Interval(Quantity(lo), Quantity(hi))
+        return Interval(Quantity(lo), Quantity(hi + self.dropped(reading)))
+
+    def dropped(self, reading: Reading) -> Quantity:
+        """How many units of own lowerings after this reading may not have fitted, so that the shop has dropped them."""
+        if self._floor is None or not self._lowerings:
+            return Quantity(0)
+        after = [move for move in self._moves if move.ended >= reading.began]
+        puts = self._after(reading)
+        least = reading.level - sum(_most_taken(move, reading) for move in after)
+        least += sum(min(0, put.effect.lo) for put in puts)
+        if least >= self._floor:
+            return Quantity(0)  # all of it together leaves the floor
+        units = 0
+        for lowering in self._lowerings:
+            if lowering.began > reading.ended and self._least(reading, lowering, after, puts) < self._floor:
+                units += lowering.high
+        return Quantity(units)
+
+    def _least(self, reading: Reading, lowering: Change, after: Sequence[Change], puts: Sequence[_Put]) -> int:
+        """The least that the level can be after this own lowering, if it is applied: all that may have been taken by then was,
+        and only what was surely given by then had been."""
+        least = int(reading.level)
+        for move in after:
+            if move.began > lowering.ended:
+                continue
+            sure = move.began > reading.ended and move.ended < lowering.began
+            least -= move.high - move.was if sure else _most_taken(move, reading)
+        for put in puts:
+            if put.write.began > lowering.ended:
+                continue
+            sure = (
+                put.write.state == CONFIRMED and put.write.began >= reading.ended and put.write.ended < lowering.began
+            )
+            least += put.effect.lo if sure else min(0, put.effect.lo)
+        return least
 
     def _after(self, reading: Reading) -> list[_Put]:
         """The absolute writes that may have been applied after the reading."""
@@ -232,6 +282,13 @@ def _puts(writes: Sequence[Write], moves: Sequence[Change]) -> list[_Put]:
             since = min(since, other.blind_from)
         puts.append(_Put(write, effect, since))
     return puts
+
+
+def _most_taken(move: Change, reading: Reading) -> int:
+    """The most that this change may have taken at some time since the reading."""
+    if move.plain:
+        return max(0, move.high - move.was)
+    return max(0, move.most - (move.was if move.began > reading.ended else move.least))
 
 
 def _as_change(write: Write) -> Change:

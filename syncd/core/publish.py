@@ -3,6 +3,11 @@
 Always target - hi: with the upper end of belief, doubt only ever makes the shop show too little. DOUBT-LOWERS: doubt, lag,
 an ERP outage and quarantine forbid raising, never lowering. Raising needs a fresh order stream, a fresh reading of the ERP,
 no write of ours that may still land, and no move of the SKU whose end is unknown.
+
+Where the shop has a floor, a lowering by units that aren't there any more is refused, or dropped without a word: at the last
+units that is the rule, as sales that nobody has read yet come first. So a shop is sold out by putting the floor itself,
+which fits whatever was sold. It isn't put while another write of ours is landing: then the units are taken off at once, and
+the floor is put when that has landed, if it must be.
 """
 
 from __future__ import annotations
@@ -40,11 +45,13 @@ class Surroundings(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """`change`: units to add to the counter, 0 for none. `blocked` says why it is 0 though it shouldn't be."""
+    """`change`: units to add to the counter, 0 for none. `blocked` says why it is 0 though it shouldn't be. `puts`: the shop
+    could drop the change; it is read, and gets a level."""
 
     change: Quantity
     shown: Quantity
     blocked: Blocked | None = None
+    puts: bool = False
 
 
 def decide(
@@ -60,7 +67,8 @@ def decide(
     if absolute and around.write_alive:  # two absolute writes to one item are never alive together
         return Decision(ZERO, shown, Blocked.LANDING)
     if change < 0:
-        return Decision(change, shown)
+        fails = floor is not None and (shown <= floor or belief.unsure)
+        return Decision(change, shown, puts=fails and not around.write_alive)
     if change == 0:
         return Decision(ZERO, shown)
     return Decision(ZERO, shown, why) if (why := _why_not_raise(target, floor, around)) else Decision(change, shown)

@@ -19,7 +19,7 @@ from syncd.engine.lives import Lives
 from syncd.engine.reconciler import RESTART_SECONDS, STEADY_SECONDS, WRITING_STEPS, Reconciler
 from syncd.engine.steps import Loop, Step, Timer, until_idle
 from syncd.errors import MisconfiguredError, TransientError
-from syncd.ledger import moves, pauses, switch, tenants
+from syncd.ledger import moves, outbox, pauses, switch, tenants
 from syncd.observability import events
 from syncd.ports.clock import Chance, Clock
 from syncd.reconcile.context import SHADOW, Bell, TenantContext
@@ -172,15 +172,17 @@ def _silent(_name: str, _error: TransientError) -> None:
 async def adopt(context: TenantContext, holder: str) -> None:
     """Begin this process's epoch for a tenant: what an earlier one left as sent is in doubt, and asked for first; what it
     computed in shadow mode stays here."""
+    fresh = context.chance.token(outbox.SECRET_BYTES)
 
-    def unit(connection: Connection) -> tuple[int, dict[str, pauses.Pause]]:
+    def unit(connection: Connection) -> tuple[int, dict[str, pauses.Pause], bytes]:
         epoch = tenants.take_lease(connection, context.tenant, holder, context.clock.now())
         moves.doubt_sent(connection, context.tenant, Instant(context.clock.now() + context.erp.traits.late_us))
         if context.is_live:
             switch.hold_back(connection, context.tenant, SHADOW)
-        return epoch, pauses.read_pauses(connection, context.tenant)
+        secret = outbox.read_secret(connection, context.tenant, fresh)
+        return epoch, pauses.read_pauses(connection, context.tenant), secret
 
-    context.epoch, context.pauses = await context.ledger.run(unit)
+    context.epoch, context.pauses, context.outbox.secret = await context.ledger.run(unit)
 
 
 class Supervisor:

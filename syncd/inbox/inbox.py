@@ -1,7 +1,8 @@
 """Signals on their way to disk: all that come while one group is being written become the next.
 
 A burst that speaks of the same orders again and again is a few rows. Whoever waits in `take` may answer 2xx when it returns.
-Each store has bounds of its own, so that one which calls without an end takes no room from the others (ISOLATED).
+Each store has bounds of its own, and so has each kind within it: one that calls without an end takes no room from the others
+(ISOLATED), and a flood of carts takes none from the orders.
 """
 
 from __future__ import annotations
@@ -13,18 +14,21 @@ from typing import Final, TypeAlias
 
 import anyio
 
+from syncd.core.signal import Kind, Signal
 from syncd.errors import TransientError
 
-Place: TypeAlias = tuple[str, str, str]
-"""Tenant, store, order."""
+Place: TypeAlias = tuple[str, str, Kind, str]
+"""Tenant, store, kind, name."""
 
-Shop: TypeAlias = tuple[str, str]
-"""Tenant, store."""
-Note: TypeAlias = Callable[[Sequence[Place], Collection[Shop]], Awaitable[Mapping[Shop, int]]]
+Queue: TypeAlias = tuple[str, str, Kind]
+"""Tenant, store, kind."""
+Note: TypeAlias = Callable[[Sequence[Place], Collection[Queue]], Awaitable[Mapping[Queue, int]]]
 
-GROUP_MAX: Final = 2_000  # orders in one transaction: some 20 ms
-PENDING_MAX: Final = 2_000  # of a store, orders that wait for it, in memory
-BACKLOG_MAX: Final = 20_000  # of a store, orders that wait to be read, on disk: 2 MB; the polls read what is beyond
+GROUP_MAX: Final = 2_000  # signals in one transaction: some 20 ms
+PENDING_MAX: Final = 2_000  # of a queue, signals that wait for it, in memory
+BACKLOG_MAX: Final = (
+    20_000  # of a queue, what waits to be read, on disk: 2 MB; the polls read the orders that are beyond
+)
 FULL_SECONDS: Final = 30  # after which a store may call again
 
 
@@ -36,8 +40,8 @@ class Full(Exception):
 class _Group:
     """Signals that are written together, each with who is to be woken, and who waits for them."""
 
-    places: dict[Place, Callable[[], None]] = field(default_factory=dict)
-    counted: set[Shop] = field(default_factory=set)  # stores whose waiting orders are counted again
+    places: dict[Place, Callable[[Kind], None]] = field(default_factory=dict)
+    counted: set[Queue] = field(default_factory=set)  # what waits in these is counted again
     written: anyio.Event = field(default_factory=anyio.Event)
     error: TransientError | None = None
 
@@ -45,40 +49,48 @@ class _Group:
 class Inbox:
     """Takes signals for all tenants of one ledger. `run` has to run beside it.
 
-    `note` writes (tenant, store, order) durably, all or none, and returns for each of these stores how many orders wait to be
+    `note` writes (tenant, store, kind, name) durably, all or none, and returns for each of these queues how many wait to be
     read.
     """
 
     def __init__(self, note: Note) -> None:
         self._note = note
         self._groups: list[_Group] = [_Group()]
-        self._pending: Counter[Shop] = Counter()
+        self._pending: Counter[Queue] = Counter()
         self._something = anyio.Event()
-        self._waiting: dict[Shop, int] = {}  # orders that wait to be read, when it was last known
+        self._waiting: dict[Queue, int] = {}  # what waits to be read, when it was last known
 
-    async def take(self, tenant: str, store: str, orders: Sequence[str], wake: Callable[[], None]) -> None:
-        """Note that these orders have changed; returns when that is on disk, and `wake` has been called.
+    async def take(self, tenant: str, store: str, spoken: Sequence[Signal], wake: Callable[[Kind], None]) -> None:
+        """Note what the store has spoken of; returns when that is on disk, and `wake` has been called for each kind.
 
-        Raises Full where there is no room, and where the ledger takes nothing.
+        Raises Full where there is no room for some of it, and where the ledger takes nothing. What there is room for is noted
+        all the same: a call that speaks of an order and of a cart finds its order read, though carts may be too many.
         """
-        if not orders:
-            return
-        shop = (tenant, store)
-        if self._pending[shop] + len(orders) > PENDING_MAX:
+        taken = [signal for signal in spoken if self._has_room((tenant, store, signal.kind), spoken)]
+        if taken:
+            await self._take([(tenant, store, *signal) for signal in taken], wake)
+        if len(taken) < len(spoken):
             raise Full
-        if self._waiting.get(shop, 0) >= BACKLOG_MAX:
-            self._groups[-1].counted.add(shop)  # they may have been read meanwhile
-            self._something.set()
-            raise Full
+
+    def _has_room(self, queue: Queue, spoken: Sequence[Signal]) -> bool:
+        if self._pending[queue] + sum(signal.kind == queue[2] for signal in spoken) > PENDING_MAX:
+            return False
+        if self._waiting.get(queue, 0) < BACKLOG_MAX:
+            return True
+        self._groups[-1].counted.add(queue)  # they may have been read meanwhile
+        self._something.set()
+        return False
+
+    async def _take(self, places: Sequence[Place], wake: Callable[[Kind], None]) -> None:
         group = self._groups[-1]
         if len(group.places) >= GROUP_MAX:
             group = _Group()
             self._groups.append(group)
-        before = len(group.places)
-        for order in orders:
-            group.places[tenant, store, order] = wake
-        group.counted.add(shop)
-        self._pending[shop] += len(group.places) - before
+        for place in places:
+            if place not in group.places:
+                self._pending[place[:3]] += 1
+            group.places[place] = wake
+            group.counted.add(place[:3])
         self._something.set()
         await group.written.wait()
         if group.error is not None:
@@ -103,7 +115,7 @@ class Inbox:
             group.error = TransientError("signals were not noted", operation="inbox")
             raise
         finally:
-            self._pending -= Counter((tenant, store) for tenant, store, _ in group.places)
+            self._pending -= Counter(place[:3] for place in group.places)
             group.written.set()
-        for wake in set(group.places.values()):
-            wake()
+        for wake, kind in {(wake, place[2]) for place, wake in group.places.items()}:
+            wake(kind)

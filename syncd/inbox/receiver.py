@@ -13,6 +13,7 @@ from typing import Final
 
 from aiohttp import web
 
+from syncd.core.signal import Kind, Signal
 from syncd.inbox.bodies import Bodies, Crowded, TooLarge
 from syncd.inbox.caller import address_of
 from syncd.inbox.inbox import FULL_SECONDS, Full, Inbox
@@ -28,13 +29,13 @@ GREETING: Final = re.compile(rb"webhook_id=[0-9]{1,20}")  # WooCommerce's, unsig
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """A store that may call. `wake` makes its reconciler look for signals."""
+    """A store that may call. `wake` makes its reconciler look for signals of a kind."""
 
     tenant: str
     store: str
     hooks: HooksPort
     log: Log
-    wake: Callable[[], None]
+    wake: Callable[[Kind], None]
 
 
 class Receiver:
@@ -86,15 +87,15 @@ class Receiver:
             self._sources.has_greeted(address, now)
             return web.Response()
         door = self._doors.get((request.match_info["tenant"], request.match_info["store"]))
-        orders = _read(door, request.headers, body)
-        if door is None or orders is None:
+        spoken = _read(door, request.headers, body)
+        if door is None or spoken is None:
             self._meters.webhooks_refused += 1
             if self._sources.was_wrong(address, now):
                 (self._log if door is None else door.log).emit(events.WEBHOOK_REFUSED, address=address)
             return web.Response(status=404)
         self._sources.was_genuine(address, now)
         try:
-            await self._inbox.take(door.tenant, door.store, orders, door.wake)
+            await self._inbox.take(door.tenant, door.store, spoken, door.wake)
         except Full:
             self._meters.of(door.tenant, door.store).webhooks_turned_away += 1
             return web.Response(status=503, headers={"Retry-After": str(FULL_SECONDS)})
@@ -102,8 +103,8 @@ class Receiver:
         return web.Response()
 
 
-def _read(door: Door | None, headers: Mapping[str, str], body: bytes) -> tuple[str, ...] | None:
-    """The orders that a call speaks of; None if it isn't genuine. A store that doesn't exist takes as long as a wrong secret."""
+def _read(door: Door | None, headers: Mapping[str, str], body: bytes) -> tuple[Signal, ...] | None:
+    """What a call speaks of; None if it isn't genuine. A store that doesn't exist takes as long as a wrong secret."""
     if door is None:
         hmac.digest(b"nobody", body, "sha256")
         return None

@@ -55,6 +55,7 @@ _NEXT_DUE = Statement(f"SELECT min(due) {_ACTIVE} AND due IS NOT NULL")
 _KNOWN = Statement(f"SELECT item, sku, name, recipe {_ACTIVE}")
 _COUNT = Statement(f"SELECT count(*) {_ACTIVE}")
 _READ_BEFORE = Statement(f"SELECT item, read_at {_ACTIVE} AND read_at < :before ORDER BY read_at LIMIT :count")
+_COUNT_READ_BEFORE = Statement(f"SELECT count(*) {_ACTIVE} AND read_at < :before")
 _READ_BETWEEN = Statement(f"SELECT min(read_at), max(read_at) {_ACTIVE}")
 _UNLISTED = (
     "AND item NOT IN (SELECT item FROM listing WHERE tenant = :tenant AND store = :store AND seen >= :seen_since)"
@@ -142,6 +143,11 @@ def items_to_read(
     return [(row[0], row[1]) for row in rows]
 
 
+def count_to_read(connection: Connection, tenant: str, store: str, before: Instant) -> int:
+    """How many counters have not been read since `before`."""
+    return int(_COUNT_READ_BEFORE.scalar(connection, tenant=tenant, store=store, before=before))
+
+
 def oldest_read(connection: Connection, tenant: str, store: str) -> Instant | None:
     """When the counter that was read the longest ago was read; None without counters."""
     found = read_between(connection, tenant, store)
@@ -157,12 +163,13 @@ def add_readings(
     ended: Instant,
     *,
     drained: Instant,
+    floor: Quantity | None = None,
 ) -> None:
-    """Record what the shop has shown between two instants; keeps few readings of each item."""
+    """Record what the shop has shown between two instants; keeps few readings of each item. `floor`: as for `believe`."""
     _WRITE_READINGS.write(connection, [(tenant, store, name, began, ended, level, 0) for name, level in levels.items()])
     names = list(levels)
     _WAS_READ.change(connection, names, tenant=tenant, store=store, ended=ended)
-    before = prune(connection, tenant, store, names, drained)
+    before = prune(connection, tenant, store, names, drained, floor)
     changed = ((Place(store, name), level) for name, level in levels.items() if _before(before[name], began) != level)
     level_changes.note(connection, tenant, began, changed)
 
@@ -208,7 +215,12 @@ def _before(readings: Sequence[Reading], began: Instant) -> Quantity | None:
 
 
 def prune(
-    connection: Connection, tenant: str, store: str, names: Sequence[str], drained: Instant
+    connection: Connection,
+    tenant: str,
+    store: str,
+    names: Sequence[str],
+    drained: Instant,
+    floor: Quantity | None = None,
 ) -> Mapping[str, Sequence[Reading]]:
     """Keep the newest usable readings of these items, the oldest that are not usable yet (the newest of those would push
     them out for ever) and the very newest, and the takings and writes since the oldest reading that is kept. Without the very
@@ -231,7 +243,7 @@ def prune(
         if name not in books and len(fresh) <= FRESH_KEPT:
             continue
         earliest = mine[-1].began - TELLING_US
-        telling = {(one.began, one.write) for one in _telling(books.get(name), drained) if one.began >= earliest}
+        telling = {(one.began, one.write) for one in _telling(books.get(name), drained, floor) if one.began >= earliest}
         old = usable[name][:-USABLE_KEPT]
         dropped = [one for one in old if (one.began, one.write) not in telling] + fresh[FRESH_KEPT - 1 : -1]
         place = {"tenant": tenant, "store": store, "item": name}
@@ -243,11 +255,11 @@ def prune(
     return rows
 
 
-def _telling(book: ItemBook | None, drained: Instant) -> Sequence[Reading]:
+def _telling(book: ItemBook | None, drained: Instant, floor: Quantity | None) -> Sequence[Reading]:
     """The readings that belief rests on; where they contradict each other, all of them until somebody has noted it."""
     if book is None:
         return ()
-    belief = believe(book, drained)
+    belief = believe(book, drained, floor)
     return book.readings if belief.drift else belief.used
 
 

@@ -84,9 +84,12 @@ class Ledger:
         read_hop: Hop,
         seen: Instant,
         lock: ProcessLock | None = None,
+        migrated_from: str = "",
     ) -> None:
-        """`seen`: how far time had come in earlier lives (`seen.py`); the clock should not be before that."""
+        """`seen`: how far time had come in earlier lives (`seen.py`); the clock should not be before that. `migrated_from`: the
+        revision of the schema that was found, "" if it was this version's, or the ledger is new."""
         self.seen = seen
+        self.migrated_from = migrated_from
         self._path = path
         self._clock = clock
         self._writer = writer
@@ -288,7 +291,7 @@ def open_ledger(
                 f"a restore in {folder} was interrupted", operation="ledger", hint="run the same `syncd restore` again"
             )
         engine = write_engine(path, opener=opener)
-        seen_until = _prepare(engine, migrating)
+        seen_until, migrated_from = _prepare(engine, migrating)
         return Ledger(
             path,
             clock=clock,
@@ -298,6 +301,7 @@ def open_ledger(
             read_hop=hop if hop is not None else ThreadHop("ledger-reader", fatal=fatal),
             lock=held,
             seen=seen_until,
+            migrated_from=migrated_from,
         )
     except BaseException:
         if lock is None:
@@ -305,12 +309,13 @@ def open_ledger(
         raise
 
 
-def _prepare(engine: Engine, migrating: Callable[[], None]) -> Instant:
-    """Bring the schema to this version. Returns how far time had come."""
+def _prepare(engine: Engine, migrating: Callable[[], None]) -> tuple[Instant, str]:
+    """Bring the schema to this version. Returns how far time had come, and the revision that it was migrated from ("": none)."""
     try:
-        migrate.upgrade(engine, progress=migrating)
+        found = migrate.current(engine)
+        migrated = migrate.upgrade(engine, progress=migrating)
         with engine.connect() as connection:
-            return seen.seen(connection)
+            return seen.seen(connection), (found or "") if migrated else ""
     except DBAPIError as error:
         raise explain(error) from error
 

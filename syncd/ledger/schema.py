@@ -69,10 +69,10 @@ store = Table(
 # put back from a backup (`restored.py`; 0: never).
 clock = Table("clock", metadata, _flag("id"), _number("seen"), _number("restored", 0), PrimaryKeyConstraint("id"))
 
-# Orders that a store has spoken of (webhooks), until they have been read.
+# What a store has spoken of (webhooks), until it has been read. `kind`: order, cart, item (`core/signal.py`).
 signal = Table(
-    "signal", metadata, _text("tenant"), _text("store"), _text("order"), _number("first_at"), _number("last_at"),
-    PrimaryKeyConstraint("tenant", "store", "order"), sqlite_with_rowid=False,
+    "signal", metadata, _text("tenant"), _text("store"), _text("kind"), _text("name"), _number("first_at"),
+    _number("last_at"), PrimaryKeyConstraint("tenant", "store", "kind", "name"), sqlite_with_rowid=False,
 )  # fmt: skip
 
 # The ERP of a tenant: identity and epoch pinned, where its feeds of levels and of shipments continue.

@@ -12,14 +12,16 @@ from typing import Protocol
 
 import msgspec
 
+from syncd.core.signal import Signal
+
 
 class NotGenuine(Exception):
     """The caller doesn't know the secret. Says no more: the caller learns nothing, and the log needs no text of theirs."""
 
 
 class HooksKept(msgspec.Struct, frozen=True):
-    """What became of the store's webhooks. `alive`: it will call for every change. `done`: what was repaired, in words;
-    `trouble`: what is wrong and can't be mended from here, "" if nothing is."""
+    """What became of the store's webhooks. `alive`: it will call for every change of an order. `done`: what was repaired, in
+    words; `trouble`: what is wrong and can't be mended from here, "" if nothing is."""
 
     alive: bool
     done: tuple[str, ...] = ()
@@ -29,15 +31,17 @@ class HooksKept(msgspec.Struct, frozen=True):
 class HooksPort(Protocol):
     """A store's webhooks."""
 
-    def read(self, headers: Mapping[str, str], body: bytes) -> tuple[str, ...]:
-        """The ids of the orders that a call speaks of; () for a call that speaks of none. `headers` ignore case.
+    def read(self, headers: Mapping[str, str], body: bytes) -> tuple[Signal, ...]:
+        """What a call speaks of, as far as this store's signals are wanted; () for a call that speaks of nothing such.
+        `headers` ignore case.
 
         Synchronous, and no further parsing than for the id. Raises NotGenuine; takes the same time for any wrong secret.
         """
 
     async def keep(self, address: str) -> HooksKept:
-        """See to it that the store calls `address`: register what is missing, mend what is broken. Raises as other reads
-        and writes of a store do."""
+        """See to it that the store calls `address` for all that is wanted: register what is missing, mend what is broken, take
+        away what was wanted before. Raises as other reads and writes of a store do, if that keeps it from calling for orders;
+        what keeps it from calling for something else is `trouble`."""
 
 
 def secret_of(credential: str, purpose: str) -> str:

@@ -168,24 +168,27 @@ class WriteResult(StrEnum):
 
 
 class WriteOutcome(msgspec.Struct, frozen=True):
-    """One write's end. `level` is what the store says the level is after it, where it says so."""
+    """One write's end. `level` is what the store says the level is after it, where it says so. `repeats`: how often a relative
+    change may have been applied beyond what `result` says (requests with it that were refused, perhaps for others' sake)."""
 
     key: str
     result: WriteResult
     reason: str = ""
     level: Quantity | None = None
+    repeats: int = 0
 
 
 class InventoryTraits(msgspec.Struct, frozen=True):
     """What the platform's counters can do. Durations in microseconds."""
 
     relative: bool  # it can add; absolute writes are for the first level and as a last resort
-    batch_max: int  # writes or items in one request
+    batch_max: int  # items that are read in one request; writes too, where nothing else is said
     apply_us: int  # a write that was answered is applied at most this much later
     stale_us: int  # a reading may be this much older than its request
     late_us: int  # a request without an answer is surely dead after this
     floor: Quantity | None  # the lowest level it can show; None: it can go below zero
     whole_units: bool = True
+    writes_max: int = 0  # writes in one request; 0: as `batch_max`
 
 
 class InventoryPort(Protocol):
@@ -202,12 +205,34 @@ class InventoryPort(Protocol):
         """The levels of these items (at most `traits.batch_max`)."""
 
     async def write(self, writes: Sequence[LevelWrite], *, not_after: Instant = NEVER) -> tuple[WriteOutcome, ...]:
-        """Send these writes (at most `traits.batch_max`, one per item), once, and nothing after `not_after` (our clock; the
+        """Send these writes (at most `traits.writes_max`, one per item), once, and nothing after `not_after` (our clock; the
         transport looks at it just before sending). One outcome per write, in order.
 
         Raises StoreFault or Throttled only when surely nothing was written. An unclear end is an UNKNOWN outcome of
         each write concerned, never an exception.
         """
+
+
+class Sweep(Protocol):
+    """The counters of a store, read page by page. `untold`: those that were asked for and that no page has told yet: at the
+    end they have to be asked for by name."""
+
+    @property
+    def untold(self) -> Sequence[str]:
+        """The items that no page has told yet."""
+
+    async def next_page(self) -> LevelPage | None:
+        """The next page's levels of the items that are wanted; None at the end. Raises as a read; then it may be asked again."""
+
+
+class LevelSweeps(Protocol):
+    """Where the platform lists all counters, so that many are read with fewer requests than by name."""
+
+    rows_max: int
+    """Counters in one page."""
+
+    def begin_sweep(self, items: Sequence[str]) -> Sweep:
+        """Read all pages for these items."""
 
 
 class Store(Protocol):

@@ -10,10 +10,12 @@ import anyio
 
 from syncd.core.policy import Policy
 from syncd.core.quantity import LONG_AGO, SECOND, ZERO, Instant, Quantity, microseconds
+from syncd.core.signal import Kind
 from syncd.core.taking_rule import TakingRule
 from syncd.ledger import pauses
 from syncd.ledger.alerts import Alerts
 from syncd.ledger.ledger import Ledger
+from syncd.ledger.outbox import Outbox
 from syncd.ledger.pauses import Pause
 from syncd.observability.events import Event
 from syncd.observability.log import Log
@@ -23,7 +25,7 @@ from syncd.ports.erp import Erp, ErpDocuments
 from syncd.ports.hooks import HooksPort
 from syncd.ports.placing import ErpOrdersPort, PlacingPort
 from syncd.ports.shipments import ShipmentsPort
-from syncd.ports.store import Store
+from syncd.ports.store import LevelSweeps, Store
 from syncd.transport.client import HttpClient
 
 LIVE, SHADOW = "live", "shadow"
@@ -95,6 +97,7 @@ class TenantContext:
     pauses: dict[str, Pause] = field(default_factory=dict)  # by store, as the ledger has them; "": the whole tenant
     meters: Meters = field(default_factory=Meters)
     alerts: Alerts = field(default_factory=Alerts)
+    outbox: Outbox = field(default_factory=Outbox)  # what sinks are told, put down with what happens
     client: HttpClient | None = (
         None  # what the ERP is asked by, for whoever shows its breaker; None: it is in this process
     )
@@ -163,6 +166,7 @@ class StoreContext:
     warned: frozenset[str] = frozenset()  # what its description warned of last: told once
     unknown_products: bool = False  # an order named a product that the catalogue doesn't know
     bell: Bell = field(default_factory=Bell)
+    sweeps: LevelSweeps | None = None  # None: its counters are read by name alone
     shipments: ShipmentsPort | None = None  # None: this store isn't told of shipments
     placing: PlacingPort | None = None  # None: this store gets no orders from the ERP
     catalogued: Instant = LONG_AGO  # soft: when the last whole reading of its catalogue began
@@ -172,6 +176,11 @@ class StoreContext:
     hooks_trouble: str | None = None  # why it doesn't, where that can't be mended from here; None: not looked yet
     client: HttpClient | None = None  # what the store is asked by, for whoever shows its quota
     may_fall: set[str] = field(default_factory=set)  # soft: items of an approved plan that may go to 0 (BRAKE)
+
+    def wake(self, kind: Kind) -> None:
+        """There are signals of this kind; a hint, as each ring of a bell."""
+        del kind  # all are read by this one loop
+        self.bell.ring()
 
     def tell(self, event: Event, **details: int) -> None:
         """An alert about this store, of what is only seen while it runs."""

@@ -20,7 +20,7 @@ from syncd.reconcile.replan import replan
 
 def settle_drift(connection: Connection, shop: Shop, result: Evaluation, moment: Moment, epoch: int) -> Quantity:
     """Note a drift and do what the shop's policy says. Returns its units (positive: the shop had more than the book)."""
-    units = gap(result.book, result.belief, moment)
+    units = gap(result.book, result.belief, moment, shop.traits.floor)
     note_drift(
         connection, shop.tenant, shop.store, result.row.item, units=units, policy=shop.drift,
         keep_since=result.belief.used[-1].began, now=moment.now, accepted=result.row.accepted,

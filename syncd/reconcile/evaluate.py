@@ -141,7 +141,7 @@ def _evaluate(
     doubtful: frozenset[str],
     moment: Moment,
 ) -> Evaluation:
-    belief = believe(book, moment.drained)
+    belief = believe(book, moment.drained, shop.traits.floor)
     if row.needs_absolute and not book.readings:
         belief = Belief(Interval(ZERO, ZERO))  # the shop shows nothing: as good as none
     mine = {sku: targets[sku] for sku, _ in row.recipe if sku in targets}
@@ -162,10 +162,10 @@ def _evaluate(
     return Evaluation(row, book, belief, mine, target, decision)
 
 
-def gap(book: ItemBook, belief: Belief, moment: Moment) -> Quantity:
+def gap(book: ItemBook, belief: Belief, moment: Moment, floor: Quantity | None) -> Quantity:
     """By how much the newest reading contradicts the ones before it: positive if the shop has more than the book says."""
     older = ItemBook(tuple(r for r in book.readings if r not in belief.used), book.changes, book.writes)
-    before = believe(older, moment.drained).interval
+    before = believe(older, moment.drained, floor).interval
     if belief.interval.lo > before.hi:
         return Quantity(belief.interval.lo - before.hi)
     if belief.interval.hi < before.lo:

@@ -1,10 +1,15 @@
-"""The inventory step: know what a shop sells, and read each of its counters at least once in a bounded time."""
+"""The inventory step: know what a shop sells, and read each of its counters at least once in a bounded time.
+
+Few counters are read by name, many by the pages of the shop's whole list, where it has one: whichever needs fewer requests.
+A request by name that isn't full takes along the counters that would be due next.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import partial
+from math import ceil
 
 from sqlalchemy import Connection
 
@@ -12,13 +17,16 @@ from syncd.core.policy import Recipe
 from syncd.core.quantity import LONG_AGO, Instant, microseconds, seconds
 from syncd.ledger import items, stores
 from syncd.observability import events
-from syncd.ports.store import LevelPage, Listing, ListingPage
+from syncd.ports.store import LevelPage, Listing, ListingPage, Sweep
 from syncd.reconcile.context import StoreContext
-from syncd.reconcile.publish_step import PublishStep, take_levels
+from syncd.reconcile.publish_step import PublishStep
+from syncd.reconcile.take_levels import take_levels
 
 PAGES_MAX = 20_000  # of a catalogue: two million products
 REFRESH_SECONDS_MIN = 60.0  # an unknown product makes the catalogue be read again, but not more often than this
 REQUESTS_PER_STEP_MAX = 20  # readings go on in the next step, orders come between
+ITEMS_PER_SWEEP_MAX = 100_000  # asked for in one pass over the whole list; a larger shop needs another
+ALONG_SHARE = 0.5  # of the time between two readings: a counter that was read longer ago may be read along
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,7 @@ class Look:
     is_ready: bool = False
     due: list[str] = field(default_factory=list)
     oldest: Instant | None = None
+    sweeps: bool = False  # they are so many that the whole list is read
 
 
 @dataclass(slots=True)
@@ -37,6 +46,8 @@ class InventoryStep:
     context: StoreContext
     publisher: PublishStep
     catalogued: Instant = LONG_AGO
+    sweep: Sweep | None = None  # soft: a pass over the whole list that has begun
+    rest: list[str] = field(default_factory=list)  # soft: what that pass has not told
     troubles: set[str] = field(default_factory=set)
 
     async def read_catalogue_if_due(self) -> float:
@@ -55,17 +66,41 @@ class InventoryStep:
         context = self.context
         before = Instant(context.tenant.clock.now() - microseconds(context.options.read_items_seconds))
         for _ in range(REQUESTS_PER_STEP_MAX):
+            if self.sweep is not None:
+                await self._go_on(self.sweep)
+                continue
+            if self.rest:
+                batch_max = context.port.inventory.traits.batch_max
+                await self._read(self.rest[:batch_max])
+                del self.rest[:batch_max]
+                continue
             look = await context.tenant.ledger.read(partial(self._look, before=before))
             if not look.is_ready:
                 return 1.0
             if not look.due:
                 return self._wait_seconds(look.oldest)
-            page = await context.port.inventory.levels(look.due)
-            told = {reading.item for reading in page.readings}
-            silent = [name for name in look.due if name not in told]
-            await context.tenant.ledger.run(partial(self._take, page=page, silent=silent))
-            context.bell.ring()
-        return self._wait_seconds(before)
+            if look.sweeps and context.sweeps is not None:
+                self.sweep = context.sweeps.begin_sweep(look.due)
+                continue
+            await self._read(look.due)
+        return 0.0 if self.sweep is not None or self.rest else self._wait_seconds(before)
+
+    async def _read(self, names: list[str]) -> None:
+        """Read these counters by name."""
+        page = await self.context.port.inventory.levels(names)
+        told = {reading.item for reading in page.readings}
+        silent = [name for name in names if name not in told]
+        await self.context.tenant.ledger.run(partial(self._take, page=page, silent=silent))
+        self.context.bell.ring()
+
+    async def _go_on(self, sweep: Sweep) -> None:
+        """Read the next page of the whole list; at the end, by name, what no page has told."""
+        page = await sweep.next_page()
+        if page is not None:
+            await self.context.tenant.ledger.run(partial(self._take, page=page, silent=[]))
+            self.context.bell.ring()
+            return
+        self.sweep, self.rest = None, list(sweep.untold)
 
     async def _read_catalogue(self) -> None:
         """Read all that the shop sells. What vanished is no longer written to; levels that came along are readings."""
@@ -124,13 +159,22 @@ class InventoryStep:
         oldest = items.oldest_read(connection, tenant, store)
         if oldest is None or oldest >= before:
             return Look(True, [], oldest)
-        found = items.items_to_read(connection, tenant, store, before, self.context.port.inventory.traits.batch_max)
+        batch_max = self.context.port.inventory.traits.batch_max
+        sweeps = self.context.sweeps
+        if sweeps is not None:
+            due = items.count_to_read(connection, tenant, store, before)
+            if ceil(due / batch_max) > ceil(items.count_items(connection, tenant, store) / sweeps.rows_max):
+                found = items.items_to_read(connection, tenant, store, before, ITEMS_PER_SWEEP_MAX)
+                return Look(True, [name for name, _ in found], oldest, sweeps=True)
+        along = Instant(before + microseconds(self.context.options.read_items_seconds * ALONG_SHARE))
+        found = items.items_to_read(connection, tenant, store, along, batch_max)
         return Look(True, [name for name, _ in found], oldest)
 
     def _take(self, connection: Connection, page: LevelPage, silent: list[str]) -> None:
         take_levels(connection, self.publisher.shop(), page, self.context.drained)
+        now = self.context.tenant.clock.now()
         for name in silent:  # unknown, not 0: asked again after the usual time
-            items.set_item(connection, self.context.tenant.tenant, self.context.store, name, read_at=page.ended)
+            items.set_item(connection, self.context.tenant.tenant, self.context.store, name, read_at=now)
 
     def _wait_seconds(self, oldest: Instant | None) -> float:
         context = self.context

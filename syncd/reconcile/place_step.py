@@ -34,6 +34,7 @@ from syncd.core.placing import (
     shop_skus,
 )
 from syncd.core.quantity import LONG_AGO, Instant, microseconds, seconds
+from syncd.core.signal import Kind
 from syncd.errors import MisconfiguredError, OutcomeUnknown, RefusedError, Throttled, TransientError
 from syncd.ledger import items, orders, placing, quarantine, signals, stores, tenants
 from syncd.ledger.placing import CONFIRMED, INTENDED, QUARANTINED, REFUSED, SENT, WITHDRAWN, PlacementRow
@@ -277,7 +278,7 @@ class PlaceStep:
             if orders.read_orders(connection, tenant, context.store, [order]):
                 skus = placing.end_rooms(connection, tenant, context.store, [row.key])
                 items.make_due(connection, tenant, skus, now)
-            signals.note(connection, [(tenant, context.store, order)], (), now)
+            signals.note(connection, [(tenant, context.store, Kind.ORDER, order)], (), now)
             return not ended
 
         await context.tenant.ledger.run(unit)

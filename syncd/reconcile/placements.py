@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from syncd.core.quantity import Instant, microseconds
+from syncd.core.signal import Kind
 from syncd.ledger import items, placing, signals, tenants
 from syncd.ledger.placing import INTENDED, PlacementRow
 from syncd.observability import events
@@ -89,7 +90,7 @@ class Placements:
                 skus = placing.end_rooms(connection, tenant, context.store, [row.key])
                 items.make_due(connection, tenant, skus, now)
             if signal:
-                signals.note(connection, [(tenant, context.store, row.shop_order)], (), now)
+                signals.note(connection, [(tenant, context.store, Kind.ORDER, row.shop_order)], (), now)
 
         await context.tenant.ledger.run(unit)
 

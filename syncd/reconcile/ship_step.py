@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 from syncd.core.order import DEAD, Phase
 from syncd.core.quantity import LONG_AGO, Instant, microseconds, seconds, show
 from syncd.core.shipping import Named, Unshippable, check, pack, parcel_key
+from syncd.core.signal import Kind
 from syncd.errors import MisconfiguredError, NotFound, OutcomeUnknown, RefusedError, Throttled, TransientError
 from syncd.ledger import orders, quarantine, shipments, signals, stores, tenants
 from syncd.ledger.shipments import BOOKED, CONFIRMED, INTENDED, QUARANTINED, REFUSED, SENT, SKIPPED, ShipmentRow
@@ -185,7 +186,7 @@ class ShipStep:
                 connection, tenant, row, state=SENT, sent_at=now, dead_at=dead_at, retry_at=now, attempts=row.attempts + 1,
                 reason="", epoch=context.tenant.epoch,
             )  # fmt: skip
-            signals.note(connection, [(tenant, context.store, row.order)], (), now)
+            signals.note(connection, [(tenant, context.store, Kind.ORDER, row.order)], (), now)
 
         await context.tenant.ledger.run(claim)
         parcel = Parcel(row.own_key, row.order, row.place, row.parcel, told.carrier, told.tracking, told.link)
@@ -227,7 +228,7 @@ class ShipStep:
             tenants.assert_epoch(connection, context.tenant.tenant, context.tenant.epoch)
             values = {"state": CONFIRMED, "shop_ref": ref, "confirmed_at": now, "reason": reason}
             shipments.change(connection, context.tenant.tenant, row, **values)
-            signals.note(connection, [(context.tenant.tenant, context.store, row.order)], (), now)
+            signals.note(connection, [(context.tenant.tenant, context.store, Kind.ORDER, row.order)], (), now)
 
         await context.tenant.ledger.run(unit)
         self.failures.pop(row.name, None)

@@ -21,6 +21,7 @@ import pytest
 from aiohttp import web
 
 from syncd.clock import SystemClock
+from syncd.core.signal import Kind
 from syncd.errors import TransientError
 from syncd.inbox import bodies as bodies_module
 from syncd.inbox import inbox as inbox_module
@@ -63,14 +64,14 @@ class Bench:
         self.url = ""
         self.session: aiohttp.ClientSession = NOBODY
 
-    def ring(self) -> None:
+    def ring(self, _kind: Kind) -> None:
         self.rung += 1
 
-    async def note(self, places: Any, shops: Any) -> Any:
+    async def note(self, places: Any, queues: Any) -> Any:
         if self.refuses is not None:
             raise self.refuses
         self.groups.append(len(places))
-        return await self.ledger.run(partial(signals.note, places=places, shops=shops, now=self.clock.now()))
+        return await self.ledger.run(partial(signals.note, places=places, queues=queues, now=self.clock.now()))
 
     async def waiting(self) -> list[str]:
         return await self.ledger.read(lambda connection: list(signals.waiting(connection, "acme", "us", 100_000)))

@@ -190,3 +190,13 @@ def test_a_migration_says_again_and_again_that_it_makes_progress_and_a_start_wit
     signs.clear()
     assert not migrate.upgrade(engine, head=AFTER_HEAD, scripts=scripts, progress=lambda: signs.append(1))
     assert not signs
+
+
+def test_signals_of_before_there_were_kinds_are_orders(tmp_path):
+    engine = write_engine(ledger_path(tmp_path))
+    assert migrate.upgrade(engine, head="0006")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO signal VALUES ('acme', 'us', '7', 1, 2)")
+    migrate.upgrade(engine)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT * FROM signal").all() == [("acme", "us", "order", "7", 1, 2)]

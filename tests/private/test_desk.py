@@ -17,6 +17,7 @@ from syncd.clock import SystemClock
 from syncd.config.problem import Problem
 from syncd.core.quantity import Instant
 from syncd.core.quota import Observation
+from syncd.core.signal import Kind
 from syncd.ledger import levels, moves, signals, stores
 from syncd.private import catalogue, exposition
 from syncd.private import desk as desk_module
@@ -211,7 +212,12 @@ async def test_the_backlog_of_webhooks_is_what_waits_now_and_not_at_the_last_cal
     await bench.stock(BOLT=10)
     await bench.open_store("us", BOLT=10)
     bench.store("us").context.hooks = object()
-    places = [("acme", "us", "1"), ("acme", "us", "2"), ("acme", "web", "9")]
+    places = [
+        ("acme", "us", Kind.ORDER, "1"),
+        ("acme", "us", Kind.ORDER, "2"),
+        ("acme", "web", Kind.ORDER, "9"),
+        ("acme", "us", Kind.CART, "1"),
+    ]
     async with asking(desk_of(bench)) as asker:
         assert (await asker.health())["webhooks"] == {"backlog": 0}
         await bench.ledger.run(lambda c: signals.note(c, places, (), Instant(1)))

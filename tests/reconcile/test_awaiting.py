@@ -80,7 +80,7 @@ async def test_a_shop_at_rest_is_looked_at_twice_a_reading(tmp_path: Path, monke
             await world.settled(OPENING)
             [reconciler] = app.tenants["acme"].reconcilers
             await at_rest(world, reconciler)
-            monkeypatch.setattr("syncd.reconcile.publish_step.evaluate", counted)
+            monkeypatch.setattr("syncd.reconcile.publish_round.evaluate", counted)
 
             everything = await world.ledger.read(lambda c: [row.item for row in items.all_items(c, "acme", "one")])
             await world.ledger.run(lambda c: items.read_soon(c, "acme", "one", everything))

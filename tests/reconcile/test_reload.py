@@ -16,6 +16,7 @@ from syncd.config.load import load
 from syncd.control import pause
 from syncd.control.commands import Commands
 from syncd.control.failure import CommandFailed
+from syncd.core.signal import Kind
 from syncd.engine.supervisor import TenantWork
 from syncd.errors import TransientError
 from syncd.observability.redact import Redaction
@@ -341,16 +342,19 @@ async def test_what_a_store_spoke_of_is_forgotten_with_the_store(tmp_path: Path)
         await serve_outside(world, "b")
         path = add_tenant(world, "b", "b")
         async with reloading(world) as (_, reloader):
-            places = [("acme", "gone", "1"), ("acme", "woo", "2"), ("b", "woo", "3"), ("nobody", "woo", "4")]
+            shops = [("acme", "gone"), ("acme", "woo"), ("b", "woo"), ("nobody", "woo")]
+            places = [(*shop, Kind.ORDER, str(number)) for number, shop in enumerate(shops)]
+            places.append(("acme", "woo", Kind.CART, "5"))  # its carts are no concern of ours, or not any more
             note = signal_note(world.given)
 
-            async def waiting(*shops: tuple[str, str]) -> list[int]:
-                return list((await note([], shops)).values())
+            async def waiting(*shops: tuple[str, str], kind: Kind = Kind.ORDER) -> list[int]:
+                return list((await note([], [(*shop, kind) for shop in shops])).values())
 
             await pause_all(world, reloader)  # so that nobody reads them
             await note(places, [])
             await reloader.tidy()
             assert await waiting(("acme", "gone"), ("nobody", "woo")) == [0, 0]
+            assert await waiting(("acme", "woo"), kind=Kind.CART) == [0]
             assert await waiting(("acme", "woo"), ("b", "woo")) == [1, 1]
             path.write_text("nonsense")
             await reloader.reload()

@@ -323,9 +323,9 @@ class World:
         return await self.ledger.run(unit)
 
     async def signals(self) -> list[tuple[str, str]]:
-        """The orders that stores have spoken of and that haven't been read yet: store and order."""
+        """What stores have spoken of and what hasn't been read yet: store and order (or cart)."""
         rows = await self.ledger.read(
-            lambda connection: connection.execute(select(signal.c.store, signal.c.order)).all()
+            lambda connection: connection.execute(select(signal.c.store, signal.c.name)).all()
         )
         return [(str(store), str(order)) for store, order in rows]
 

@@ -21,7 +21,7 @@ from syncd.app import App, Surroundings, compose, doors, open_session, signal_no
 from syncd.config.load import Configuration, load
 from syncd.control.commands import Commands
 from syncd.errors import SyncdError
-from syncd.inbox.inbox import BACKLOG_MAX, Inbox, Place, Shop
+from syncd.inbox.inbox import BACKLOG_MAX, Inbox, Place, Queue
 from syncd.inbox.listener import listening
 from syncd.inbox.receiver import Receiver
 from syncd.ledger.ledger import Ledger, open_ledger
@@ -210,9 +210,9 @@ class House:
         """The webhook listener, put together as the daemon does."""
         plain = signal_note(given)
 
-        async def note(places: Sequence[Place], shops: Collection[Shop]) -> Mapping[Shop, int]:
+        async def note(places: Sequence[Place], queues: Collection[Queue]) -> Mapping[Queue, int]:
             more = BACKLOG_MAX if self.inbox_is_full else 0
-            return {shop: waiting + more for shop, waiting in (await plain(places, shops)).items()}
+            return {queue: waiting + more for queue, waiting in (await plain(places, queues)).items()}
 
         inbox = Inbox(note)
         receiver = Receiver(inbox, doors(app), clock=given.clock, log=given.log, meters=given.meters).app()

@@ -22,7 +22,7 @@ from syncd.ledger import moves, orders, stores, writes
 from syncd.ledger.schema import level_write, move
 from syncd.ledger.writer import Done, Failed, Writer, Written
 from syncd.ports.store import OrderPage, WriteResult
-from syncd.reconcile import context, evaluate, order_step, order_unit, post_step, publish_step, sweep_step
+from syncd.reconcile import context, end_write, evaluate, order_step, order_unit, post_step, sweep_step
 from syncd.transport.client import HttpClient
 
 Patch = list[tuple[Any, str, Any]]
@@ -305,14 +305,14 @@ def writes_in_shadow() -> Patch:
 
 
 def unclear_did_nothing() -> Patch:
-    plain = publish_step._end
+    plain = end_write._end
 
     def end(connection: Any, shop: Any, write: Any, outcome: Any, *given: Any) -> None:
         if outcome.result is WriteResult.UNKNOWN:
             outcome = msgspec.structs.replace(outcome, result=WriteResult.NOT_SENT)
         plain(connection, shop, write, outcome, *given)
 
-    return [(publish_step, "_end", end)]
+    return [(end_write, "_end", end)]
 
 
 def sent_by_the_dead() -> Patch:

@@ -17,8 +17,8 @@ from tests.simulation.taken_out import Patch
 
 
 def answered_at_once() -> Patch:
-    async def take(self: Any, tenant: str, store: str, orders: Any, wake: Callable[[], None]) -> None:
-        self._groups[-1].places |= dict.fromkeys([(tenant, store, order) for order in orders], wake)
+    async def take(self: Any, tenant: str, store: str, spoken: Any, wake: Callable[[Any], None]) -> None:
+        self._groups[-1].places |= dict.fromkeys([(tenant, store, *signal) for signal in spoken], wake)
         self._something.set()
 
     return [(Inbox, "take", take)]

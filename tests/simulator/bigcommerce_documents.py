@@ -19,6 +19,9 @@ DOCUMENTS = (
     ("v3", "channels.v3.yml"),
     ("v3", "settings.v3.yml"),
     ("v3", "webhooks.v3.yml"),
+    ("v3", "carts.v3.yml"),
+    ("v3", "checkouts.v3.yml"),
+    ("v3", "abandoned_carts.v3.yml"),
     ("v3", "catalog/products_catalog.v3.yml"),
     ("v3", "catalog/product-variants_catalog.v3.yml"),
 )

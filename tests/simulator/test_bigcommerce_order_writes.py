@@ -6,7 +6,7 @@ import pytest
 
 from tests.simulator.bigcommerce_bench import open_bench
 
-BILLING = {"first_name": "Ann", "zip": "1", "email": "ann@example.com"}
+BILLING = {"first_name": "Ann", "zip": "78751", "email": "ann@example.com"}
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from syncd.core.quantity import NEVER, SECOND, ZERO, Instant, Quantity, units
 from syncd.errors import BugError, MisconfiguredError, RefusedError, StoreFault, Throttled
 from syncd.ports.store import InventoryPort, LevelPage, LevelWrite, Listing, WriteResult
 from syncd.stores.bigcommerce import BigCommerceStore
+from syncd.stores.bigcommerce.adjustments import WRITES_MAX
 from syncd.stores.bigcommerce.inventory import BATCH_MAX
 from syncd.transport import Answer
 from tests.stores.bigcommerce_bodies import raw
@@ -308,8 +309,10 @@ async def test_an_absolute_write_is_not_sent_where_the_safety_stock_cannot_be_re
 async def test_a_counter_without_a_level_needs_an_absolute_write_first(world):
     new, red, other = world.add({"sku": "NEW"}, {"sku": "RED", "stock": 5}, {"sku": "OTHER"})
     outcomes = await world.store.inventory.write([change(new, 2), change(red, -1), change(other, 2)])
-    assert [one.result for one in outcomes] == [WriteResult.NEEDS_ABSOLUTE, APPLIED, WriteResult.NEEDS_ABSOLUTE]
+    assert [one.result for one in outcomes] == [WriteResult.NEEDS_ABSOLUTE, APPLIED, NOT_SENT]
     assert "requires absolute adjustment" in outcomes[0].reason
+    (outcome,) = await world.store.inventory.write([change(other, 2)])
+    assert outcome.result is WriteResult.NEEDS_ABSOLUTE
     assert (on_hand(world, "NEW"), on_hand(world, "RED")) == (None, 4)
     assert [one.result for one in await world.store.inventory.write([put(new, 2)])] == [APPLIED]
     assert [one.result for one in await world.store.inventory.write([change(new, 2)])] == [APPLIED]
@@ -325,14 +328,14 @@ async def test_a_title_may_name_several_counters_at_once():
         return {"transaction_id": "x"}
 
     inventory, _ = scripted(answer)
-    outcomes = await inventory.write([change("v:9/106", 1), change("p:113", 1), change("p:106", 1)])
+    outcomes = await inventory.write([change("v:9/106", 1), change("p:113", 1), change("p:106", -1)])
     assert [one.result for one in outcomes] == [WriteResult.NEEDS_ABSOLUTE, WriteResult.NEEDS_ABSOLUTE, APPLIED]
 
 
 async def test_a_title_that_names_a_counter_by_its_sku_is_understood_once_it_stands_alone():
     title = "Items with identity: [sku RED] requires absolute adjustment before relative"
     inventory, _ = scripted(picky(2, title=title))
-    outcomes = await inventory.write([change("p:1", 1), change("p:2", 1)])
+    outcomes = await inventory.write([change("p:1", -1), change("p:2", -1)])
     assert [one.result for one in outcomes] == [APPLIED, WriteResult.NEEDS_ABSOLUTE]
 
 
@@ -352,7 +355,7 @@ async def test_a_counter_of_the_wrong_kind_is_refused_and_the_others_are_applied
     red, blue = world.add({"sku": "RED", "stock": 5}, {"sku": "BLUE", "stock": 5})
     variant = world.shop.catalog.products[111].variants[0].id
     outcomes = await world.store.inventory.write([change(f"v:111/{variant}", -1), change(blue, -1)])
-    assert [one.result for one in outcomes] == [REFUSED, APPLIED]
+    assert [one.result for one in outcomes] == [WriteResult.IGNORED, APPLIED]
     assert "is tracked by product" in outcomes[0].reason
     assert (on_hand(world, "RED"), on_hand(world, "BLUE")) == (5, 4)
     assert red == "p:111"
@@ -387,7 +390,7 @@ async def test_an_offender_that_is_not_named_is_found_by_halving(status):
     outcomes = await inventory.write([change(f"p:{number}", -1) for number in range(1, 65)])
     assert [one.result for one in outcomes] == [REFUSED if number == 17 else APPLIED for number in range(1, 65)]
     assert outcomes[16].reason == "Not enough stock"
-    assert len(client.asked) == 13
+    assert len(client.asked) == 12  # a half whose sibling was accepted isn't sent whole
 
 
 async def test_what_was_refused_is_never_sent_twice_once_it_was_applied():
@@ -414,7 +417,7 @@ async def test_an_offender_that_is_named_by_its_place_is_found():
         return {"transaction_id": "x"}
 
     inventory, client = scripted(answer)
-    outcomes = await inventory.write([change("p:1", 1), change("p:2", 1), change("p:3", 1)])
+    outcomes = await inventory.write([change("p:1", -1), change("p:2", -1), change("p:3", -1)])
     assert [one.result for one in outcomes] == [APPLIED, REFUSED, APPLIED]
     assert outcomes[1].reason == "Payload contains invalid fields: invalid value"
     assert len(client.asked) == 2
@@ -537,9 +540,90 @@ async def test_a_location_that_is_closed_stops_the_store_loudly(world):
 
 
 async def test_a_full_batch_is_one_request(world):
-    items = world.add(*({"sku": f"S{number}", "stock": 3} for number in range(BATCH_MAX)))
+    items = world.add(*({"sku": f"S{number}", "stock": 3} for number in range(WRITES_MAX)))
     outcomes = await world.store.inventory.write([change(item, -1) for item in items])
     assert {one.result for one in outcomes} == {APPLIED}
-    page = await world.store.inventory.levels(items)
+    page = await world.store.inventory.levels(items[:BATCH_MAX])
     assert set(shown(page).values()) == {units(2)}
     assert (len(world.asked.writes), len(world.asked.reads)) == (1, 1)
+
+
+@pytest.mark.parametrize("bad", [0, 1, 777, 1_024, 1_999])
+async def test_one_bad_item_among_two_thousand_is_found_in_few_requests(bad):
+    inventory, client = scripted(picky(bad + 1))
+    outcomes = await inventory.write([change(f"p:{number}", -1) for number in range(1, 2_001)])
+    assert [place for place, one in enumerate(outcomes) if one.result is not APPLIED] == [bad]
+    assert len(client.asked) <= 23
+
+
+async def test_the_whole_list_is_read_where_many_are_wanted_and_what_no_page_tells_is_left(world):
+    items = world.add(*({"sku": f"S{number}", "stock": number} for number in range(2_100)))
+    sweep = world.store.inventory.begin_sweep([*items[::2], "p:999999"])
+    found: dict[str, int | None] = {}
+    while (page := await sweep.next_page()) is not None:
+        assert page.began < page.ended or page.began == page.ended == world.clock.now()
+        found |= shown(page)
+    assert found == {item: units(2 * number) for number, item in enumerate(items[::2])}
+    assert sweep.untold == ("p:999999",)
+    assert len(world.asked.reads) == 3
+
+
+async def test_safety_stock_that_was_read_just_now_is_not_read_again(world):
+    (red,) = world.add({"sku": "RED", "stock": 30, "safety_stock": 10})
+    await world.store.inventory.levels([red])
+    await world.store.inventory.write([put(red, 4)], not_after=Instant(world.clock.now() + 30 * SECOND))
+    assert (on_hand(world, "RED"), len(world.asked.reads)) == (14, 1)
+    world.clock.pass_seconds(60)
+    world.shop.counter("RED").safety_stock = 12
+    await world.store.inventory.write([put(red, 4)], not_after=Instant(world.clock.now() + 30 * SECOND))
+    assert (on_hand(world, "RED"), len(world.asked.reads)) == (16, 2)
+
+
+# --- a refused request, where nobody says whether the others in it were applied --------------------------------------
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_after_a_refused_request_outcomes_say_what_may_have_been_applied(whole):
+    async with open_world() as world:
+        world.shop.settings.switches.batch_all_or_nothing = whole
+        new, red, blue = world.add({"sku": "NEW"}, {"sku": "RED", "stock": 50}, {"sku": "BLUE", "stock": 50})
+        outcomes = await world.store.inventory.write([change(new, 1), change(red, -7), change(blue, 3)])
+        assert [(one.result, one.repeats) for one in outcomes] == [
+            (WriteResult.NEEDS_ABSOLUTE, 0),
+            (APPLIED, 1),
+            (NOT_SENT, 1),
+        ]
+        # A lowering comes twice at worst, a raise never.
+        assert (on_hand(world, "RED"), on_hand(world, "BLUE")) == ((43, 50) if whole else (36, 53))
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_each_change_lies_within_what_its_outcome_says_whoever_is_to_blame(whole):
+    async with open_world() as world:
+        world.shop.settings.switches.batch_all_or_nothing = whole
+        items = world.add(*({"sku": f"S{number}", "stock": 0 if number == 11 else 90} for number in range(24)))
+        changes = [-5 if number % 3 else 4 for number in range(24)]
+        outcomes = await world.store.inventory.write(
+            [change(item, by) for item, by in zip(items, changes, strict=True)]
+        )
+        assert outcomes[11].result is REFUSED
+        for number, (by, one) in enumerate(zip(changes, outcomes, strict=True)):
+            moved = (on_hand(world, f"S{number}") or 0) - (0 if number == 11 else 90)
+            applied = by if one.result is APPLIED else 0
+            assert moved in {applied + by * times for times in range(one.repeats + 1)}, number
+            assert moved <= max(0, by)
+
+
+async def test_raises_of_a_request_in_which_nobody_was_named_go_in_smaller_and_smaller_parts():
+    inventory, client = scripted(picky(17))
+    wanted = [change(f"p:{number}", 1) for number in range(1, 33)]
+    rounds = 0
+    while any(wanted):
+        rounds += 1
+        outcomes = await inventory.write(wanted)
+        ended = {one.key for one in outcomes if one.result in {APPLIED, REFUSED}}
+        refused = [one.key for one in outcomes if one.result is REFUSED]
+        wanted = [write for write in wanted if write.key not in ended]
+    assert refused == ["t/s/p:17/1"]
+    assert rounds == 6
+    assert len(client.asked) == 1 + 5 * 2

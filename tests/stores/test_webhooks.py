@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict
 
+from syncd.core.signal import Kind, Signal
 from syncd.ports.hooks import NotGenuine, secret_of
 from syncd.stores.bigcommerce.hooks import HEADER, BigCommerceHooks
 from syncd.stores.woocommerce.hooks import WooCommerceHooks
@@ -28,7 +29,7 @@ def recorded(name: str) -> tuple[WooCommerceHooks, CIMultiDict[str], bytes]:
 @pytest.mark.parametrize("name", DELIVERIES)
 def test_woocommerce_a_real_delivery_is_genuine_and_names_its_order(name: str) -> None:
     hooks, headers, body = recorded(name)
-    order = () if name == "product_updated" else (str(json.loads(body)["id"]),)
+    order = () if name == "product_updated" else (Signal(Kind.ORDER, str(json.loads(body)["id"])),)
     assert hooks.read(headers, body) == order
 
 
@@ -80,7 +81,49 @@ def call(data: Any, scope: str = "store/order/updated") -> bytes:
 def test_bigcommerce_a_call_with_our_header_names_its_order(data: Any, order: str | None) -> None:
     hooks = BigCommerceHooks(NOBODY, secret="ours")
     headers = CIMultiDict({HEADER: "ours"})
-    assert hooks.read(headers, call(data)) == (() if order is None else (order,))
+    assert hooks.read(headers, call(data)) == (() if order is None else (Signal(Kind.ORDER, order),))
+
+
+CART = "09346904-4175-44fd-be53-f7e598531b6c"
+
+
+@pytest.mark.parametrize(
+    ("scope", "data", "spoken"),
+    [
+        ("store/cart/created", {"type": "cart", "id": CART}, ["cart " + CART]),
+        ("store/cart/updated", {"type": "cart", "id": CART.upper()}, ["cart " + CART]),
+        (
+            "store/cart/abandoned",
+            {"type": "cart", "id": CART, "token": "1eed6d2d979776ff18e695ceeb10ea61"},
+            ["cart " + CART],
+        ),
+        ("store/cart/couponApplied", {"type": "cart", "id": CART, "couponId": 1}, ["cart " + CART]),
+        ("store/cart/converted", {"type": "cart", "id": CART, "orderId": 252}, ["order 252", "cart " + CART]),
+        ("store/cart/converted", {"type": "cart", "id": CART, "orderId": None}, ["cart " + CART]),
+        (
+            "store/cart/lineItem/created",
+            {"type": "cart_line_item", "id": "743bfd94-d5dd-47c5-9c19-6eec32ca6119", "cartId": CART},
+            ["cart " + CART],
+        ),
+        ("store/cart/updated", {"type": "cart", "id": "../../x"}, []),
+        ("store/cart/metafield/created", {"type": "cart_metafield", "metafield_id": 1, "resource_id": CART}, []),
+        (
+            "store/channel/1/inventory/product/low_stock_reached",
+            {"variant_id": 7, "product_id": 5, "location_id": 1},
+            ["item p:5", "item v:5/7"],
+        ),
+        ("store/channel/*/inventory/product/out_of_stock_reached", {"variant_id": None, "product_id": 5}, ["item p:5"]),
+        ("store/order/updated", {"type": "order", "id": 8}, ["order 8"]),
+    ],
+)
+def test_bigcommerce_a_call_names_carts_and_stock_items_where_they_are_wanted(
+    scope: str, data: Any, spoken: list[str]
+) -> None:
+    headers, body = CIMultiDict({HEADER: "ours"}), call(data, scope)
+    told = BigCommerceHooks(NOBODY, secret="ours", kinds=frozenset(Kind)).read(headers, body)
+    assert [f"{kind} {name}" for kind, name in told] == spoken
+    told = BigCommerceHooks(NOBODY, secret="ours").read(headers, body)
+    assert [f"{kind} {name}" for kind, name in told] == [each for each in spoken if each.startswith("order")]
 
 
 @pytest.mark.parametrize("headers", [{}, {HEADER: ""}, {HEADER: "our"}, {HEADER: "ours "}, {HEADER: "\udcff"}])
@@ -100,8 +143,8 @@ def signed(body: bytes, key: bytes, *, old: str = "") -> CIMultiDict[str]:
 
 def test_bigcommerce_signed_calls_are_believed_by_any_of_their_signatures_however_old() -> None:
     hooks, body = BigCommerceHooks(NOBODY, secret="ours", client_secret="app"), call({"type": "order", "id": 1})
-    assert hooks.read(signed(body, b"app"), body) == ("1",)
-    assert hooks.read(signed(body, b"app", old="v1,AAAA v2,BBBB "), body) == ("1",)
+    assert hooks.read(signed(body, b"app"), body) == (Signal(Kind.ORDER, "1"),)
+    assert hooks.read(signed(body, b"app", old="v1,AAAA v2,BBBB "), body) == (Signal(Kind.ORDER, "1"),)
 
 
 @pytest.mark.parametrize("wrong", ["key", "body", "id", "header", "unsigned"])

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from syncd.core.signal import Kind, Signal
 from syncd.errors import MisconfiguredError, RefusedError
 from syncd.ports.hooks import HooksKept
 from syncd.simulator.bigcommerce.hooks import Hook
 from syncd.simulator.woocommerce.webhooks import Webhook
-from syncd.stores.bigcommerce.hooks import HEADER, SCOPE, BigCommerceHooks
+from syncd.stores.bigcommerce.hooks import HEADER, SCOPE, SCOPES, BigCommerceHooks
 from syncd.stores.woocommerce.api import Api
 from syncd.stores.woocommerce.hooks import TOPICS, WooCommerceHooks
 from tests.simulator.webhook_receiver import open_receiver
@@ -194,6 +195,34 @@ async def test_bigcommerce_others_hooks_are_left_alone() -> None:
         assert len(known_by(world)) == 3
 
 
+async def test_bigcommerce_each_wanted_scope_is_kept_and_taken_away_when_it_is_not_wanted_any_more() -> None:
+    async with big() as (world, orders):
+        everything = BigCommerceHooks(world.asked, secret="ours", kinds=frozenset(Kind))
+        scopes = [scope for kind in Kind for scope in SCOPES[kind]]
+        assert (await everything.keep(ADDRESS)).done == tuple(f"made {scope}" for scope in scopes)
+        assert sorted(hook.scope for hook in known_by(world)) == sorted(scopes)
+        assert {(hook.destination, hook.is_active) for hook in known_by(world)} == {(ADDRESS, True)}
+        assert await everything.keep(ADDRESS) == FINE
+        cart = next(hook for hook in known_by(world) if hook.scope == "store/cart/*")
+        cart.is_active = False
+        assert (await everything.keep(ADDRESS)).done == ("mended store/cart/*, which was inactive",)
+        theirs = world.shop.hooks.add("simshop", "store/cart/*", "http://127.0.0.1:9/t", {"X-Theirs": "t"}, active=True)
+        assert (await orders.keep(ADDRESS)).done == tuple(
+            f"removed {scope}, which isn't wanted any more" for scope in scopes if scope != SCOPE
+        )
+        assert [hook.scope for hook in known_by(world)] == [SCOPE, theirs.scope]
+        assert await orders.keep(ADDRESS) == FINE
+
+
+async def test_bigcommerce_a_scope_beside_the_orders_that_is_refused_is_said_and_orders_go_on() -> None:
+    async with big() as (world, _):
+        for number in range(10):  # the vendor allows ten of a scope
+            world.shop.hooks.add("simshop", "store/cart/*", f"http://127.0.0.1:9/{number}", None, active=True)
+        told = await BigCommerceHooks(world.asked, secret="ours", kinds={Kind.CART}).keep(ADDRESS)
+        assert (told.alive, told.done) == (True, (f"made {SCOPE}",))
+        assert told.trouble.startswith("store/cart/*: ")
+
+
 async def test_bigcommerce_a_blocked_domain_is_said_and_passes() -> None:
     async with big() as (world, hooks):
         await hooks.keep(ADDRESS)
@@ -234,7 +263,9 @@ async def test_each_platforms_calls_are_believed() -> None:
         order = front.shop.checkout([("A", 1)])
         front.clock.hand.pass_seconds(1)
         await front.shop.webhooks.courier.catch_up()
-        assert [hooks.read(call.headers, call.raw) for call in receiver.take()] == [(str(order.id),)] * 2
+        assert [hooks.read(call.headers, call.raw) for call in receiver.take()] == [
+            (Signal(Kind.ORDER, str(order.id)),)
+        ] * 2
     async with open_world() as world, open_receiver() as receiver:
         signed = BigCommerceHooks(world.asked, secret="ours", client_secret="app")
         world.shop.settings.switches.client_secret = "app"
@@ -243,4 +274,4 @@ async def test_each_platforms_calls_are_believed() -> None:
         number = world.sell("A")
         world.clock.pass_seconds(1)
         await world.shop.hooks.courier.catch_up()
-        assert [signed.read(call.headers, call.raw) for call in receiver.take()] == [(number,)]
+        assert [signed.read(call.headers, call.raw) for call in receiver.take()] == [(Signal(Kind.ORDER, number),)]

@@ -6,6 +6,8 @@ import signal
 import socket
 from pathlib import Path
 
+from syncd.ledger import migrate
+from syncd.ledger.connection import ledger_path, write_engine
 from tests.system.house import open_house, wait_for
 
 
@@ -65,3 +67,17 @@ def test_a_state_directory_that_cannot_be_used_is_said_in_clear_words(tmp_path: 
         refusal = next(entry for entry in house.log() if entry["event"] == "daemon.refused")
         assert str(house.state) in refusal["reason"]
         assert refusal["hint"]
+
+
+def test_a_ledger_of_an_older_version_is_brought_to_this_one_and_that_is_said_once(tmp_path: Path) -> None:
+    with open_house(tmp_path) as house:
+        house.state.mkdir()
+        migrate.upgrade(write_engine(ledger_path(house.state)), head="0001")
+        first = house.daemon()
+        wait_for(lambda: house.has_logged("daemon.started"), "the daemon on the older ledger")
+        assert [(entry["was"], entry["now"]) for entry in house.entries("ledger.migrated")] == [("0001", migrate.HEAD)]
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(timeout=60) == 0
+        house.daemon()
+        wait_for(lambda: house.has_logged("daemon.started", 2), "the daemon on its own ledger")
+        assert len(house.entries("ledger.migrated")) == 1

@@ -85,6 +85,8 @@ class CatalogApi:
             "inventory_level": sum(self._level(item) for item in items),
             "inventory_warning_level": 0,
             "inventory_tracking": product.tracking,
+            "order_quantity_minimum": product.minimum,
+            "order_quantity_maximum": product.maximum,
             "is_visible": True,
             "base_variant_id": product.variants[0].id if product.simple else None,
             "date_created": iso_8601(product.created_seconds),

@@ -67,6 +67,11 @@ class Faults(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     clock_skew_seconds: float = 0.0
     """The shop's own clock (stamps and /v2/time) is so much ahead."""
 
+    late_carts_seconds: Range = (0.0, 0.0)
+    """A new cart is answered with 404 for so long, though calls about it may come before."""
+    carts_linger_seconds: Range = (0.0, 0.0)
+    """A cart that was deleted or converted is shown as it was for so long."""
+
     webhook_seconds: Range = (0.2, 0.2)
     """How long a webhook takes to be called; with a range, later calls overtake earlier ones."""
     webhook_live_seconds: float = 0.0

@@ -3,7 +3,7 @@
 A call names what changed and tells nothing of it. One that isn't answered with 2xx is made again up to eleven times within
 two days, then its hook is switched off. Nothing orders calls, and a call may come twice.
 
-Only orders and shipments have events here: hooks of other scopes can be made, and are never called.
+Only orders, shipments and carts have events here: hooks of other scopes can be made, and are never called.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Made:
     at: int
     hook: int
     scope: str
-    id: int
+    id: int | str
     status: int
     lost: bool = False
 
@@ -126,7 +126,7 @@ class Hooks:
 
     # --- events
 
-    def fire(self, scope: str, kind: str, number: int, **more: Any) -> None:
+    def fire(self, scope: str, kind: str, number: int | str, **more: Any) -> None:
         """Something happened: `data` is `{"type": kind, "id": number, ...}`."""
         if not self.known:
             return
@@ -205,5 +205,5 @@ class Hooks:
         return headers
 
     def _note(self, call: Call, status: int, *, lost: bool = False) -> None:
-        number = int(msgspec.json.decode(call.body)["data"]["id"])
+        number = msgspec.json.decode(call.body)["data"]["id"]
         self.calls.append(Made(self._shop.clock.now(), call.hook, call.scope, number, status, lost))

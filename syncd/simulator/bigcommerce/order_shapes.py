@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from syncd.simulator.bigcommerce.dates import rfc_2822
+from syncd.simulator.bigcommerce.detail_shapes import line_members, money, order_members
 from syncd.simulator.bigcommerce.orders import STATUS_NAMES, Line, Order, Shipment
 
 _ZERO: Final = "0.0000"
@@ -126,14 +127,9 @@ def _whole(changing: Mapping[str, Any], tail: bytes) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(changing)[:-1] + tail)
 
 
-def money(amount: Decimal) -> str:
-    """Four decimals, as the v2 API writes money."""
-    return f"{amount:.4f}"
-
-
 def show_line(order: Order, line: Line) -> msgspec.Raw:
     """An order product."""
-    price, total = money(line.price), money(line.price * line.quantity)
+    price, total = money(line.price), money(line.price * line.quantity)  # as if there were neither taxes nor discounts
     changing = {
         "id": line.id,
         "order_id": order.id,
@@ -157,6 +153,8 @@ def show_line(order: Order, line: Line) -> msgspec.Raw:
         "quantity_refunded": line.refunded,
         "is_refunded": line.refunded >= line.quantity,
     }
+    if line.details is not None or order.discount:
+        return msgspec.Raw(msgspec.json.encode({**_LINE_CONSTANTS, **changing, **line_members(order, line)}))
     return _whole(changing, _LINE_TAIL)
 
 
@@ -203,6 +201,8 @@ def show_order(order: Order, store: str, *, consignments: str = "", lines_max: i
             else _link(store, order, "consignments")
         ),
     }
+    if order.details is not None or order.discount:
+        return msgspec.Raw(msgspec.json.encode({**_ORDER_CONSTANTS, **changing, **order_members(order)}))
     return _whole(changing, _ORDER_TAIL)
 
 
@@ -247,8 +247,8 @@ def show_address(order: Order, number: int) -> dict[str, Any]:
         "id": number,
         **_BILLING,
         **order.billing,
-        **order.shipping,
         "form_fields": (),
+        **order.address_fields(number),
         "shipping_method": "Free Shipping",
         "items_total": sum(line.quantity for line in lines),
         "items_shipped": sum(line.shipped for line in lines),

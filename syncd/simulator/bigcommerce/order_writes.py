@@ -1,54 +1,26 @@
-"""Writing orders: POST, PUT and DELETE of the v2 API, and shipments."""
+"""Writing orders: POST, PUT and DELETE of the v2 API. What a body may say is read by `order_drafts`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Iterable
 from typing import Any, Final
 
 from aiohttp import web
 
 from syncd.simulator.bigcommerce import orders
-from syncd.simulator.bigcommerce.answers import answer, body_of, nothing, v2_error, v2_missing
+from syncd.simulator.bigcommerce.answers import answer, body_of, nothing, page_of, v2_error, v2_missing
+from syncd.simulator.bigcommerce.order_amounts import MANUAL
 from syncd.simulator.bigcommerce.order_api import consignments_of
-from syncd.simulator.bigcommerce.order_shapes import show_order, show_shipment
+from syncd.simulator.bigcommerce.order_details import OrderDetails
+from syncd.simulator.bigcommerce.order_drafts import Draft, Drafts
+from syncd.simulator.bigcommerce.order_lines import LineDrafts
+from syncd.simulator.bigcommerce.order_shapes import show_order
 from syncd.simulator.bigcommerce.orders import Line, Order
-from syncd.simulator.bigcommerce.refusals import NoSuch, NotPossible, OutOfStock
+from syncd.simulator.bigcommerce.products import ItemKey
+from syncd.simulator.bigcommerce.refusals import BadQuantity, Invalid, NotPossible, OutOfStock
 from syncd.simulator.bigcommerce.shop import Shop
 
-READ_ONLY: Final = frozenset(
-    {
-        "cart_id",
-        "currency_code",
-        "custom_status",
-        "date_shipped",
-        "external_id",
-        "id",
-        "items_shipped",
-        "items_total",
-        "payment_status",
-        "refunded_amount",
-        "shipping_address_count",
-        "status",
-        "store_default_currency_code",
-        "total_tax",
-    }
-)
-_TEXTS: Final = ("staff_notes", "customer_message", "external_order_id", "payment_method")
-_SHIPMENT_FIELDS: Final = (
-    "tracking_number",
-    "tracking_link",
-    "tracking_carrier",
-    "shipping_provider",
-    "shipping_method",
-    "merchant_shipping_cost",
-    "comments",
-)
-_TOO_LONG: Final = {"tracking_number": 50, "tracking_link": 500}
-
-
-class Invalid(Exception):
-    """A field that the vendor refuses: 400."""
+SHORT: Final = "Quantities of one or more products are out of stock or did not meet quantity requirements."
 
 
 class OrderWrites:
@@ -56,15 +28,16 @@ class OrderWrites:
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
+        self._drafts = Drafts(shop)
+        self._lines = LineDrafts(shop)
 
     def routes(self) -> list[web.RouteDef]:
         """Paths below /stores/{store}."""
         return [
             web.post("/v2/orders", self.create),
+            web.delete("/v2/orders", self.archive_all),
             web.put(r"/v2/orders/{order:\d+}", self.update),
             web.delete(r"/v2/orders/{order:\d+}", self.archive),
-            web.post(r"/v2/orders/{order:\d+}/shipments", self.ship),
-            web.delete(r"/v2/orders/{order:\d+}/shipments/{shipment:\d+}", self.unship),
         ]
 
     async def create(self, request: web.Request) -> web.Response:
@@ -73,61 +46,52 @@ class OrderWrites:
         try:
             if body is None:
                 raise Invalid("The request body is invalid.")
-            order = self._create(body)
+            order = self._create(self._drafts.new(body))
         except Invalid as bad:
-            return v2_error(400, str(bad))
+            return v2_error(400, str(bad), bad.details)
         except (NotPossible, ValueError, TypeError, AttributeError) as bad:
             return v2_error(400, f"The field is invalid: {bad}.")
-        except OutOfStock as short:
-            return self._out_of_stock(short)
+        except (BadQuantity, OutOfStock) as short:
+            return self._short(short)
         return self._shown(request, order, self._shop.settings.switches.create_answer)
 
-    def _create(self, body: Mapping[str, Any]) -> Order:
-        billing = body.get("billing_address")
-        if not isinstance(billing, Mapping):
-            raise Invalid("The field 'billing_address' is invalid.")
-        if "products" not in body or "consignments" in body:
-            raise Invalid("The field 'products' is invalid.")
-        for name in READ_ONLY & body.keys():
-            raise Invalid(_not_writable(name))
-        lines = [self._line(wanted) for wanted in body["products"] if isinstance(wanted, Mapping)]
-        addresses = body.get("shipping_addresses") or [{}]
-        fields = {name: str(body[name]) for name in _TEXTS if body.get(name) is not None}
+    def _create(self, draft: Draft) -> Order:
+        self._check_quantities((line.product_id, line.quantity) for line in draft.lines)
+        addresses = [fields for _, fields in draft.addresses] or [{}]
+        details = None
+        if draft.amounts or draft.shown or draft.fees or draft.pickup or addresses[1:]:
+            details = OrderDetails(
+                amounts=draft.amounts,
+                shown=draft.shown,
+                fees=draft.fees or [],
+                pickup=draft.pickup,
+                addresses=addresses[1:],
+            )
+        attributes = {"channel_id": 1, **draft.attributes}
         return self._shop.place(
-            lines,
-            status_id=_status_of(body, orders.PENDING),
-            channel_id=int(body.get("channel_id") or 1),
+            draft.lines,
+            status_id=orders.PENDING if draft.status_id is None else draft.status_id,
+            channel_id=attributes.pop("channel_id"),
             source="external",
-            customer_id=int(body.get("customer_id") or 0),
-            billing=_address(billing),
-            shipping=_address(addresses[0]),
-            discount=_money(body.get("discount_amount", 0), "discount_amount"),
-            external_source=body.get("external_source"),
-            external_merchant_id=body.get("external_merchant_id"),
-            **fields,
+            shipping=addresses[0],
+            details=details,
+            **attributes,
         )
 
-    def _line(self, wanted: Mapping[str, Any]) -> Line:
-        quantity = wanted.get("quantity")
-        if not isinstance(quantity, int) or quantity < 1:
-            raise Invalid("The field 'quantity' is invalid.")
-        if ("price_ex_tax" in wanted) != ("price_inc_tax" in wanted):
-            raise Invalid("The field 'price_ex_tax' is invalid.")
-        price = _money(wanted["price_inc_tax"], "price_inc_tax") if "price_inc_tax" in wanted else None
-        if not wanted.get("product_id"):
-            if not wanted.get("name") or price is None:
-                raise Invalid("The field 'name' is invalid.")
-            return self._shop.custom_line(str(wanted["name"]), quantity, price, str(wanted.get("sku", "")))
-        product = self._shop.catalog.products.get(int(wanted["product_id"]))
-        variant_id = wanted.get("variant_id")
-        if product is None:
-            raise Invalid("The field 'product_id' is invalid.")
-        if variant_id is None and not product.simple:
-            raise Invalid("The options of one or more products are invalid.")
-        found = [one for one in product.variants if variant_id is None or one.id == variant_id]
-        if not found:
-            raise Invalid("The field 'variant_id' is invalid.")
-        return self._shop.line_of(found[0].sku, quantity, price)
+    def _check_quantities(self, wanted: Iterable[tuple[int, int]]) -> None:
+        """How many of a product one may buy at once. Raises BadQuantity."""
+        units: dict[int, int] = {}
+        for product_id, quantity in wanted:
+            units[product_id] = units.get(product_id, 0) + quantity
+        bad = {}
+        for product_id, quantity in units.items():
+            product = self._shop.catalog.products.get(product_id)
+            if product is not None and (
+                0 < quantity < product.minimum or (product.maximum and quantity > product.maximum)
+            ):
+                bad[product_id] = quantity
+        if bad:
+            raise BadQuantity(bad)
 
     async def update(self, request: web.Request) -> web.Response:
         """Like a PATCH. Lines that are touched lose their discounts, and without status_id the order turns Pending."""
@@ -138,44 +102,60 @@ class OrderWrites:
         try:
             if body is None:
                 raise Invalid("The request body is invalid.")
-            self._update(order, body)
+            self._update(order, self._drafts.change(order, body))
         except Invalid as bad:
-            return v2_error(400, str(bad))
-        except OutOfStock as short:
-            return self._out_of_stock(short)
+            return v2_error(400, str(bad), bad.details)
+        except (NotPossible, ValueError, TypeError, AttributeError) as bad:
+            return v2_error(400, f"The field is invalid: {bad}.")
+        except (BadQuantity, OutOfStock) as short:
+            return self._short(short)
         return self._shown(request, order, 200)
 
-    def _update(self, order: Order, body: Mapping[str, Any]) -> None:
-        for name in (READ_ONLY | {"external_merchant_id"}) & body.keys():
-            raise Invalid(_not_writable(name))
-        status_id = _status_of(body, None)
-        if status_id is None and self._shop.settings.switches.put_resets_status:
+    def _update(self, order: Order, draft: Draft) -> None:
+        switches = self._shop.settings.switches
+        quantities = {one: wanted["quantity"] for one, wanted in draft.changes.items() if "quantity" in wanted}
+        if draft.changes or draft.lines:
+            self._check_quantities(self._after(order, quantities, draft.lines))
+            self._shop.apply_edit(order, quantities, draft.lines, touched=draft.changes)
+            for line in order.lines:
+                if line.id in draft.changes:
+                    self._lines.change(line, draft.changes[line.id])
+                    if line.details is not None:
+                        order.detailed()
+        if "discount" in draft.attributes:
+            for line in order.lines:
+                if line.details is not None:
+                    line.details.discounts = [one for one in line.details.discounts if one.id != MANUAL[0]]
+        for name, value in draft.attributes.items():
+            setattr(order, name, value)
+        for number, fields in draft.addresses:
+            order.address_fields(order.address_id if number is None else number).update(fields)
+        if draft.amounts or draft.shown or draft.fees or draft.pickup:
+            details = order.detailed()
+            details.amounts.update(draft.amounts)
+            details.shown.update(draft.shown)
+            details.pickup = draft.pickup or details.pickup
+        if order.details is not None and (draft.fees is not None or switches.put_without_fees_deletes):
+            order.details.fees = draft.fees or []
+        if draft.archived is not None:
+            (self._shop.archive if draft.archived else self._shop.restore)(order.id)
+        status_id = draft.status_id
+        if status_id is None and switches.put_resets_status:
             status_id = orders.PENDING
-        quantities: dict[int, int] = {}
-        new: list[Line] = []
-        for wanted in body.get("products") or ():
-            if "id" not in wanted:
-                new.append(self._line(wanted))
-            elif not any(line.id == wanted["id"] for line in order.lines):
-                raise Invalid("The field 'id' is invalid.")
-            elif not isinstance(wanted.get("quantity", 0), int) or wanted.get("quantity", 0) < 0:
-                raise Invalid("The field 'quantity' is invalid.")
-            elif "quantity" in wanted:
-                quantities[int(wanted["id"])] = wanted["quantity"]
-        if quantities or new:
-            self._shop.apply_edit(order, quantities, new)
-        for name in _TEXTS:
-            if body.get(name) is not None:
-                setattr(order, name, str(body[name]))
-        if body.get("is_deleted") is True:
-            self._shop.archive(order.id)
-        elif body.get("is_deleted") is False:
-            self._shop.restore(order.id)
         if status_id is not None and status_id != order.status_id:
             self._shop.set_status(order, status_id)
             self._shop.touch(order)
         else:
             self._shop.touch(order, may_be_silent=True)
+
+    @staticmethod
+    def _after(order: Order, quantities: dict[int, int], new: list[Line]) -> Iterable[tuple[int, int]]:
+        """The units of products that a change leaves in the order, of those products alone that it concerns."""
+        lines = [(line.product_id, quantities.get(line.id, line.quantity)) for line in order.lines]
+        concerned = {line.product_id for line in order.lines if line.id in quantities}
+        concerned |= {line.product_id for line in new}
+        lines += [(line.product_id, line.quantity) for line in new]
+        return [(product_id, units) for product_id, units in lines if product_id in concerned]
 
     async def archive(self, request: web.Request) -> web.Response:
         """DELETE archives an order."""
@@ -185,82 +165,40 @@ class OrderWrites:
         self._shop.archive(order.id)
         return nothing()
 
-    async def ship(self, request: web.Request) -> web.Response:
-        """A shipment. There is no key: sent twice, it ships twice, or is refused when nothing is left."""
-        order = self._shop.book.get(int(request.match_info["order"]))
-        body = await body_of(request)
-        if order is None:
-            return v2_missing()
-        if body is None or body.get("order_address_id") not in order.addresses:
-            return v2_error(400, "The field 'order_address_id' is invalid.")
-        for name, most in _TOO_LONG.items():
-            if len(str(body.get(name, ""))) > most:
-                return v2_error(400, f"The field '{name}' is invalid.")
-        wanted: dict[int, int] = {}
-        for item in body.get("items") or ():
-            line_id, units = item.get("order_product_id"), item.get("quantity")
-            if not isinstance(units, int) or units < 1 or not any(line.id == line_id for line in order.lines):
-                return v2_error(400, "The field 'items' is invalid.")
-            wanted[line_id] = wanted.get(line_id, 0) + units
-        if not wanted:
-            return v2_error(400, "The field 'items' is invalid.")
-        if any(order.address_of(order.line(line_id)) != body["order_address_id"] for line_id in wanted):
-            return v2_error(400, "The field 'items' is invalid: a shipment goes to one address.")
-        fields = {name: str(body[name]) for name in _SHIPMENT_FIELDS if body.get(name) is not None}
-        lines = [{"line": line_id, "quantity": units} for line_id, units in wanted.items()]
-        try:
-            shipment = self._shop.ship(order.id, lines, **fields)
-        except NotPossible:
-            return v2_error(400, "The field 'quantity' is invalid.")
-        return answer(show_shipment(order, shipment), 201)
-
-    async def unship(self, request: web.Request) -> web.Response:
-        """DELETE of a shipment."""
-        order = self._shop.book.get(int(request.match_info["order"]))
-        if order is None:
-            return v2_missing()
-        try:
-            self._shop.delete_shipment(order.id, int(request.match_info["shipment"]))
-        except NoSuch:
-            return v2_missing()
+    async def archive_all(self, request: web.Request) -> web.Response:
+        """DELETE without an id archives all orders, as many as `limit` says."""
+        _, limit = page_of(request.query)
+        for order in [one for one in self._shop.book if not one.archived][:limit]:
+            self._shop.archive(order.id)
         return nothing()
 
     def _shown(self, request: web.Request, order: Order, status: int) -> web.Response:
         whole = consignments_of(request.query)
-        shown = show_order(order, request.match_info["store"], consignments=whole)
-        return answer(shown, status)
+        return answer(show_order(order, request.match_info["store"], consignments=whole), status)
 
-    def _out_of_stock(self, short: OutOfStock) -> web.Response:
-        errors = []
-        for kind, number in short.items:
-            variant = self._shop.catalog.variants[number] if kind == "variant" else None
-            product = self._shop.catalog.products[variant.product_id if variant else number]
-            known = variant or product.variants[0]
-            level = self._shop.takings.available((kind, number))
-            sku = {"id": known.id, "sku": known.sku, "inventory_level": level}
-            named = {"id": product.id, "name": product.name, "sku": sku}
-            errors.append({"type": "OutOfStock", "product": named})
-        text = "Quantities of one or more products are out of stock or did not meet quantity requirements."
-        return v2_error(409, text, {"errors": errors})
+    def _short(self, short: BadQuantity | OutOfStock) -> web.Response:
+        """409: each product with what is wrong with its quantity."""
+        errors: list[dict[str, Any]] = []
+        products = self._shop.catalog.products
+        if isinstance(short, BadQuantity):
+            for number, quantity in short.products.items():
+                product = products[number]
+                fault = {"product": self._product((product.item_of(product.variants[0].id), number))}
+                if quantity < product.minimum:
+                    errors.append({"type": "InsufficientQuantity", **fault, "minimum_quantity": product.minimum})
+                else:
+                    errors.append({"type": "ExceedsMaxQuantity", **fault, "maximum_quantity": product.maximum})
+        else:
+            for item in short.items:
+                kind, number = item
+                product_id = self._shop.catalog.variants[number].product_id if kind == "variant" else number
+                errors.append({"type": "OutOfStock", "product": self._product((item, product_id))})
+        return v2_error(409, SHORT, {"errors": errors})
 
-
-def _not_writable(name: str) -> str:
-    return f"The field '{name}' cannot be written to. Please remove it from your request before trying again."
-
-
-def _status_of(body: Mapping[str, Any], default: int | None) -> Any:
-    status_id = body.get("status_id", default)
-    if status_id is not None and status_id not in range(len(orders.STATUS_NAMES)):
-        raise Invalid("The field 'status_id' is invalid.")
-    return status_id
-
-
-def _address(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if name != "form_fields" and isinstance(value, str)}
-
-
-def _money(value: object, name: str) -> Decimal:
-    try:
-        return Decimal(str(value))
-    except InvalidOperation:
-        raise Invalid(f"The field '{name}' is invalid.") from None
+    def _product(self, which: tuple[ItemKey | None, int]) -> dict[str, Any]:
+        item, product_id = which
+        product = self._shop.catalog.products[product_id]
+        known = self._shop.catalog.variants[item[1]] if item and item[0] == "variant" else product.variants[0]
+        level = self._shop.takings.available(item) if item is not None else 0
+        sku = {"id": known.id, "sku": known.sku, "inventory_level": level}
+        return {"id": product.id, "name": product.name, "sku": sku}

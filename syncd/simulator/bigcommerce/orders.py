@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
+from syncd.simulator.bigcommerce.order_details import LineDetails, OrderDetails
 from syncd.simulator.bigcommerce.products import ItemKey
 
 INCOMPLETE, PENDING, SHIPPED, PARTIALLY_SHIPPED, REFUNDED, CANCELLED, DECLINED = range(7)
@@ -31,6 +33,8 @@ STATUS_NAMES: Final = (
 )
 ADDRESS_STEP: Final = 1_000_000
 """Between the ids of an order's shipping addresses; the first has the order's own number."""
+NO_ADDRESS: Final = -1
+"""The address of a line that isn't sent: fetched, downloaded or mailed."""
 DEAD_STATUSES: Final = frozenset({REFUNDED, CANCELLED, DECLINED})
 """Orders in these statuses take nothing any more, unless somebody revives them."""
 
@@ -38,7 +42,7 @@ DEAD_STATUSES: Final = frozenset({REFUNDED, CANCELLED, DECLINED})
 @dataclass(slots=True)
 class Line:
     """A line of an order. `taken` is what the shop took from its counters for it, by location. `address` counts the
-    shipping addresses of its order: 0 is the first."""
+    shipping addresses of its order: 0 is the first. `price` is that of a unit with all taxes."""
 
     id: int
     product_id: int
@@ -55,6 +59,19 @@ class Line:
     refunded: int = 0
     restocked: int = 0
     address: int = 0
+    details: LineDetails | None = None
+
+    @property
+    def price_ex(self) -> Decimal:
+        """A unit without tax."""
+        details = self.details
+        return self.price if details is None or details.price_ex is None else details.price_ex
+
+    def detailed(self) -> LineDetails:
+        """Its details, to be written to."""
+        if self.details is None:
+            self.details = LineDetails()
+        return self.details
 
     @property
     def taken_units(self) -> int:
@@ -121,19 +138,37 @@ class Order:
     torn_until_us: int = 0
     version: int = 0
     """Counts changes, also those that date_modified doesn't tell; `Shop.touch` does it."""
+    details: OrderDetails | None = None
     states: list[tuple[int, Order]] = field(default_factory=list)
     """Copies of earlier states with the times they began, while reads of orders are stale."""
 
     @property
     def addresses(self) -> list[int]:
-        """The ids of its shipping addresses."""
-        return [
-            self.address_id + ADDRESS_STEP * number for number in sorted({line.address for line in self.lines} | {0})
-        ]
+        """The ids of its shipping addresses. There is none where nothing is sent."""
+        used = {line.address for line in self.lines}
+        if NO_ADDRESS not in used:
+            used.add(0)  # also of an order whose lines were all taken out
+        if self.details is not None:
+            used.update(range(1, len(self.details.addresses) + 1))
+        used.discard(NO_ADDRESS)
+        return [self.address_id + ADDRESS_STEP * number for number in sorted(used)]
 
     def address_of(self, line: Line) -> int:
-        """Where a line goes."""
-        return self.address_id + ADDRESS_STEP * line.address
+        """Where a line goes; 0 if it isn't sent."""
+        return 0 if line.address == NO_ADDRESS else self.address_id + ADDRESS_STEP * line.address
+
+    def address_fields(self, number: int) -> dict[str, Any]:
+        """What a shipping address says, by its id, to be written to; what it leaves out is as in the billing address."""
+        place = (number - self.address_id) // ADDRESS_STEP
+        if place and self.details is not None and place <= len(self.details.addresses):
+            return self.details.addresses[place - 1]
+        return self.shipping
+
+    def detailed(self) -> OrderDetails:
+        """Its details, to be written to."""
+        if self.details is None:
+            self.details = OrderDetails()
+        return self.details
 
     @property
     def manual(self) -> bool:
@@ -142,8 +177,9 @@ class Order:
 
     def remember(self, now_us: int, kept_us: int) -> None:
         """Keep a copy of this state for stale reads, and those copies that a read may still see."""
-        lines = [replace(line) for line in self.lines]
-        copy = replace(self, lines=lines, shipments=list(self.shipments), states=[])
+        lines = [replace(line, details=deepcopy(line.details)) for line in self.lines]
+        details = deepcopy(self.details)
+        copy = replace(self, lines=lines, shipments=list(self.shipments), details=details, states=[])
         while len(self.states) > 1 and self.states[1][0] <= now_us - kept_us:
             del self.states[0]
         self.states.append((now_us, copy))

@@ -12,11 +12,20 @@ from syncd.simulator.bigcommerce.dates import SECOND_US, Clock
 from syncd.simulator.bigcommerce.faults import Faults, Range
 from syncd.simulator.bigcommerce.hooks import Hooks
 from syncd.simulator.bigcommerce.orders import Refund
-from syncd.simulator.bigcommerce.products import DEFAULT_LOCATION, Catalog, ItemKey, Location, Product, Variant
+from syncd.simulator.bigcommerce.products import (
+    DEFAULT_LOCATION,
+    Catalog,
+    ItemKey,
+    Location,
+    Modifier,
+    Product,
+    Variant,
+)
 from syncd.simulator.bigcommerce.refusals import NoSuch
 from syncd.simulator.bigcommerce.settings import Settings
 from syncd.simulator.bigcommerce.stockroom import Counter, Stockroom
 from syncd.simulator.bigcommerce.takings import Takings
+from syncd.simulator.bigcommerce.tax_documents import TaxDocuments
 
 
 class Premises:
@@ -33,10 +42,11 @@ class Premises:
         self.takings = Takings(self.catalog, self.stockroom, self.settings)
         self.book = OrderBook()
         self.refunds: list[Refund] = []
+        self.tax_documents = TaxDocuments(self.settings.switches)
         self.channels: dict[int, str] = {1: "Storefront"}
         self.lists_served = 0
         self.hooks = Hooks(self)
-        self._last: dict[str, int] = {"order": 99, "line": 0, "product": 110, "variant": 75, "shipment": 0, "refund": 0}
+        self._last: dict[str, int] = {"order": 99, "product": 110, "variant": 75, "modifier": 5000}
         self.add_location(DEFAULT_LOCATION, "BC-LOCATION-1", "Default location")
 
     # --- time and chance ---------------------------------------------------------------------------------------
@@ -62,8 +72,8 @@ class Premises:
 
     def next_id(self, kind: str) -> int:
         """Count on."""
-        self._last[kind] += 1
-        return self._last[kind]
+        self._last[kind] = number = self._last.get(kind, 0) + 1
+        return number
 
     # --- catalog and counters ----------------------------------------------------------------------------------
 
@@ -92,6 +102,9 @@ class Premises:
             created_seconds=second,
             modified_seconds=second,
             simple=not children,
+            minimum=int(wanted.get("minimum", 0)),
+            maximum=int(wanted.get("maximum", 0)),
+            modifiers=[Modifier(self.next_id("modifier"), **one) for one in wanted.get("modifiers", ())],
         )
         for child in children or [wanted]:
             price = Decimal(str(child.get("price", product.price)))

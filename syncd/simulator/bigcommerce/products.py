@@ -26,6 +26,17 @@ class Variant:
 
 
 @dataclass(slots=True)
+class Modifier:
+    """A choice of a product that makes no variant. `values` are the choices by their ids; without any, it is free text."""
+
+    id: int
+    name: str
+    required: bool = False
+    kind: str = "Text field"
+    values: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Product:
     """A product and where its stock is counted."""
 
@@ -38,6 +49,10 @@ class Product:
     modified_seconds: int
     simple: bool
     variants: list[Variant] = field(default_factory=list)
+    minimum: int = 0
+    maximum: int = 0
+    """How many one may buy at once; 0 is without a limit."""
+    modifiers: list[Modifier] = field(default_factory=list)
 
     def item_of(self, variant_id: int) -> ItemKey | None:
         """The stock item that a sale of this variant moves; None if nothing is tracked."""

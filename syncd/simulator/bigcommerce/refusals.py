@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from syncd.simulator.bigcommerce.products import ItemKey
 
@@ -21,3 +22,19 @@ class NoSuch(Exception):
 
 class NotPossible(Exception):
     """The shop's rules forbid it."""
+
+
+class BadQuantity(Exception):
+    """More or fewer units of some products than one may buy at once; `products` are their ids and what was wanted."""
+
+    def __init__(self, products: Mapping[int, int]) -> None:
+        super().__init__("bad_quantity")
+        self.products = dict(products)
+
+
+class Invalid(Exception):
+    """Something in a body that the vendor refuses with 400, in its words; `details` as the answer has them."""
+
+    def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.details = details

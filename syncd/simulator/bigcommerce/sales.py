@@ -10,6 +10,7 @@ from uuid import UUID
 
 from syncd.simulator.bigcommerce import orders
 from syncd.simulator.bigcommerce.dates import SECOND_US
+from syncd.simulator.bigcommerce.order_details import OrderDetails
 from syncd.simulator.bigcommerce.orders import Line, Order
 from syncd.simulator.bigcommerce.premises import Premises
 from syncd.simulator.bigcommerce.refusals import NoSuch, NotPossible, OutOfStock
@@ -94,10 +95,13 @@ class Sales(Premises):
         )
         for name, value in fields.items():
             setattr(order, name, value)
+        if order.details is None and any(line.details is not None for line in lines):
+            order.details = OrderDetails()
         if self.happens(self.faults.torn_orders):
             order.torn_until_us = order.visible_from_us + self.draw_us(self.faults.torn_seconds)
         self.book.add(order)
         self.takings.entered(order, status_id, now_us)
+        self.tax_documents.entered(order, now_us)
         self._remember(order)
         self.hooks.fire("store/order/created", "order", order.id)
         return order
@@ -147,6 +151,8 @@ class Sales(Premises):
         order.version += 1
         self.hooks.fire("store/order/statusUpdated", "order", order.id, status=statuses)
         self.takings.entered(order, status_id, now_us, left=left, by_refund_api=by_refund_api)
+        if not by_refund_api:
+            self.tax_documents.entered(order, now_us, left=left)
 
     def pay(self, number: int | str) -> Order:
         """The shopper pays. Raises NoSuch, and OutOfStock if nothing was held and others were quicker."""

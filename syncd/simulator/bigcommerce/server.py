@@ -6,7 +6,10 @@ from typing import Final
 
 from aiohttp import web
 
+from syncd.simulator.bigcommerce.cart_api import CartApi
+from syncd.simulator.bigcommerce.cart_control import CartControl
 from syncd.simulator.bigcommerce.catalog_api import CatalogApi
+from syncd.simulator.bigcommerce.checkout_api import CheckoutApi
 from syncd.simulator.bigcommerce.control import Control
 from syncd.simulator.bigcommerce.gate import Gate, Handler
 from syncd.simulator.bigcommerce.hooks_api import HooksApi
@@ -14,6 +17,7 @@ from syncd.simulator.bigcommerce.inventory_api import InventoryApi
 from syncd.simulator.bigcommerce.order_api import OrderApi
 from syncd.simulator.bigcommerce.order_writes import OrderWrites
 from syncd.simulator.bigcommerce.refund_api import RefundApi
+from syncd.simulator.bigcommerce.shipment_writes import ShipmentWrites
 from syncd.simulator.bigcommerce.shop import Shop
 from syncd.simulator.bigcommerce.store_api import StoreApi
 
@@ -43,13 +47,17 @@ def make_app(shop: Shop, *, store: str = STORE, token: str = TOKEN) -> web.Appli
         StoreApi(shop),
         OrderApi(shop),
         OrderWrites(shop),
+        ShipmentWrites(shop),
         RefundApi(shop),
         HooksApi(shop),
         inventory,
         CatalogApi(shop, inventory.shown_level),
+        CartApi(shop),
+        CheckoutApi(shop),
     )
     for part in parts:
         for route in part.routes():
             app.router.add_route(route.method, "/stores/{store}" + route.path, route.handler)
     app.router.add_routes(control.routes())
+    app.router.add_routes(CartControl(shop).routes())
     return app

@@ -53,6 +53,10 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Status 4, reached by the refund API, gives stock back as a status written by hand does."""
     put_resets_status: bool = True
     """A PUT of an order without status_id leaves it Pending (the vendor's table says so)."""
+    put_without_fees_deletes: bool = False
+    """A PUT of an order without `fees` deletes its fees; else only a list of other fees does ("replace", the document says)."""
+    document_submission_strategy: Literal["ON_PAYMENT_CAPTURE", "ON_ORDER_CREATION"] = "ON_PAYMENT_CAPTURE"
+    """When a tax provider is given an order's document (the vendor's tax settings)."""
     bad_filters_ignored: bool = True
     """A filter that can't be read is dropped in silence and everything comes back; else 400."""
     min_date_inclusive: bool = True

@@ -6,11 +6,16 @@ This is the ground truth. The vendor's HTTP surface reads and writes it; tests a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 from syncd.simulator.bigcommerce import orders
+from syncd.simulator.bigcommerce.carts import Carts
+from syncd.simulator.bigcommerce.dates import Clock
+from syncd.simulator.bigcommerce.order_amounts import MANUAL, shares
+from syncd.simulator.bigcommerce.order_details import Discount
 from syncd.simulator.bigcommerce.orders import Line, Order, Refund, Shipment
 from syncd.simulator.bigcommerce.products import DEFAULT_LOCATION
 from syncd.simulator.bigcommerce.refusals import NoSuch, NotPossible, OutOfStock
@@ -19,7 +24,17 @@ from syncd.simulator.bigcommerce.truth import show_changes, show_order, tally
 
 
 class Shop(Sales):
-    """One shop: catalog, counters, orders, settings, faults. Nothing in it waits; time is the injected clock's."""
+    """One shop: catalog, counters, orders, carts, settings, faults. Nothing in it waits; time is the injected clock's."""
+
+    def __init__(self, clock: Clock, chance: Random, *, name: str = "Simulated shop") -> None:
+        super().__init__(clock, chance, name=name)
+        self.carts = Carts(self)
+
+    def pay(self, number: int | str) -> Order:
+        """The shopper pays: if the order was made of a cart, that is no more. Raises as in `Sales`."""
+        order = super().pay(number)
+        self.carts.placed(order)
+        return order
 
     def ship(self, number: int | str, lines: Iterable[Mapping[str, Any]] = (), **fields: Any) -> Shipment:
         """Ship units of lines, all that is left by default. Raises NoSuch, NotPossible (more than is left)."""
@@ -78,8 +93,13 @@ class Shop(Sales):
         self.apply_edit(order, wanted, new)
         return order
 
-    def apply_edit(self, order: Order, quantities: Mapping[int, int], new: Sequence[Line]) -> None:
-        """Set quantities by line id and append lines. Raises OutOfStock, NotPossible; nothing is changed then."""
+    def apply_edit(
+        self, order: Order, quantities: Mapping[int, int], new: Sequence[Line], touched: Collection[int] = ()
+    ) -> None:
+        """Set quantities by line id and append lines. Raises OutOfStock, NotPossible; nothing is changed then.
+
+        Lines whose quantity is set, and those `touched` otherwise, lose their discounts, also their share of the order's.
+        """
         now_us = self.now()
         more = [(order.line(one).item, units - order.line(one).quantity) for one, units in quantities.items()]
         more += [(line.item, line.quantity) for line in new]
@@ -87,6 +107,7 @@ class Shop(Sales):
             raise NotPossible("a quantity is at least 0")
         if self.takings.rules(order).edit_order_stock_adjustment and (missing := self.takings.missing(more)):
             raise OutOfStock(missing)
+        self._clear_discounts(order, {*quantities, *touched})
         for line_id, units in quantities.items():
             line = order.line(line_id)
             self.takings.edited(order, line, units - line.quantity, now_us)
@@ -96,8 +117,21 @@ class Shop(Sales):
         for line in new:
             order.lines.append(line)
             self.takings.added(order, line, now_us)
-        order.discount = Decimal(0)
+            if line.details is not None:
+                order.detailed()
         self.touch(order, may_be_silent=True)
+
+    def _clear_discounts(self, order: Order, changed: Collection[int]) -> None:
+        """Take the discounts off some lines; of the order's own discount the other lines keep the share they have."""
+        parts = shares(order)
+        order.discount = Decimal(0)
+        for line in order.lines:
+            if line.id in changed:
+                if line.details is not None:
+                    line.details.discounts.clear()
+            elif line.id in parts:
+                line.detailed().discounts.append(Discount(MANUAL[0], parts[line.id], MANUAL[1]))
+                order.detailed()
 
     def refund(self, number: int | str, lines: Iterable[Mapping[str, Any]] = (), *, restock: bool = False) -> Refund:
         """The merchant refunds units of lines, all that is left by default. Raises NoSuch, NotPossible.
@@ -189,6 +223,10 @@ class Shop(Sales):
             "orders": [show_order(order) for order in self.book.kept.values()],
             "writes": {"relative": self.stockroom.relative_writes, "absolute": self.stockroom.absolute_writes},
             "oversold": dict(self.stockroom.oversold),
+            "tax_documents": [
+                {"order": str(one.order), "kind": one.kind, "at": one.at_us, "status_id": one.status_id}
+                for one in self.tax_documents.filings
+            ],
         }
 
     def history(self, sku: str) -> list[dict[str, Any]]:

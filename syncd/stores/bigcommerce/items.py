@@ -2,6 +2,9 @@
 
 `p:{product}` is the counter of a product that is tracked as a whole (a simple product too), `v:{product}/{variant}` that
 of one variant. A write has to name a counter by the kind of id that the product is tracked by.
+
+Each of them has a counter at every location. The names above are those at the store's main location (the one that syncd
+kept when it kept one alone); at another the location's id follows: `p:{product}@2`.
 """
 
 from __future__ import annotations
@@ -21,6 +24,23 @@ class Identity(NamedTuple):
 
     field: str
     number: int
+
+
+class Counter(NamedTuple):
+    """One counter: an identity at a location."""
+
+    location: int
+    identity: Identity
+
+
+class Row(NamedTuple):
+    """What an inventory row tells of one location. A level is None where none was ever set."""
+
+    location: int
+    product: int | None
+    variant: int | None
+    available: Quantity | None
+    safety: Quantity
 
 
 def product_item(product: int) -> str:
@@ -44,25 +64,34 @@ def identify(item: str) -> Identity | None:
     return None
 
 
-def rows_by_counter(rows: Iterable[wire.InventoryItem]) -> dict[Identity, list[wire.InventoryItem]]:
+def rows_of(item: wire.InventoryItem, location: int) -> list[Row]:
+    """What a row of either list tells: of the location that was asked for, or of each that it names."""
+    product, variant = item.identity.product_id, item.identity.variant_id
+    if item.locations is None:
+        return [Row(location, product, variant, _available(item), _safety_stock(item))]
+    return [Row(one.location_id, product, variant, _available(one), _safety_stock(one)) for one in item.locations]
+
+
+def rows_by_counter(rows: Iterable[Row]) -> dict[Counter, list[Row]]:
     """The rows that tell about each counter. About a product: its own row, or, where there is none, its variants' rows."""
-    found: dict[Identity, list[wire.InventoryItem]] = {}
-    own: dict[Identity, list[wire.InventoryItem]] = {}
+    found: dict[Counter, list[Row]] = {}
+    own: dict[Counter, list[Row]] = {}
     for row in rows:
-        product, variant = row.identity.product_id, row.identity.variant_id
-        if variant:
-            found.setdefault(Identity(VARIANT, variant), []).append(row)
-        if product:
-            (found if variant else own).setdefault(Identity(PRODUCT, product), []).append(row)
+        if row.variant:
+            found.setdefault(Counter(row.location, Identity(VARIANT, row.variant)), []).append(row)
+        if row.product:
+            (found if row.variant else own).setdefault(
+                Counter(row.location, Identity(PRODUCT, row.product)), []
+            ).append(row)
     return found | own
 
 
-def available(row: wire.InventoryItem) -> Quantity | None:
+def _available(row: wire.InventoryLevel) -> Quantity | None:
     """What may be sold: on hand less the safety stock. None where no level was ever set."""
     return None if row.available_to_sell is None else parse(row.available_to_sell)
 
 
-def safety_stock(row: wire.InventoryItem) -> Quantity:
+def _safety_stock(row: wire.InventoryLevel) -> Quantity:
     """What the merchant keeps back: by the row's settings, else by the difference of its two levels."""
     settings = row.settings
     if isinstance(settings, wire.ItemSettings) and settings.safety_stock is not None:

@@ -16,6 +16,7 @@ from syncd.ports.store import OrderPage, ScanRequest, ScanTraits, StoreDescripti
 from syncd.stores.bigcommerce import wire
 from syncd.stores.bigcommerce.client import Client, decode
 from syncd.stores.bigcommerce.dates import GRAIN_US, write_date
+from syncd.stores.bigcommerce.locations import Locations
 from syncd.stores.bigcommerce.mapping import (
     decode_order,
     digest,
@@ -46,10 +47,18 @@ class BigCommerceOrders:
     """The orders of one BigCommerce store (`syncd.ports.store.OrdersPort`)."""
 
     def __init__(
-        self, client: Client, settings: ShopSettings, *, store_hash: str, settle_us: int, settle_wait_max_us: int
+        self,
+        client: Client,
+        settings: ShopSettings,
+        locations: Locations,
+        *,
+        store_hash: str,
+        settle_us: int,
+        settle_wait_max_us: int,
     ) -> None:
         self._client = client
         self._settings = settings
+        self._locations = locations
         self._store_hash = store_hash
         self._traits = ScanTraits(
             grain_us=GRAIN_US,
@@ -65,12 +74,14 @@ class BigCommerceOrders:
         return self._traits
 
     async def describe(self) -> StoreDescription:
-        """Identity, behaviour and clock: four small requests, and one for each channel. Raises as the port says."""
+        """Identity, behaviour and clock: four small requests, one for each channel, and one for the locations where others than
+        location 1 are kept. Raises as the port says."""
         about = decode(await self._client.read("/v2/store"), _STORE)
         answer = await self._client.read("/v2/time")
         time = decode(answer, _TIME).time
         await self._settings.refresh(about.default_channel_id)
         behaviour, warnings = self._settings.behaviour(about.default_channel_id)
+        warnings += await self._locations.refresh()
         store_hash = about.id if isinstance(about.id, str) and about.id else self._store_hash
         return StoreDescription(
             identity=f"bigcommerce:{store_hash}",

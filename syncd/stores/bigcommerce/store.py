@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from syncd.core.quantity import SECOND
 from syncd.stores.bigcommerce.client import Client
 from syncd.stores.bigcommerce.inventory import BigCommerceInventory
+from syncd.stores.bigcommerce.locations import DEFAULT_LOCATION_ID, Locations
 from syncd.stores.bigcommerce.orders import SETTLE_US, SETTLE_WAIT_MAX_US, BigCommerceOrders
 from syncd.stores.bigcommerce.placing import BigCommercePlacing
 from syncd.stores.bigcommerce.settings import ShopSettings
 from syncd.stores.bigcommerce.shipments import BigCommerceShipments
 
-DEFAULT_LOCATION_ID = 1  # of every store: it can't be deleted, and online orders take from it
 APPLY_US = 5 * SECOND  # the vendor names no bound for "a short delay"
 STALE_US = 5 * SECOND  # reads straight after a write show the old value for as long
 SHIPMENTS_STALE_US = 30 * SECOND  # the vendor names no bound for an order's lists
@@ -25,8 +25,9 @@ class BigCommerceStore:
 
     `client` has the base address `https://api.bigcommerce.com/stores/{store_hash}` and sends `X-Auth-Token`. Needed
     scopes: orders read-only, products read-only, information & settings read-only, inventory modify. `channels` are
-    those whose settings `describe` compares, besides the default one and those seen in orders. Durations in
-    microseconds, as in `ScanTraits` and `InventoryTraits`.
+    those whose settings `describe` compares, besides the default one and those seen in orders. `location_id` is the
+    location whose counters have the plain names, `locations` are others that are kept too (then the token should have
+    the right to read locations). Durations in microseconds, as in `ScanTraits` and `InventoryTraits`.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class BigCommerceStore:
         *,
         store_hash: str,
         location_id: int = DEFAULT_LOCATION_ID,
+        locations: Iterable[int] = (),
         channels: Iterable[int] = (),
         settle_us: int = SETTLE_US,
         settle_wait_max_us: int = SETTLE_WAIT_MAX_US,
@@ -42,15 +44,17 @@ class BigCommerceStore:
         stale_us: int = STALE_US,
         late_us: int = LATE_US,
     ) -> None:
+        kept = Locations(client, location_id, locations)
         self._orders = BigCommerceOrders(
             client,
             ShopSettings(client, channels),
+            kept,
             store_hash=store_hash,
             settle_us=settle_us,
             settle_wait_max_us=settle_wait_max_us,
         )
         self._inventory = BigCommerceInventory(
-            client, location_id=location_id, apply_us=apply_us, stale_us=stale_us, late_us=late_us
+            client, locations=kept, apply_us=apply_us, stale_us=stale_us, late_us=late_us
         )
         self._shipments = BigCommerceShipments(client, late_us=late_us, stale_us=SHIPMENTS_STALE_US)
         self._placing = BigCommercePlacing(client, late_us=late_us, stale_us=PLACING_STALE_US)
@@ -62,7 +66,7 @@ class BigCommerceStore:
 
     @property
     def inventory(self) -> BigCommerceInventory:
-        """Its counters, at one location."""
+        """Its counters, at all locations that are kept."""
         return self._inventory
 
     @property

@@ -199,13 +199,25 @@ class ItemSettings(msgspec.Struct, gc=False):
     safety_stock: Number = None
 
 
-class InventoryItem(msgspec.Struct, gc=False):
-    """A row of `GET /v3/inventory/locations/{id}/items`. A level is null where none was ever set (or 0, says the vendor)."""
+class InventoryLevel(msgspec.Struct, gc=False):
+    """The level of an item at a location. It is null where none was ever set (or 0, says the vendor)."""
 
-    identity: Identity
     available_to_sell: Number = None
     total_inventory_onhand: Number = None
     settings: ItemSettings | list[object] | None = None
+
+
+class LocationLevel(InventoryLevel, kw_only=True, gc=False):
+    """One of an item's locations, in a row of `GET /v3/inventory/items`."""
+
+    location_id: int
+
+
+class InventoryItem(InventoryLevel, kw_only=True, gc=False):
+    """A row of `GET /v3/inventory/locations/{id}/items`, or (with `locations`) of `GET /v3/inventory/items`."""
+
+    identity: Identity
+    locations: list[LocationLevel] | None = None
 
 
 class InventoryItemsAnswer(msgspec.Struct, gc=False):
@@ -213,6 +225,20 @@ class InventoryItemsAnswer(msgspec.Struct, gc=False):
 
     data: list[InventoryItem]
     meta: Meta | list[object] | None = None
+
+
+class Location(msgspec.Struct, gc=False):
+    """A place that holds stock."""
+
+    id: int
+    label: str | None = ""
+    enabled: bool | None = True
+
+
+class LocationsAnswer(msgspec.Struct, gc=False):
+    """`GET /v3/inventory/locations`."""
+
+    data: list[Location]
 
 
 class Adjusted(msgspec.Struct, gc=False):

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
+from syncd.core.signal import Kind, Signal
 from syncd.errors import NotFound, StoreFault
 from syncd.ports.hooks import HooksKept, NotGenuine, secret_of
 from syncd.stores.woocommerce.api import PER_PAGE_MAX, V3, Api
@@ -50,7 +51,7 @@ class WooCommerceHooks:
         self._secret = secret
         self._name = f"syncd {secret_of(secret, 'name')[:8]}"  # tells which secret a webhook was made with
 
-    def read(self, headers: Mapping[str, str], body: bytes) -> tuple[str, ...]:
+    def read(self, headers: Mapping[str, str], body: bytes) -> tuple[Signal, ...]:
         """The order that a delivery speaks of. Raises NotGenuine."""
         try:
             given = base64.b64decode(headers.get("X-WC-Webhook-Signature", ""), validate=True)
@@ -61,7 +62,7 @@ class WooCommerceHooks:
         if headers.get("X-WC-Webhook-Resource") != "order":
             return ()
         try:
-            return (str(_DECODER.decode(body).id),)
+            return (Signal(Kind.ORDER, str(_DECODER.decode(body).id)),)
         except msgspec.MsgspecError:
             return ()  # a plugin's payload of another shape: polling finds the order
 
