@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -13,7 +12,7 @@ from typing import Any
 
 import anyio
 import pytest
-from aiohttp.web import HTTPConflict, HTTPForbidden
+from aiohttp.web import HTTPForbidden
 
 from syncd.core.placing import order_key
 from syncd.ledger import placing
@@ -333,42 +332,25 @@ async def test_a_shopper_may_be_faster(tmp_path: Path) -> None:
         assert not ours(us)
 
 
-@pytest.mark.parametrize(
-    ("errors", "details"),
-    [
-        (
-            [
-                {
-                    "type": "ExceedsMaxQuantity",
-                    "product": {"id": 1, "name": "A", "sku": {"sku": "A"}},
-                    "maximum_quantity": 2,
-                }
-            ],
-            [{"kind": "exceeds_max", "sku": "A", "text": "ExceedsMaxQuantity: A", "limit": "2"}],
-        ),
-        (
-            [{"type": "InsufficientQuantity", "product": {"sku": {"sku": "A"}, "minimum_quantity": 6}}],
-            [{"kind": "below_min", "sku": "A", "text": "InsufficientQuantity", "limit": "6"}],
-        ),
-        (
-            [{"type": "MandatoryProductOptions", "product": {"name": "A", "sku": "A"}}],
-            [{"kind": "bad_options", "sku": "A", "text": "MandatoryProductOptions: A"}],
-        ),
-    ],
-)
-async def test_each_kind_of_refusal_reaches_the_erp(tmp_path: Path, errors: Any, details: Any) -> None:
+async def test_each_kind_of_refusal_reaches_the_erp(tmp_path: Path) -> None:
     async with shop_and_erp(tmp_path) as (world, us), world.daemon():
+        products = [{"sku": "few", "stock": 9, "maximum": 2}, {"sku": "many", "stock": 9, "minimum": 6}]
+        await us.call("POST", "/products", {"products": products})
+        world.open_stock({"few": 9, "many": 9})
         await begun(world)
-
-        def refuse(*_args: Any, **_fields: Any) -> Any:
-            body = [{"status": 409, "message": "Quantities ...", "details": {"errors": errors}}]
-            raise HTTPConflict(text=json.dumps(body), content_type="application/json")
-
-        us.shop.place = refuse
-        wants(world, "SO1", {"A": 3}, status="awaiting_fulfillment")
+        wants(world, "SO1", {"few": 3, "many": 3, "A": 1}, status="awaiting_fulfillment")
         told = await until_heard(world, "SO1", "refused")
-        assert (told["reason"], told["details"]) == ("Quantities ...", details)
-        await world.settled({"A": 20, "B": 20, "C": 20})
+        assert [(each["kind"], each["sku"], each["limit"]) for each in told["details"]] == [
+            ("exceeds_max", "few", "2"),
+            ("below_min", "many", "6"),
+        ]
+        wants(world, "SO2", {"A": 1}, status="awaiting_fulfillment", channel=77)
+        told = await until_heard(world, "SO2", "refused")
+        assert [(each["kind"], each["text"]) for each in told["details"]] == [
+            ("bad_field", "The field 'channel_id' is invalid.")
+        ]
+        await world.settled({"A": 20, "B": 20, "C": 20, "few": 9, "many": 9})
+        assert not ours(us)
 
 
 async def test_what_keeps_no_rule_is_refused_and_others_go_on(tmp_path: Path) -> None:
@@ -481,6 +463,39 @@ async def test_its_status_follows_the_erp_with_as_few_writes_as_that_takes(tmp_p
         assert len(puts) == 3
         await anyio.sleep(60)
         await world.settled({"A": 20, "B": 20, "C": 20})
+
+
+def filings(us: Store) -> list[tuple[str, int]]:
+    """What the tax provider was told, by the ground truth."""
+    return [(one.kind, one.status_id) for one in us.shop.tax_documents.filings]
+
+
+@pytest.mark.parametrize("strategy", ["ON_PAYMENT_CAPTURE", "ON_ORDER_CREATION"])
+async def test_a_tax_document_is_submitted_once_and_voided_only_to_cancel(tmp_path: Path, strategy: str) -> None:
+    async with shop_and_erp(tmp_path) as (world, us), world.daemon():
+        await us.call("POST", "/settings", {"document_submission_strategy": strategy})
+        await begun(world)
+        assert world.erp is not None
+        wishes = world.erp.wishes
+        texas = {**BILLING, "state": "TX", "country": "US"}  # abbreviated, it couldn't be submitted
+        wants(world, "SO1", {"A": 1}, status="awaiting_payment", billing=texas)
+        await until_heard(world, "SO1", "placed")
+        changes = ["pending", "awaiting_fulfillment", "pending", "awaiting_shipment", "awaiting_payment", "completed"]
+        for revision, status in enumerate(changes, 2):
+            wishes.change("SO1", status)
+            refused = status in {"pending", "awaiting_payment"} and revision > 2
+            await until_heard(world, "SO1", "not_followed" if refused else "followed", revision)
+        at_creation = strategy == "ON_ORDER_CREATION"
+        assert filings(us) == [("submitted", 7 if at_creation else 11)]
+        wishes.change("SO1", "cancelled")
+        await until_heard(world, "SO1", "followed", 8)
+        wishes.change("SO1", "awaiting_fulfillment")
+        await until_heard(world, "SO1", "not_followed", 9)
+        assert filings(us)[1:] == [("voided", 5)]
+        wants(world, "SO2", {"A": 1}, status="completed")  # paid from the beginning: nothing is written afterwards
+        await until_heard(world, "SO2", "placed")
+        await anyio.sleep(60)
+        assert filings(us)[2:] == [("submitted", 10)]
 
 
 @pytest.mark.parametrize("lost_by", ["504", "hang"])

@@ -31,6 +31,7 @@ from syncd.errors import MisconfiguredError, OutcomeUnknown, RefusedError, Store
 from syncd.ports.placing import FoundOrders, Placement, PlacingTraits, Refusal, ShopOrder
 from syncd.stores.bigcommerce import wire
 from syncd.stores.bigcommerce.client import Client, decode
+from syncd.stores.bigcommerce.states import written_out
 
 STATUS_IDS: dict[ShopStatus, int] = {
     ShopStatus.INCOMPLETE: 0,
@@ -193,7 +194,7 @@ def _address(address: Address) -> dict[str, str]:
         "street_1": address.street_1,
         "street_2": address.street_2,
         "city": address.city,
-        "state": address.state,
+        "state": written_out(address.state, address.country),
         "zip": address.zip,
         "country_iso2": address.country,
         "phone": address.phone,
