@@ -16,6 +16,7 @@ from aiohttp.web import HTTPForbidden
 
 from syncd.core.placing import order_key
 from syncd.ledger import placing
+from syncd.simulator.erp.book import Book
 from tests.reconcile.test_crash_points import FragileHop
 from tests.reconcile.test_pause import call
 from tests.reconcile.test_reload import reloading
@@ -643,6 +644,27 @@ async def test_a_token_that_may_not_write_orders_holds_them_back_and_nothing_els
         assert (names.count("placing.stuck"), names.count("store.failed")) == (1, 0)
         us.shop.place = real
         await anyio.sleep(300)
+        await until_heard(world, "SO1", "placed")
+        await world.settled({"A": 17, "B": 20, "C": 20})
+
+
+async def test_nothing_is_placed_before_the_erps_levels_were_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have the units still; once the order is read, the level would be raised by them."""
+    async with shop_and_erp(tmp_path) as (world, us), world.daemon():
+        await begun(world)
+
+        def broken(*_: Any) -> Any:
+            raise ConnectionError  # the ERP answers 500
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Book, "last_changes", broken)
+            wants(world, "SO1", {"A": 3}, status="awaiting_fulfillment")
+            await until_state(world, SO1="intended")
+            await anyio.sleep(60)
+            assert not ours(us)
+            assert (await us.levels())["A"] == 20
         await until_heard(world, "SO1", "placed")
         await world.settled({"A": 17, "B": 20, "C": 20})
 
