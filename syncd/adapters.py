@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from syncd.config.erp_models import HttpErp
 from syncd.config.store_models import AnyStoreModel, BigCommerceStore
 from syncd.core.order import Phase
+from syncd.core.places import MAIN, Places
 from syncd.core.quantity import microseconds
 from syncd.core.signal import Kind
 from syncd.erps.http.erp import HttpErp as HttpErpAdapter
@@ -19,12 +20,14 @@ from syncd.observability.edges import LoggedEdges
 from syncd.observability.log import Log
 from syncd.observability.meters import Meter
 from syncd.ports.clock import Chance, Clock
+from syncd.ports.documents import DocumentsPort
 from syncd.ports.erp import Erp
 from syncd.ports.hooks import HooksPort, secret_of
 from syncd.ports.placing import PlacingPort
 from syncd.ports.shipments import ShipmentsPort
 from syncd.ports.store import LevelSweeps, Store
 from syncd.stores.bigcommerce.hooks import BigCommerceHooks
+from syncd.stores.bigcommerce.locations import DEFAULT_LOCATION_ID, place_of
 from syncd.stores.bigcommerce.orders import SETTLE_US as BIGCOMMERCE_SETTLE_US
 from syncd.stores.bigcommerce.store import BigCommerceStore as BigCommerceAdapter
 from syncd.stores.woocommerce.api import Api
@@ -116,13 +119,17 @@ def hooks_port(model: AnyStoreModel, client: HttpClient) -> HooksPort:
 
 def kinds_of(model: AnyStoreModel) -> frozenset[Kind]:
     """What the store is asked to speak of, by its settings."""
-    del model
-    return frozenset({Kind.ORDER})
+    kinds = {Kind.ORDER}
+    if isinstance(model, BigCommerceStore) and model.level_webhooks:
+        kinds.add(Kind.ITEM)
+    if isinstance(model, BigCommerceStore) and model.parts_wanted:
+        kinds.add(Kind.PARTS)
+    return frozenset(kinds)
 
 
 def shipments_port(model: AnyStoreModel, port: Store) -> ShipmentsPort | None:
     """How the store is told of shipments, where the tenant wants that."""
-    if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.shipments == "from_erp":
+    if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.ships_from_erp:
         return port.shipments
     return None
 
@@ -134,9 +141,28 @@ def placing_port(model: AnyStoreModel, port: Store) -> PlacingPort | None:
     return None
 
 
+def documents_port(model: AnyStoreModel, port: Store) -> DocumentsPort | None:
+    """How the store's orders are read whole, where its platform's adapter can."""
+    if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter):
+        return port.documents(model.parts_wanted)
+    return None
+
+
 def sweeps_port(port: Store) -> LevelSweeps | None:
     """How the store's counters are read all together, where the platform lists them."""
     return port.inventory if isinstance(port, BigCommerceAdapter) else None
+
+
+def places_of(model: AnyStoreModel, erp_location: str) -> Places:
+    """Where the store's counters are, and from which its orders take."""
+    if not isinstance(model, BigCommerceStore):
+        return Places({MAIN: erp_location}, erp_location)
+    locations = {int(number): name for number, name in model.locations.items()} or {model.location: erp_location}
+    home = locations.get(DEFAULT_LOCATION_ID, erp_location)
+    places = {place_of(number, model.location): name for number, name in locations.items()}
+    pooled = model.stock == "aggregated"
+    default = (place_of(DEFAULT_LOCATION_ID, model.location),) if DEFAULT_LOCATION_ID in locations else ()
+    return Places(places, home, tuple(places) if pooled else default, pooled)
 
 
 def store_port(model: AnyStoreModel, client: HttpClient) -> Store:
@@ -147,6 +173,7 @@ def store_port(model: AnyStoreModel, client: HttpClient) -> Store:
             client,
             store_hash=model.store_hash,
             location_id=model.location,
+            locations=map(int, model.locations),
             channels=model.channels or (),
             apply_us=microseconds(model.apply_seconds),
             stale_us=microseconds(model.stale_seconds),

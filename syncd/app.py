@@ -16,8 +16,11 @@ import aiohttp
 import anyio
 
 from syncd.adapters import (
+    documents_port,
     erp_client,
     hooks_port,
+    kinds_of,
+    places_of,
     placing_port,
     shipments_port,
     store_client,
@@ -30,6 +33,7 @@ from syncd.config.store_models import AnyStoreModel
 from syncd.config.tenant import Tenant
 from syncd.config.values import RESERVED_STORE
 from syncd.core.policy import Baseline, CountOn, OnCancel, Policy, Recipe, Returns
+from syncd.core.signal import Kind
 from syncd.engine.reconciler import Reconciler
 from syncd.engine.supervisor import Supervisor, TenantWork, adopt
 from syncd.erps.embedded.book import StockBook
@@ -47,6 +51,7 @@ from syncd.observability.log import Log
 from syncd.observability.meters import Meters
 from syncd.ports.clock import Chance, Clock
 from syncd.reconcile.context import ErpOptions, StoreContext, StoreOptions, TenantContext
+from syncd.reconcile.document_events import ORDER_KINDS
 from syncd.transport.client import HttpClient
 from syncd.transport.session import make_session
 
@@ -178,7 +183,8 @@ def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook], public_
         approve_automatically=tenant.approve == "automatic", payload_days=tenant.payload_days,
         payload_bytes_max=tenant.payload_mb_max * 1024 * 1024, meters=given.meters, alerts=given.alerts,
         client=client,
-        documents=erp if erp.traits.shipments else None,
+        documents=erp if erp.traits.shipments or tenant.erp.documents else None,
+        keeps_documents=tenant.erp.documents,
         orders=erp if isinstance(erp, HttpErpAdapter) and erp.traits.orders else None,
     )  # fmt: skip
     reconcilers = [Reconciler(build_store(name, tenant, context, given, public_url)) for name in tenant.stores]
@@ -232,6 +238,7 @@ def build_store(name: str, tenant: Tenant, context: TenantContext, given: Surrou
         sweeps=sweeps_port(port),
         shipments=shipments_port(model, port),
         placing=placing_port(model, port),
+        documents=documents_port(model, port) if _wants_documents(context) else None,
         hooks=hooks_port(model, client) if url and model.webhooks else None,
         hooks_address=f"{url}/{tenant.name}/{name}",
         policy=policy_of(tenant, name),
@@ -241,13 +248,19 @@ def build_store(name: str, tenant: Tenant, context: TenantContext, given: Surrou
     )
 
 
+def _wants_documents(context: TenantContext) -> bool:
+    """Whether anybody wants to be told of orders as a whole: the ERP, or a sink."""
+    return context.keeps_documents or any(context.outbox.wants(kind) for kind in ORDER_KINDS)
+
+
 def policy_of(tenant: Tenant, store: str) -> Policy:
     """The rules of counting for one store, as plain values."""
     kits: dict[str, Recipe] = {kit: tuple(parts.items()) for kit, parts in tenant.kits.items()}
     model = tenant.stores[store]
+    location = places_of(model, tenant.erp.location).home
     return Policy(
         returns=Returns(tenant.returns), baseline=Baseline(model.baseline), count_on=CountOn(tenant.count_on),
-        on_cancel=OnCancel(tenant.on_cancel), location=tenant.erp.location, skus=dict(model.skus), kits=kits,
+        on_cancel=OnCancel(tenant.on_cancel), location=location, skus=dict(model.skus), kits=kits,
     )  # fmt: skip
 
 
@@ -261,4 +274,6 @@ def _options(tenant: Tenant, name: str, model: AnyStoreModel) -> StoreOptions:
         brake_share=tenant.brake_share,
         brake_gone_orders=tenant.brake_gone_orders,
         cutover=model.cutover_instant,
+        places=places_of(model, tenant.erp.location),
+        level_signals=Kind.ITEM in kinds_of(model),
     )

@@ -4,8 +4,8 @@
     python example_server.py erp.sqlite 8090 TOKEN
 
 A stock system of your own changes `level.available` itself, in the way of `change_level`: with a new revision, in one
-transaction. Orders for stores are in `wanted`: each change of an order is a new row. Order documents and shipments are
-optional, and left out here.
+transaction. Orders for stores are in `wanted`: each change of an order is a new row. Order documents are kept as they
+come. Both are optional, as are shipments, which are left out here.
 """
 
 import json
@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS level (sku TEXT PRIMARY KEY, available INTEGER, revis
 CREATE TABLE IF NOT EXISTS move (key TEXT PRIMARY KEY, sku TEXT, location TEXT, change INTEGER, reference TEXT);
 CREATE TABLE IF NOT EXISTS wanted (number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT, body TEXT);
 CREATE TABLE IF NOT EXISTS outcome (key TEXT PRIMARY KEY, body TEXT);
+CREATE TABLE IF NOT EXISTS document (key TEXT PRIMARY KEY, revision INTEGER, content TEXT);
 """  # quantities are whole ten-thousandths: never floats. A move's key is unique, and no row is ever deleted
 GONE = {"title": "cursor gone", "status": 410, "code": "cursor_gone", "detail": "a cursor of another epoch"}
 
@@ -96,15 +97,27 @@ def wanted(book: sqlite3.Connection, epoch: str, since: str, limit: int) -> tupl
     return "200 OK", {"orders": [json.loads(row[0]) for row in page], "cursor": cursor, "more": len(rows) > limit}
 
 
-def hear(book: sqlite3.Connection, key: str, body: str) -> tuple[str, dict[str, Any]]:
+def hear(book: sqlite3.Connection, key: str, body: str) -> tuple[str, dict[str, Any] | None]:
     """What became of an order; the last word is kept. A stock system of your own gives the units of a refused one back."""
     if not book.execute("SELECT 1 FROM wanted WHERE key = ?", (key,)).fetchone():
         return "404 Not Found", {"title": "no such order", "status": 404, "code": "unknown_order"}
     book.execute("INSERT OR REPLACE INTO outcome VALUES (?, ?)", (key, body))
-    return "204 No Content", {}
+    return "204 No Content", None
 
 
-def answer(book: sqlite3.Connection, environ: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def keep(book: sqlite3.Connection, key: str, body: bytes) -> tuple[str, dict[str, Any] | None]:
+    """An order as a document: the one with the highest revision counts. It informs, and never changes a level."""
+    document = json.loads(body)
+    if document.get("key") != key or not document.get("order"):
+        return "422 Unprocessable Content", {"title": "not this order's document", "status": 422, "code": "not_it"}
+    newest = book.execute("SELECT revision FROM document WHERE key = ?", (key,)).fetchone() or (0,)
+    if document["revision"] >= newest[0]:
+        row = (key, document["revision"], json.dumps(document))
+        book.execute("INSERT OR REPLACE INTO document VALUES (?, ?, ?)", row)
+    return "204 No Content", None
+
+
+def answer(book: sqlite3.Connection, environ: dict[str, Any]) -> tuple[str, dict[str, Any] | None]:
     """Status and body of a request."""
     asked = parse_qs(environ["QUERY_STRING"])
     identity, epoch = book.execute("SELECT * FROM book").fetchone()
@@ -123,6 +136,9 @@ def answer(book: sqlite3.Connection, environ: dict[str, Any]) -> tuple[str, dict
             return wanted(book, epoch, asked.get("since", [""])[0], min(int(asked.get("limit", ["100"])[0]), 100))
         case "POST", path if path.startswith("/v1/orders/") and path.endswith("/outcome"):
             return hear(book, path[11:-8], environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])).decode())
+        case "PUT", path if path.startswith("/v1/orders/"):
+            body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+            return keep(book, path.removeprefix("/v1/orders/"), body)
     return "404 Not Found", {"title": "not found", "status": 404, "code": "not_found"}
 
 
@@ -131,16 +147,20 @@ def main(path: str, port: str, token: str) -> None:
     book = open_book(path, secrets.token_hex(8), secrets.token_hex(4))
 
     def app(environ: dict[str, Any], start: Any) -> list[bytes]:
-        status, body = "401 Unauthorized", {"title": "wrong token", "status": 401, "code": "unauthorized"}
+        status: str = "401 Unauthorized"
+        body: dict[str, Any] | None = {"title": "wrong token", "status": 401, "code": "unauthorized"}
         if secrets.compare_digest(environ.get("HTTP_AUTHORIZATION", ""), f"Bearer {token}"):
             with (
                 book
             ):  # one transaction a request, rolled back by an exception: a 500 then means that nothing was counted
                 book.execute("BEGIN IMMEDIATE")
                 status, body = answer(book, environ)
-        kind = "application/json" if status[0] == "2" else "application/problem+json"
+        if body is None:
+            start(status, [])
+            return []
+        kind = "application/json" if status == "200 OK" else "application/problem+json"
         start(status, [("Content-Type", kind), ("Cache-Control", "no-store")])
-        return [json.dumps(body).encode()] if body else []
+        return [json.dumps(body).encode()]
 
     with make_server("127.0.0.1", int(port), app) as server:
         sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import anyio
 
-from syncd.adapters import make_http_erp, make_store
+from syncd.adapters import make_http_erp, make_store, places_of
 from syncd.app import open_session, policy_of
 from syncd.clock import SystemChance, SystemClock
 from syncd.config.erp_models import HttpErp
@@ -153,15 +153,25 @@ async def _erp(configuration: Configuration, tenant: Tenant, means: _Means, log:
     erp = make_http_erp(tenant.erp, means, log)
     told = await erp.describe()
     levels = await erp.levels("")
-    mine = sum(1 for _, location in levels.levels if location == tenant.erp.location)
     at_least = "at least " if levels.more else ""
-    warnings = []
-    if not mine and not levels.more:
-        warnings.append(f"it shows no SKU at location {tenant.erp.location!r}: is erp.location right?")
+    warnings, notes = [], []
+    for location, keys in _erp_locations(tenant).items():
+        mine = sum(1 for _, place in levels.levels if place == location)
+        if not mine and not levels.more:
+            warnings.append(f"it shows no SKU at location {location!r}: is {keys} right?")
+        notes.append(f"{told.name or 'unnamed'}, {at_least}{mine} SKUs at location {location!r}")
     if tenant.erp.posting not in erp.traits.postings:
         warnings.append(f'posting = "{tenant.erp.posting}" can\'t be kept exact by this adapter')
-    notes = [f"{told.name or 'unnamed'}, {at_least}{mine} SKUs at location {tenant.erp.location!r}"]
     return {"identity": told.identity, "notes": notes, "warnings": warnings}
+
+
+def _erp_locations(tenant: Tenant) -> dict[str, str]:
+    """The ERP's locations that are sold from, and the key that says so."""
+    found = {tenant.erp.location: "erp.location"}
+    for name, store in tenant.stores.items():
+        for location in places_of(store, tenant.erp.location).locations.values():
+            found.setdefault(location, f"stores.{name}.locations")
+    return found
 
 
 async def _store(tenant: Tenant, name: str, means: _Means, log: Log) -> dict[str, Any]:

@@ -64,9 +64,15 @@ def explain_order(words: Words, config: Folder = DEFAULT_FOLDER, json: Json = Fa
             "its key", "our key", "units", "state", "told", "confirmed", "in the shop", "wanted", "status", "heard", "reason",
         ]  # fmt: skip
         print_table("", columns, [_placement_row(each) for each in told["placements"]])
+    if told["document"]:
+        _print_document(told["document"])
     for entry in told["quarantine"]:
         line = entry["line"] or "the order"
-        where = f"line {line}" if entry["line"] and not line.startswith(("shipment ", "placement ")) else line
+        where = (
+            f"line {line}"
+            if entry["line"] and line.split(" ")[0] not in ("shipment", "document", "placement")
+            else line
+        )
         print_line(f"quarantine {entry['id']} ({entry['state']}): {where}: {entry['reason']}", style="yellow")
         print_line(f"  hint: {entry['hint']}")
     if told["erp_trouble"]:
@@ -117,6 +123,16 @@ def _placement_row(told: Mapping[str, Any]) -> list[Any]:
     ]  # fmt: skip
 
 
+def _print_document(told: Mapping[str, Any]) -> None:
+    requests = "1 request" if told["requests"] == 1 else f"{told['requests']} requests"
+    print_line(f"document: {told['state']}, by {requests} of its own", style="bold")
+    if told["reason"]:
+        print_line(f"  {told['reason']} (attempt {told['attempts']})", style="yellow")
+    print_line(f"  read {told['read_at']}, told {told['told_at']}")
+    rows = [[part["part"], part["state"], part["resource"], part["read_at"], part["reason"]] for part in told["parts"]]
+    print_table("", ["part", "state", "read from", "when", "reason"], rows)
+
+
 @explain_commands.command("sku", epilog=SKU_EPILOG)
 def explain_sku(words: SkuWords, config: Folder = DEFAULT_FOLDER, json: Json = False) -> None:
     """Explain a SKU: what the ERP has, which orders it doesn't show yet, each shop's target, belief, readings and writes."""
@@ -149,8 +165,9 @@ def _print_shop(shop: Mapping[str, Any]) -> None:
         print_line(f"  target {shop['target']['target']}: {reason(shop['target'])}")
     for item in shop["items"]:
         blocked = f", {item['blocked']}" if item["blocked"] else ""
+        where = f" for {item['location']}" if len(shop["items"]) > 1 else ""
         print_line(
-            f"  item {item['item']} ({item['sku']}, factor {item['factor']}): should show {item['shown']},"
+            f"  item {item['item']} ({item['sku']}, factor {item['factor']}){where}: should show {item['shown']},"
             f" believed {believed(item['believed'])}, change {item['change']}{blocked}"
         )
         rows = [

@@ -49,6 +49,17 @@ def check_orders(table: Mapping[str, Any]) -> Iterator[Mistake]:
             )
 
 
+def check_documents(table: Mapping[str, Any]) -> Iterator[Mistake]:
+    """What the shop ships reaches the ERP in the orders' documents, and in no other way."""
+    erp = table.get("erp")
+    if not isinstance(erp, Mapping) or erp.get("documents") is True:
+        return
+    for store, settings in _tables(table.get("stores")):
+        if settings.get("shipments") in ("to_erp", "both"):
+            hint = "Set documents = true in [erp], or tell the ERP of no shipments."
+            yield Mistake(("stores", store, "shipments"), "order documents in the ERP", "documents = false", hint)
+
+
 def check_together(
     files: Sequence[TenantTable], variables: Iterable[tuple[str, str]], environment: Mapping[str, str], state_dir: Path
 ) -> Iterator[tuple[str, Mistake]]:

@@ -29,6 +29,12 @@ class EmbeddedErp(Model):
         Field(description='What takes the stock: "move", stock moves by syncd, or "order", the ERP\'s order document.'),
     ] = "move"
     location: Annotated[Text, Field(description="The ERP's location that is sold from.")] = "main"
+    documents: Annotated[
+        bool,
+        Field(
+            description="Whether each order is also put to the ERP as a whole document; stock is taken by moves as before."
+        ),
+    ] = False
 
 
 class HttpErp(Model):
@@ -48,3 +54,9 @@ class HttpErp(Model):
         Field(description='What takes the stock: "move", stock moves by syncd, or "order", the ERP\'s order document.'),
     ] = "move"
     location: Annotated[Text, Field(description="The ERP's location that is sold from.")] = "main"
+    documents: Annotated[
+        bool,
+        Field(
+            description="Whether each order is also put to the ERP as a whole document; stock is taken by moves as before."
+        ),
+    ] = False

@@ -21,6 +21,8 @@ from syncd.config.values import (
 )
 from syncd.core.quantity import Instant
 
+LOCATIONS_MAX = 100  # of one BigCommerce store, as the vendor's greatest plan has it
+OrderPart = Literal["taxes", "coupons", "messages", "quotes", "transactions", "refunds", "shipments"]
 CHANNELS_MAX = 200  # of one BigCommerce store: well above what the platform offers
 EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
@@ -99,6 +101,21 @@ class Store(Model):
         return None if self.cutover is None else Instant((self.cutover - EPOCH) // timedelta(microseconds=1))
 
 
+def _fit_together(locations: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+    main = info.data.get("location")
+    if locations and main is not None and str(main) not in locations:
+        raise refusal(
+            f"the location {main} among them",
+            "`location` names the one whose stock was kept before there were several: set it to one of these.",
+        )
+    if len(set(locations.values())) < len(locations):
+        raise refusal(
+            "another location of the ERP for each",
+            "Two locations of the store that show the same stock of the ERP promise it twice.",
+        )
+    return locations
+
+
 class BigCommerceStore(Store):
     """A store on BigCommerce."""
 
@@ -120,7 +137,37 @@ class BigCommerceStore(Store):
         Secret | None,
         Field(description="The app's client secret, if its webhooks are signed: then only signed calls are believed."),
     ] = None
-    location: Annotated[int, Field(ge=1, description="The id of the store's location that is written to.")] = 1
+    location: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="The id of the store's location that is written to; with `locations`, of the one whose stock was kept "
+            "before there were several.",
+        ),
+    ] = 1
+    locations: Annotated[
+        dict[Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}$")], Text],
+        AfterValidator(_fit_together),
+        Field(
+            max_length=LOCATIONS_MAX,
+            description="Several locations of the store: the id of each on the left, the ERP's location whose level it shows on "
+            "the right.",
+        ),
+    ] = {}
+    stock: Annotated[
+        Literal["default_location", "aggregated"],
+        Field(
+            description='From where the store\'s orders take stock: from its location 1, or ("aggregated", which BigCommerce sets '
+            "up on request) from any enabled location."
+        ),
+    ] = "default_location"
+    level_webhooks: Annotated[
+        bool,
+        Field(
+            description="Whether the store shall call syncd when a stock level changes, too: then somebody else's change is found "
+            "within seconds, and each sale costs a reading."
+        ),
+    ] = False
     channels: Annotated[
         Annotated[
             tuple[Annotated[int, Field(ge=1), Strict()], ...], Strict(strict=False), Field(max_length=CHANNELS_MAX)
@@ -135,10 +182,11 @@ class BigCommerceStore(Store):
         float, Field(ge=0, le=600, description="By how many seconds a stock level that is read may lag behind.")
     ] = 5.0
     shipments: Annotated[
-        Literal["off", "from_erp"],
+        Literal["off", "from_erp", "to_erp", "both"],
         Field(
             description='"from_erp" makes each shipment that the ERP tells of a shipment of the shop\'s order, from the moment '
-            "it is switched on; the shop mails its customers as for a shipment by hand."
+            "it is switched on; the shop mails its customers as for a shipment by hand. "
+            '"to_erp" tells the ERP, in the orders\' documents, what was shipped in the shop. "both" does both.'
         ),
     ] = "off"
     orders: Annotated[
@@ -148,6 +196,28 @@ class BigCommerceStore(Store):
             "lets its status follow; the shop takes its units, and sends no mail for it."
         ),
     ] = "off"
+    order_parts: Annotated[
+        tuple[OrderPart, ...],
+        Strict(strict=False),
+        Field(
+            description="What is read of orders for documents, beside what the order list brings. Each costs requests."
+        ),
+    ] = ()
+
+    @property
+    def ships_from_erp(self) -> bool:
+        """Whether the store is told of the ERP's shipments."""
+        return self.shipments in {"from_erp", "both"}
+
+    @property
+    def ships_to_erp(self) -> bool:
+        """Whether the ERP is told of the store's."""
+        return self.shipments in {"to_erp", "both"}
+
+    @property
+    def parts_wanted(self) -> frozenset[str]:
+        """The parts of orders that are read for documents."""
+        return frozenset(self.order_parts) | ({"shipments"} if self.ships_to_erp else frozenset())
 
 
 def _fits_auth(address: str, info: ValidationInfo) -> str:

@@ -13,9 +13,11 @@ from syncd.control.failure import EXIT_USAGE, CommandFailed
 from syncd.control.plain import iso
 from syncd.control.scene import Scene, Tell
 from syncd.core.account import Account
+from syncd.core.document import instant_of
 from syncd.core.quantity import show
 from syncd.errors import SyncdError
-from syncd.ledger import history, orders, quarantine, shipments
+from syncd.ledger import documents, history, orders, quarantine, shipments
+from syncd.ledger.documents import DocumentState
 from syncd.ledger.history import MoveRecord, OrderHead
 from syncd.ledger.placing import PlacementRow
 from syncd.ledger.quarantine import Held
@@ -48,7 +50,15 @@ async def explain_order(scene: Scene, request: OrderRequest, tell: Tell) -> dict
 
     def unit(
         connection: Connection,
-    ) -> tuple[OrderHead | None, list[Account], list[MoveRecord], list[Held], list[ShipmentRow], list[PlacementRow]]:
+    ) -> tuple[
+        OrderHead | None,
+        list[Account],
+        list[MoveRecord],
+        list[Held],
+        list[ShipmentRow],
+        list[PlacementRow],
+        DocumentState | None,
+    ]:
         return (
             history.read_order_head(connection, tenant, name, order),
             orders.read_accounts(connection, tenant, name, [order]).get(order, []),
@@ -56,9 +66,10 @@ async def explain_order(scene: Scene, request: OrderRequest, tell: Tell) -> dict
             quarantine.of_order(connection, tenant, name, order),
             shipments.of_order(connection, tenant, name, order),
             placements_of(connection, tenant, name, order),
+            documents.of_order(connection, tenant, name, order),
         )
 
-    head, accounts, moves, held, shipped, placed = await scene.ledger.read(unit)
+    head, accounts, moves, held, shipped, placed, document = await scene.ledger.read(unit)
     if head is None and not held and not shipped and not placed:
         scene.store(work, name)  # perhaps it is the store that is unknown
         raise CommandFailed(
@@ -76,6 +87,7 @@ async def explain_order(scene: Scene, request: OrderRequest, tell: Tell) -> dict
         "lines": [_line(row, moves, found) for row in sorted(accounts, key=lambda row: (row.line, row.part))],
         "shipments": [_shipment(row) for row in shipped],
         "placements": [placement_view(row) for row in placed],
+        "document": _document(document) if document is not None else None,
         "quarantine": [_held(entry) for entry in held],
         "erp_trouble": trouble,
     }
@@ -173,6 +185,36 @@ def _shipment(row: ShipmentRow) -> dict[str, Any]:
         "confirmed_at": iso(row.confirmed_at),
         "attempts": row.attempts,
         "in_shop": row.shop_ref or None,
+    }
+
+
+def _document(state: DocumentState) -> dict[str, Any]:
+    """How far the order's document has come, and where each part of the last one came from."""
+    if state.due_at:
+        word = "to be read"
+    elif state.waits:
+        word = "to be put"
+    elif state.held:
+        word = "held"
+    else:
+        word = "told" if state.told else "made" if state.parts else "waiting to be placed"
+    return {
+        "state": word,
+        "reason": state.reason or state.put_reason or None,
+        "attempts": state.attempts + state.put_attempts,
+        "read_at": iso(state.read_at),
+        "told_at": iso(state.told_at),
+        "requests": state.requests,
+        "parts": [
+            {
+                "part": part.name,
+                "state": str(part.state),
+                "resource": part.resource or None,
+                "read_at": None if part.read_at is None else iso(instant_of(part.read_at)),
+                "reason": part.reason or None,
+            }
+            for part in state.origins
+        ],
     }
 
 

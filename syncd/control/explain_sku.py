@@ -125,7 +125,11 @@ def _shop(
         "store": name,
         "orders_read_to": iso(moment.drained),
         "target": target,
-        "items": [_item(connection, tenant, name, result, sku, titles) for result in results],
+        "items": [
+            _item(connection, tenant, name, result, sku, titles)
+            | {"location": context.places.locations.get(result.row.place, "")}
+            for result in results
+        ],
     }
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from syncd.control.failure import EXIT_AGAIN, EXIT_FAILED, EXIT_USAGE, CommandFailed
 from syncd.control.plain import iso
+from syncd.control.release_document import is_document, release_document
 from syncd.control.release_placement import is_placement, release_placement
 from syncd.control.release_shipment import is_shipment, release_shipment
 from syncd.control.scene import Scene, Tell
@@ -27,8 +28,9 @@ from syncd.engine.supervisor import TenantWork
 from syncd.ledger import history, moves, orders, payloads, quarantine, release, stores, tenants
 from syncd.ledger.quarantine import Held
 from syncd.observability import events
+from syncd.reconcile.order_page import Page, Taken
 from syncd.reconcile.order_step import OrderStep
-from syncd.reconcile.order_unit import Page, Taken, take_page
+from syncd.reconcile.order_unit import take_page
 from syncd.reconcile.replan import replan
 from syncd.reconcile.start_store import describe_store
 from syncd.reconcile.watch_step import WatchStep
@@ -121,6 +123,8 @@ async def release_held(scene: Scene, request: ReleaseRequest, tell: Tell) -> dic
         told = await release_shipment(scene, work, entry, booked=booked)
     elif is_placement(entry):
         told = await release_placement(scene, work, entry, booked=booked)
+    elif is_document(entry):
+        told = await release_document(scene, work, entry, left=booked)
     elif entry.line:
         told = await _release_line(scene, work, entry, booked=booked)
     else:

@@ -12,6 +12,7 @@ class Kind(StrEnum):
     ORDER = "order"
     CART = "cart"
     ITEM = "item"  # a stock item
+    PARTS = "parts"  # an order's message, money or refund, which its own state need not show
 
 
 class Signal(NamedTuple):

@@ -9,11 +9,14 @@ from syncd.engine.steps import HELD_LOOK_SECONDS, Loop, Timer
 from syncd.errors import MisconfiguredError, SyncdError, TransientError
 from syncd.observability import events
 from syncd.reconcile.context import StoreContext, Stream
+from syncd.reconcile.document_step import DocumentStep
 from syncd.reconcile.hooks_step import HooksStep
 from syncd.reconcile.inventory_step import InventoryStep
+from syncd.reconcile.item_signal_step import ItemSignalStep
 from syncd.reconcile.order_step import OrderStep
 from syncd.reconcile.place_step import PlaceStep
 from syncd.reconcile.publish_step import PublishStep
+from syncd.reconcile.refund_poll import RefundPoll
 from syncd.reconcile.ship_step import ShipStep
 from syncd.reconcile.signal_step import SignalStep
 from syncd.reconcile.start_store import describe_store, start_store
@@ -98,8 +101,10 @@ class Reconciler:
                 signals,
                 Timer("orders", self._read_orders),
                 Timer("publish", publisher.run, rings=True),
+                *_item_signals(context),
                 Timer("levels", inventory.run, rings=True),
                 *_shipping(context, signals),
+                *_documents(context),
                 Timer("sweep", sweep.run),
                 Timer("describe", self._describe, due=later),
                 *([Timer("webhooks", HooksStep(context).run)] if context.hooks is not None else []),
@@ -173,6 +178,21 @@ class Reconciler:
             context.tell(events.STORE_FRESH, behind_seconds=round(behind))
             self.seen_fresh = True
         self.stale = stale
+
+
+def _item_signals(context: StoreContext) -> list[Timer]:
+    """The step that reads what the store says of its levels, if it is asked to; before the readings, so that they follow."""
+    if context.hooks is None or not context.options.level_signals:
+        return []
+    return [Timer("level signals", ItemSignalStep(context).run, rings=True)]
+
+
+def _documents(context: StoreContext) -> list[Timer]:
+    """The step that makes documents of orders, if anybody wants them."""
+    if context.documents is None:
+        return []
+    step = DocumentStep(context, context.documents, RefundPoll(context, context.documents))
+    return [Timer("documents", step.run, rings=True)]
 
 
 def _shipping(context: StoreContext, signals: Timer) -> list[Timer]:

@@ -25,10 +25,11 @@ from syncd.ports.clock import Chance, Clock
 from syncd.reconcile.context import SHADOW, Bell, TenantContext
 from syncd.reconcile.feed_step import FeedStep
 from syncd.reconcile.post_step import PostStep
+from syncd.reconcile.put_step import PutStep
 from syncd.reconcile.watch_step import WatchStep
 from syncd.reconcile.wish_step import WishStep
 
-POST = "post"
+POST, PUT = "post", "put"
 FEED = "/feed"  # among the names of stores: no store's has a slash
 DRAIN_SECONDS = 10.0  # a step that runs when the daemon is asked to stop has this long
 
@@ -61,6 +62,9 @@ class TenantWork:
             group.start_soon(self._keep, "watch", look, context.watcher_bell, name=f"{context.tenant}: watcher")
             group.start_soon(self._keep, POST, post.run, context.poster_bell, name=f"{context.tenant}: poster")
             group.start_soon(self._keep, "care", care.run, Bell(), name=f"{context.tenant}: care")
+            if context.keeps_documents and context.documents is not None:
+                put = PutStep(context, context.documents)
+                group.start_soon(self._keep, PUT, put.run, context.documents_bell, name=f"{context.tenant}: documents")
             for reconciler in self.reconcilers:
                 self._start(reconciler)
             self._feed()
@@ -119,7 +123,7 @@ class TenantWork:
 
         def loops() -> list[Loop]:
             mine = [each.loop for each in chosen if each.loop is not None and _is_at_held_work(each)]
-            return mine + [loop for loop in self.loops if post and loop.timers[0].name == POST]
+            return mine + [loop for loop in self.loops if post and loop.timers[0].name in (POST, PUT)]
 
         await until_idle(loops, self.context.clock, wait_seconds)
         for reconciler in chosen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
@@ -31,11 +32,12 @@ class ItemRow(msgspec.Struct, frozen=True):
     refused_at: Instant
     accepted: Quantity
     due: Instant | None
+    place: str = ""  # what its name ends with, where its counter isn't at the shop's main location
 
 
 _RECIPE = msgspec.json.Decoder(Recipe)
 _WRITE_LISTINGS = Rows(listing, ["tenant", "store", "product", "item", "sku", "name", "digital", "seen"])
-_WRITE_ITEMS = Rows(item, ["tenant", "store", "item", "sku", "recipe", "name", "active"])
+_WRITE_ITEMS = Rows(item, ["tenant", "store", "item", "sku", "recipe", "name", "active", "place"])
 _WRITE_INGREDIENTS = Rows(ingredient, ["tenant", "sku", "store", "item", "factor"])
 _WRITE_READINGS = Rows(reading, ["tenant", "store", "item", "began", "ended", "level", "write"])
 _WRITE_TAKINGS = Rows(
@@ -47,7 +49,7 @@ _WRITE_TAKINGS = Rows(
 )  # fmt: skip
 _ROW = OneRow(item)
 _ACTIVE = "FROM item WHERE tenant = :tenant AND store = :store AND active = 1"
-_COLUMNS = "SELECT item, sku, recipe, read_at, needs_absolute, refused_at, accepted, due"
+_COLUMNS = "SELECT item, sku, recipe, read_at, needs_absolute, refused_at, accepted, due, place"
 _ALL = Statement(f"{_COLUMNS} {_ACTIVE} ORDER BY sku")
 _THESE_ROWS = Among(f"{_COLUMNS} {_ACTIVE} AND item IN :among")
 _DUE = Statement(f"{_COLUMNS} {_ACTIVE} AND due <= :now ORDER BY due LIMIT :count")
@@ -57,13 +59,12 @@ _COUNT = Statement(f"SELECT count(*) {_ACTIVE}")
 _READ_BEFORE = Statement(f"SELECT item, read_at {_ACTIVE} AND read_at < :before ORDER BY read_at LIMIT :count")
 _COUNT_READ_BEFORE = Statement(f"SELECT count(*) {_ACTIVE} AND read_at < :before")
 _READ_BETWEEN = Statement(f"SELECT min(read_at), max(read_at) {_ACTIVE}")
-_UNLISTED = (
-    "AND item NOT IN (SELECT item FROM listing WHERE tenant = :tenant AND store = :store AND seen >= :seen_since)"
+_GONE = Statement(
+    f"SELECT item {_ACTIVE} AND substr(item, 1, length(item) - length(place)) "  # noqa: S608
+    "NOT IN (SELECT item FROM listing WHERE tenant = :tenant AND store = :store AND seen >= :seen_since)"
 )
-_GONE = Statement(f"SELECT item {_ACTIVE} {_UNLISTED}")
-_RETIRE = Statement(
-    f"UPDATE item SET active = 0, due = NULL WHERE tenant = :tenant AND store = :store AND active = 1 {_UNLISTED}"  # noqa: S608
-)
+_PLACED = Statement(f"SELECT item, place {_ACTIVE} AND place <> ''")
+_RETIRE = Among("UPDATE item SET active = 0, due = NULL WHERE tenant = :tenant AND store = :store AND item IN :among")
 _FORGET_INGREDIENTS = Among("DELETE FROM ingredient WHERE tenant = :tenant AND store = :store AND item IN :among")
 _ACCEPT_NOTHING = Statement(
     "UPDATE item SET accepted = 0, due = :now WHERE tenant = :tenant AND store = :store AND accepted <> 0"
@@ -105,12 +106,19 @@ def write_listings(connection: Connection, rows: Sequence[tuple[object, ...]]) -
     _WRITE_LISTINGS.write(connection, rows)
 
 
-def write_items(connection: Connection, tenant: str, store: str, items: Mapping[str, tuple[str, str, Recipe]]) -> None:
-    """Counters by name -> (sku, product name, recipe)."""
+def write_items(
+    connection: Connection,
+    tenant: str,
+    store: str,
+    items: Mapping[str, tuple[str, str, Recipe]],
+    places: Iterable[str] = (),
+) -> None:
+    """Counters by name -> (sku, product name, recipe). `places`: what the names of those at other locations end with."""
+    ends = tuple(places)
     _WRITE_ITEMS.write(
         connection,
         [
-            (tenant, store, name, sku, msgspec.json.encode(recipe).decode(), title, 1)
+            (tenant, store, name, sku, msgspec.json.encode(recipe).decode(), title, 1, _place_of(name, ends))
             for name, (sku, title, recipe) in items.items()
         ],
     )
@@ -121,18 +129,26 @@ def write_items(connection: Connection, tenant: str, store: str, items: Mapping[
     )
 
 
+def _place_of(name: str, ends: Iterable[str]) -> str:
+    return next((end for end in ends if name.endswith(end)), "")
+
+
 def known_items(connection: Connection, tenant: str, store: str) -> dict[str, tuple[str, str, Recipe]]:
     """Active counters by name -> (sku, product name, recipe)."""
     rows = _KNOWN.read(connection, tenant=tenant, store=store)
     return {row[0]: (row[1], row[2], _RECIPE.decode(row[3])) for row in rows}
 
 
-def retire_items(connection: Connection, tenant: str, store: str, seen_since: Instant) -> list[str]:
-    """Counters that the catalogue read since `seen_since` no longer names: nothing is written to them."""
-    gone = _GONE.scalars(connection, tenant=tenant, store=store, seen_since=seen_since)
-    if gone:
-        _RETIRE.change(connection, tenant=tenant, store=store, seen_since=seen_since)
-    return gone
+def retire_items(
+    connection: Connection, tenant: str, store: str, seen_since: Instant, places: Iterable[str] = ()
+) -> list[str]:
+    """Counters that the catalogue read since `seen_since` no longer names, or that are at none of the `places` any more: nothing
+    is written to them."""
+    gone = set(_GONE.scalars(connection, tenant=tenant, store=store, seen_since=seen_since))
+    kept = set(places)
+    gone |= {name for name, place in _PLACED.read(connection, tenant=tenant, store=store) if place not in kept}
+    _RETIRE.change(connection, gone, tenant=tenant, store=store)
+    return sorted(gone)
 
 
 def items_to_read(
@@ -280,17 +296,17 @@ def make_items_due(connection: Connection, tenant: str, store: str, names: Itera
 
 def items_due(connection: Connection, tenant: str, store: str, now: Instant, limit: int) -> list[ItemRow]:
     """Items that the publisher should look at now."""
-    return [_item(*row) for row in _DUE.read(connection, tenant=tenant, store=store, now=now, count=limit)]
+    return [_item(row) for row in _DUE.read(connection, tenant=tenant, store=store, now=now, count=limit)]
 
 
 def all_items(connection: Connection, tenant: str, store: str) -> list[ItemRow]:
     """All active items of a shop."""
-    return [_item(*row) for row in _ALL.read(connection, tenant=tenant, store=store)]
+    return [_item(row) for row in _ALL.read(connection, tenant=tenant, store=store)]
 
 
 def some_items(connection: Connection, tenant: str, store: str, names: Iterable[str]) -> list[ItemRow]:
     """The active ones among these items of a shop."""
-    return [_item(*row) for row in _THESE_ROWS.read(connection, names, tenant=tenant, store=store)]
+    return [_item(row) for row in _THESE_ROWS.read(connection, names, tenant=tenant, store=store)]
 
 
 def count_items(connection: Connection, tenant: str, store: str) -> int:
@@ -325,8 +341,6 @@ def item_books(connection: Connection, tenant: str, store: str, names: Sequence[
     return {name: ItemBook(tuple(readings[name]), tuple(changes[name]), tuple(writes[name])) for name in names}
 
 
-def _item(
-    name: str, sku: str, recipe: str, read_at: Instant, needs_absolute: int, refused_at: Instant, accepted: Quantity,
-    due: Instant | None,
-) -> ItemRow:  # fmt: skip
-    return ItemRow(name, sku, _RECIPE.decode(recipe), read_at, bool(needs_absolute), refused_at, accepted, due)
+def _item(row: Sequence[Any]) -> ItemRow:
+    name, sku, recipe, read_at, needs_absolute, refused_at, accepted, due, place = row
+    return ItemRow(name, sku, _RECIPE.decode(recipe), read_at, bool(needs_absolute), refused_at, accepted, due, place)

@@ -3,6 +3,9 @@ retention, or when there are too many bytes of them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
+
 import msgspec
 import zstandard
 from sqlalchemy import Connection, delete, func, or_, select
@@ -50,6 +53,21 @@ def order_in(connection: Connection, tenant: str, number: int, place: int, order
         return row if str(msgspec.json.decode(row, type=_Named).id) == order else b""
     except (msgspec.MsgspecError, UnicodeDecodeError, IndexError):
         return b""
+
+
+def orders_in(connection: Connection, tenant: str, number: int, wanted: Mapping[str, int]) -> dict[str, bytes]:
+    """Several orders of one page, each by its place: those that are there."""
+    try:
+        rows = msgspec.json.decode(read(connection, tenant, number) or b"[]", type=list[msgspec.Raw])
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return {}
+    found: dict[str, bytes] = {}
+    for order, place in wanted.items():
+        row = bytes(rows[place]) if place < len(rows) else b""
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+            if row and str(msgspec.json.decode(row, type=_Named).id) == order:
+                found[order] = row
+    return found
 
 
 def beyond(connection: Connection, tenant: str, bytes_max: int) -> int:

@@ -219,7 +219,8 @@ listing = Table(
 
 # Stock items: the counters of a shop. `recipe` is the JSON list of [SKU, factor] that it sells. `due`: when the
 # publisher should look at it next (NULL: nothing to do). `read_at`: the last reading. `needs_absolute`: the shop has no
-# level there. `accepted`: a named offset that the operator accepted as drift.
+# level there. `accepted`: a named offset that the operator accepted as drift. `place`: what its name ends with where its counter
+# isn't at the shop's main location.
 item = Table(
     "item",
     metadata,
@@ -237,6 +238,7 @@ item = Table(
     _number("accepted", 0),
     _text("trouble", ""),
     Column("shown", BigInteger, nullable=True),
+    _text("place", ""),
     PrimaryKeyConstraint("tenant", "store", "item"),
 )
 _partial("ix_item_due", item.c.tenant, item.c.store, item.c.due, where="due IS NOT NULL")

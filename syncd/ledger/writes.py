@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Connection, and_, case, func, join, or_, select, update
 
 from syncd.core.quantity import Instant, Quantity
-from syncd.ledger.rows import OneRow, Rows
+from syncd.ledger.rows import Among, OneRow, Rows
 from syncd.ledger.schema import item, level_write
 
 SENT, CONFIRMED, REFUSED, DOUBT = "sent", "confirmed", "refused", "doubt"
@@ -21,6 +21,9 @@ _WRITE = Rows(
     ],
 )  # fmt: skip
 _ROW = OneRow(level_write)
+_WRITTEN_SINCE = Among(
+    "SELECT DISTINCT item FROM level_write WHERE tenant = :tenant AND store = :store AND sent_at >= :since AND item IN :among"
+)
 _IN_ITEM = join(
     level_write,
     item,
@@ -93,6 +96,11 @@ def orphans_in_doubt(connection: Connection, tenant: str, store: str, now: Insta
         .values(state=DOUBT, ended=left + late_us, reason="the process ended before the answer")
     )
     return names
+
+
+def written_since(connection: Connection, tenant: str, store: str, names: Sequence[str], since: Instant) -> set[str]:
+    """Those of these items to which something has been written since then."""
+    return {row[0] for row in _WRITTEN_SINCE.read(connection, names, tenant=tenant, store=store, since=since)}
 
 
 class OpenWrite(msgspec.Struct, frozen=True):

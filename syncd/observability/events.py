@@ -150,6 +150,17 @@ PLACING_STUCK = Event(
     "placing.stuck", "error", "Orders don't get from the ERP to a store: one of the two refuses all of them."
 )
 
+DOCUMENT_TOLD = Event("document.told", "info", "The ERP has an order as a whole document, in its latest state.")
+DOCUMENT_INCOMPLETE = Event(
+    "document.incomplete", "error", "A part of an order can't be read; its document goes without it, and says so."
+)
+DOCUMENT_REFUSED = Event(
+    "document.refused", "error", "An order can't be told as a document; it waits until someone decides, or it changes."
+)
+DOCUMENTS_STUCK = Event(
+    "documents.stuck", "error", "Orders aren't told as documents: the store or the ERP refuses all of them."
+)
+
 STORE_WARNED = Event("store.warned", "warning", "A setting of a store makes exactness harder; the reason says which.")
 ITEM_REFUSED = Event("item.refused", "error", "A stock item cannot be kept in agreement; the store's others can.")
 

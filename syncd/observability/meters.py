@@ -53,6 +53,8 @@ class Meter:
     """What is counted of one store, or of a tenant's ERP."""
 
     __slots__ = (
+        "document_requests",
+        "documents",
         "drifts",
         "levels",
         "moves",
@@ -71,6 +73,8 @@ class Meter:
         self.levels: dict[str, int] = {}  # by what the store said
         self.shipments: dict[str, int] = {}  # for the store, by what became of them
         self.placements: dict[str, int] = {}  # orders of the ERP for the store, by what became of them
+        self.documents: dict[str, int] = {}  # of the store's orders, by what became of them
+        self.document_requests = 0  # that were sent for them
         self.drifts = 0
         self.webhooks = 0
         self.webhooks_turned_away = 0  # genuine calls for which there was no room
@@ -100,6 +104,10 @@ class Meter:
     def placement(self, outcome: str) -> None:
         """An order of the ERP for a store, or its status: placed, refused, held, not_sent, in_doubt, followed, not_followed."""
         self.placements[outcome] = self.placements.get(outcome, 0) + 1
+
+    def document(self, outcome: str) -> None:
+        """An order's document: made, told, refused, incomplete."""
+        self.documents[outcome] = self.documents.get(outcome, 0) + 1
 
 
 class Meters:

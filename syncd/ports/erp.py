@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from syncd.core.document import OrderDocument
 from syncd.core.quantity import Instant, Quantity
 
 
@@ -111,25 +112,6 @@ class ShipmentPage(msgspec.Struct, frozen=True):
     more: bool
 
 
-class ErpOrderLine(msgspec.Struct, frozen=True):
-    """One line of an order document."""
-
-    line: str
-    sku: str
-    quantity: Quantity
-
-
-class ErpOrder(msgspec.Struct, frozen=True):
-    """An order as a document in the ERP: informative where moves take the stock."""
-
-    key: str
-    store: str
-    order: str
-    status: str
-    created: Instant
-    lines: tuple[ErpOrderLine, ...]
-
-
 class Erp(Protocol):
     """The business system of one tenant."""
 
@@ -155,8 +137,9 @@ class Erp(Protocol):
 class ErpDocuments(Protocol):
     """An ERP that also keeps order documents and tells shipments (optional)."""
 
-    async def put_order(self, order: ErpOrder) -> None:
-        """Create or replace the document with this key. Repeating changes nothing."""
+    async def put_order(self, order: OrderDocument) -> None:
+        """Create or replace the document with this key: it informs, stock is taken by moves. Repeating changes nothing, so after
+        OutcomeUnknown it is sent again. Raises RefusedError for this document; MisconfiguredError where the ERP keeps none."""
 
     async def shipments(self, cursor: str) -> ShipmentPage:
         """Shipments since `cursor` ("" from the beginning), oldest first; overlapping is allowed, losing isn't."""

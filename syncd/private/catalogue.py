@@ -110,6 +110,15 @@ PLACEMENT_OUTCOMES = Metric(
     "What became of the ERP's orders for the store: placed, refused, held, not_sent, in_doubt, followed, not_followed.",
     (*STORE, "outcome"),
 )
+DOCUMENT_OUTCOMES = Metric(
+    "syncd_document_outcomes_total",
+    "counter",
+    "What became of the store's orders as documents: made, told, refused, incomplete.",
+    (*STORE, "outcome"),
+)
+DOCUMENT_REQUESTS = Metric(
+    "syncd_document_requests_total", "counter", "Requests that were sent to the store for documents.", STORE
+)
 DRIFT_OPEN = Metric("syncd_drift_open", "gauge", "Drifts of the store that are neither explained nor corrected.", STORE)
 DRIFT_UNITS = Metric("syncd_drift_units", "gauge", "The units of those drifts, up or down.", STORE)
 DRIFT_FOUND = Metric("syncd_drift_found_total", "counter", "Drifts that were found.", STORE)

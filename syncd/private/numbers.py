@@ -23,6 +23,7 @@ ERP: Final = "erp"  # in the place of a store
 MOVE_OUTCOMES: Final = ("confirmed", "refused", "in_doubt")
 SHIPMENT_OUTCOMES: Final = ("made", "refused", "not_sent", "in_doubt")
 PLACEMENT_OUTCOMES: Final = ("placed", "refused", "held", "not_sent", "in_doubt", "followed", "not_followed")
+DOCUMENT_OUTCOMES: Final = ("made", "told", "refused", "incomplete")
 LEVEL_OUTCOMES: Final = ("written", "refused", "not_sent", "in_doubt")
 
 
@@ -69,6 +70,9 @@ def _counted(samples: Samples, meter: Meter, tenant: str, store: str) -> None:
         samples.add(of.SHIPMENT_OUTCOMES, meter.shipments.get(outcome, 0), tenant, store, outcome)
     for outcome in PLACEMENT_OUTCOMES:
         samples.add(of.PLACEMENT_OUTCOMES, meter.placements.get(outcome, 0), tenant, store, outcome)
+    for outcome in DOCUMENT_OUTCOMES:
+        samples.add(of.DOCUMENT_OUTCOMES, meter.documents.get(outcome, 0), tenant, store, outcome)
+    samples.add(of.DOCUMENT_REQUESTS, meter.document_requests, tenant, store)
     samples.add(of.DRIFT_FOUND, meter.drifts, tenant, store)
     samples.add(of.WEBHOOKS, meter.webhooks, tenant, store)
     samples.add(of.WEBHOOKS_TURNED_AWAY, meter.webhooks_turned_away, tenant, store)

@@ -21,8 +21,9 @@ from syncd.ledger.lanes import Lane
 from syncd.observability import events
 from syncd.ports.store import OrderPage, ScanRequest
 from syncd.reconcile.context import StoreContext
+from syncd.reconcile.order_page import Page, Taken
 from syncd.reconcile.order_step import PAGES_MAX, OrderStep
-from syncd.reconcile.order_unit import Page, Taken, take_page
+from syncd.reconcile.order_unit import take_page
 
 FINISHED_SECONDS = 86_400.0  # a finished backfill has nothing to do any more
 LATE_SECONDS = 5.0  # before orders that had to wait are read again, and then acted on

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import anyio
 
+from syncd.core.places import MAIN, Places
 from syncd.core.policy import Policy
 from syncd.core.quantity import LONG_AGO, SECOND, ZERO, Instant, Quantity, microseconds
 from syncd.core.signal import Kind
@@ -21,6 +22,7 @@ from syncd.observability.events import Event
 from syncd.observability.log import Log
 from syncd.observability.meters import Meters
 from syncd.ports.clock import Chance, Clock
+from syncd.ports.documents import DocumentsPort
 from syncd.ports.erp import Erp, ErpDocuments
 from syncd.ports.hooks import HooksPort
 from syncd.ports.placing import ErpOrdersPort, PlacingPort
@@ -87,7 +89,9 @@ class TenantContext:
     approve_automatically: bool = False
     payload_days: int = 90
     payload_bytes_max: int = 1024 * 1024 * 1024
-    documents: ErpDocuments | None = None  # the ERP again, where it tells shipments
+    documents: ErpDocuments | None = None  # the ERP again, where it tells shipments or keeps documents
+    keeps_documents: bool = False  # it is put each order's document
+    documents_bell: Bell = field(default_factory=Bell)
     orders: ErpOrdersPort | None = None  # the ERP again, where it has orders for stores
     poster_bell: Bell = field(default_factory=Bell)
     watcher_bell: Bell = field(default_factory=Bell)
@@ -130,6 +134,8 @@ class StoreOptions:
     brake_share: float = 0.3
     brake_gone_orders: int = 20
     cutover: Instant | None = None
+    level_signals: bool = False  # the store is asked to speak of stock items
+    places: Places | None = None  # None: one location, the policy's
 
     @property
     def fresh_us(self) -> int:
@@ -170,6 +176,7 @@ class StoreContext:
     shipments: ShipmentsPort | None = None  # None: this store isn't told of shipments
     placing: PlacingPort | None = None  # None: this store gets no orders from the ERP
     catalogued: Instant = LONG_AGO  # soft: when the last whole reading of its catalogue began
+    documents: DocumentsPort | None = None  # None: nobody wants its orders whole
     hooks: HooksPort | None = None  # None: this store is only polled
     hooks_address: str = ""  # where it should call
     hooks_alive: bool = False  # soft: it calls, as far as was seen last
@@ -185,6 +192,11 @@ class StoreContext:
     def tell(self, event: Event, **details: int) -> None:
         """An alert about this store, of what is only seen while it runs."""
         self.tenant.alerts.tell(event, self.tenant.tenant, self.store, now=self.tenant.clock.now(), **details)
+
+    @property
+    def places(self) -> Places:
+        """Where its counters are."""
+        return self.options.places or Places({MAIN: self.policy.location}, self.policy.location)
 
     def is_fresh(self, now: Instant) -> bool:
         """Whether its orders are read up to lately."""

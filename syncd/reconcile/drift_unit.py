@@ -36,7 +36,7 @@ def _book(
     """The shop's edit as an account: units that went count as committed, units that came as given back."""
     ((sku, factor),) = result.row.recipe
     entry = Account(
-        line=result.row.item, part=0, product="", item="", sku=sku, location=shop.location, factor=factor, lead=False,
+        line=result.row.item, part=0, product="", item="", sku=sku, location=shop.places.locations[result.row.place], factor=factor, lead=False,
         quantity=Quantity(-units), commitment=scaled(Quantity(-units), factor), rule="the shop's counter was edited",
     )  # fmt: skip
     orders.write_accounts(connection, [orders.account_row(shop.tenant, shop.store, order, entry, is_open=True)])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from syncd.core.belief import DOUBT, UNKNOWN, Belief, Interval, ItemBook, believe
+from syncd.core.places import Places
 from syncd.core.publish import Blocked, Decision, Surroundings, decide
 from syncd.core.quantity import SECOND, ZERO, Instant, Quantity
 from syncd.core.target import SkuTarget, item_target, sku_target
@@ -38,7 +39,7 @@ class Shop:
 
     tenant: str
     store: str
-    location: str
+    places: Places
     buffer: Quantity
     drift: str
     traits: InventoryTraits
@@ -109,16 +110,30 @@ class Evaluation:
 
 
 def evaluate(connection: Connection, shop: Shop, rows: Sequence[ItemRow], moment: Moment) -> list[Evaluation]:
-    """Evaluate these items. A handful of queries, whatever their number."""
+    """Evaluate these items. A handful of queries for each of the shop's locations, whatever their number. Each item follows the
+    ERP's level at its own location; one at a location that isn't kept any more follows nothing."""
     if not rows:
         return []
-    skus = sorted({sku for row in rows for sku, _ in row.recipe})
-    readings = levels.erp_readings(connection, shop.tenant, shop.location, skus)
-    accounts = levels.open_accounts(connection, shop.tenant, shop.location, skus)
-    rooms = placing.open_rooms(connection, shop.tenant, shop.store, skus)
-    doubtful = sku_in_doubt(connection, shop.tenant, skus)
+    doubtful = sku_in_doubt(connection, shop.tenant, {sku for row in rows for sku, _ in row.recipe})
     books = items.item_books(connection, shop.tenant, shop.store, [row.item for row in rows])
-    targets = {
+    targets: dict[str, dict[str, SkuTarget]] = {}
+    for place in {row.place for row in rows}:
+        skus = sorted({sku for row in rows if row.place == place for sku, _ in row.recipe})
+        targets[place] = _targets(connection, shop, place, skus, moment)
+    return [_evaluate(shop, row, books[row.item], targets[row.place], doubtful, moment) for row in rows]
+
+
+def _targets(
+    connection: Connection, shop: Shop, place: str, skus: Sequence[str], moment: Moment
+) -> dict[str, SkuTarget]:
+    """The targets of these SKUs at a place, by the ERP's location for it. Orders find their room where orders take from."""
+    location = shop.places.locations.get(place)
+    if location is None:
+        return {}
+    readings = levels.erp_readings(connection, shop.tenant, location, skus)
+    accounts = levels.open_accounts(connection, shop.tenant, location, skus)
+    rooms = placing.open_rooms(connection, shop.tenant, shop.store, skus) if place in shop.places.room_at else {}
+    return {
         sku: sku_target(
             sku,
             shop.store,
@@ -130,7 +145,6 @@ def evaluate(connection: Connection, shop: Shop, rows: Sequence[ItemRow], moment
         )
         for sku, reading in readings.items()
     }
-    return [_evaluate(shop, row, books[row.item], targets, doubtful, moment) for row in rows]
 
 
 def _evaluate(

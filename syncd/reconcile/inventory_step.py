@@ -13,6 +13,7 @@ from math import ceil
 
 from sqlalchemy import Connection
 
+from syncd.core.places import MAIN
 from syncd.core.policy import Recipe
 from syncd.core.quantity import LONG_AGO, Instant, microseconds, seconds
 from syncd.ledger import items, stores
@@ -129,14 +130,17 @@ class InventoryStep:
         def unit(connection: Connection) -> None:
             tenant, store = context.tenant.tenant, context.store
             known = items.known_items(connection, tenant, store)
+            places = context.places
             wanted = {
-                name: (listing.sku, listing.name, recipe)
+                counter: (listing.sku, listing.name, recipe)
                 for name, found in usable.items()
                 for recipe, listing in found.items()
+                for counter in places.counters(name)
             }
             changed = {name: value for name, value in wanted.items() if known.get(name) != value}
-            items.write_items(connection, tenant, store, changed)
-            items.retire_items(connection, tenant, store, began)
+            others = [place for place in places.locations if place != MAIN]
+            items.write_items(connection, tenant, store, changed, others)
+            items.retire_items(connection, tenant, store, began, others)
             items.make_due(connection, tenant, {sku for _, _, recipe in changed.values() for sku, _ in recipe}, began)
 
         await context.tenant.ledger.run(unit)

@@ -26,7 +26,8 @@ from syncd.observability import events
 from syncd.ports.erp import ErpMove
 from syncd.ports.store import OrderPage, ScanRequest
 from syncd.reconcile.context import CLOCK_STEP_US, StoreContext, Stream
-from syncd.reconcile.order_unit import Page, StoreFacts, Taken, take_page
+from syncd.reconcile.order_page import Page, StoreFacts, Taken
+from syncd.reconcile.order_unit import take_page
 from syncd.reconcile.start_store import describe_store
 
 READINGS_RESERVED = 256  # reading numbers taken at a time, so that an empty poll needs no write to have one
@@ -301,7 +302,9 @@ class OrderStep:
             clock_span_us=context.clock_span_us,
             slack_us=context.slack_us,
             drained=context.drained,
+            places=context.places,
             alerts=context.tenant.alerts,
+            documents=context.documents is not None,
         )
 
     def after_commit(self, page: OrderPage, taken: Taken, *, quiet: bool) -> None:

@@ -8,7 +8,6 @@ raw page and the scan's cursor go to disk together or not at all.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 from sqlalchemy import Connection
@@ -18,72 +17,14 @@ from syncd.core.account import COUNTED, QUARANTINED, Account, Accounts, Book, Li
 from syncd.core.commitment import commitment
 from syncd.core.moves import LiveMove, NewMove, difference, with_questions
 from syncd.core.order import Order, Phase, Unreadable
-from syncd.core.policy import Baseline, Policy
-from syncd.core.quantity import LONG_AGO, ZERO, Instant, Quantity
+from syncd.core.policy import Baseline
+from syncd.core.quantity import LONG_AGO, ZERO, Instant
 from syncd.core.taking import UNSEEN, put_back
-from syncd.core.taking_rule import TakingRule
-from syncd.ledger import flow, items, moves, orders, payloads, placing, quarantine, restored, stores
-from syncd.ledger.alerts import Alerts
+from syncd.ledger import documents, flow, items, moves, orders, payloads, placing, quarantine, restored, stores
 from syncd.ledger.orders import OrderRow
 from syncd.ledger.tenants import assert_epoch, take_numbers
 from syncd.observability.events import QUARANTINE_GREW
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of orders and what the unit must know about how it was read.
-
-    `reading` is the number it took when its request began. `place` is each order's position in the raw page. Orders
-    younger than `unsettled_after` (store's clock) may be torn: only states that lower are taken from them; unless `force`
-    names them. `may_ask`: this lane reads the order again soon, so an unknown SKU need not be held at once; `drained_at` has,
-    of orders that were left so, up to when the stream was drained then: their takings may be as old. `asked` holds, for
-    `baseline = "ask_erp"`, what the ERP has counted under each (order, line, part).
-    """
-
-    orders: Sequence[Order | Unreadable]
-    reading: int
-    began: Instant
-    ended: Instant
-    compressed: bytes
-    unsettled_after: Instant
-    force: frozenset[str] = frozenset()
-    may_ask: bool = False
-    drained_at: Mapping[str, Instant] = field(default_factory=dict)
-    asked: Mapping[tuple[str, str, int], Quantity] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class StoreFacts:
-    """What the unit needs of its store, as plain values."""
-
-    tenant: str
-    store: str
-    epoch: int
-    policy: Policy
-    rule: TakingRule
-    cutover: Instant
-    in_baseline: bool
-    clock_span_us: tuple[int, int]  # the least and the most by which the store's stamps are ahead of our clock
-    slack_us: int
-    drained: Instant
-    alerts: Alerts = field(default_factory=Alerts)
-
-
-@dataclass(slots=True)
-class Taken:
-    """What became of a page, for the log and for the scan: after the commit, never before."""
-
-    applied: list[tuple[str, str, int]] = field(default_factory=list)  # order, status, moves
-    unsettled: list[str] = field(default_factory=list)
-    quarantined: list[tuple[str, str, str]] = field(default_factory=list)  # order, line, reason
-    unchanged: int = 0
-    overtaken: int = 0
-    moves: int = 0
-    skus: set[str] = field(default_factory=set)
-    items: set[str] = field(default_factory=set)
-    unknown_products: bool = False
-    asking: list[str] = field(default_factory=list)  # orders with lines whose SKU the ERP is asked for again
-    contents: dict[str, bytes] = field(default_factory=dict)
+from syncd.reconcile.order_page import Page, StoreFacts, Taken
 
 
 def take_page(connection: Connection, facts: StoreFacts, page: Page, **cursor: int) -> Taken:
@@ -93,6 +34,8 @@ def take_page(connection: Connection, facts: StoreFacts, page: Page, **cursor: i
     unit.run()
     if cursor:
         stores.change_store(connection, facts.tenant, facts.store, **cursor)
+    if facts.documents and not facts.in_baseline:
+        documents.make_due(connection, facts.tenant, facts.store, [str(row[2]) for row in unit.order_rows], page.ended)
     held = len(unit.taken.quarantined)
     if held:
         facts.alerts.note(connection, QUARANTINE_GREW, facts.tenant, facts.store, now=page.ended, entries=held)
@@ -200,7 +143,11 @@ class _Unit:
                 )
             )  # fmt: skip
             if not facts.in_baseline:
-                self.takings.extend((order.order, taking, order) for taking in outcome.takings)
+                self.takings.extend(
+                    (order.order, LineTaking(counter, entry.line, taking), order)
+                    for entry in outcome.takings
+                    for counter, taking in self.facts.places.takings(entry.item, entry.taking)
+                )
             if not asked:
                 self.taken.contents[order.order] = order.content
 

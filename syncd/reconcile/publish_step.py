@@ -121,7 +121,7 @@ class PublishStep:
         """The shop as plain values."""
         context = self.context
         return Shop(
-            context.tenant.tenant, context.store, context.policy.location, context.options.buffer, context.options.drift,
+            context.tenant.tenant, context.store, context.places, context.options.buffer, context.options.drift,
             context.port.inventory.traits,
         )  # fmt: skip
 

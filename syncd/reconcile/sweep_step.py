@@ -20,8 +20,9 @@ from syncd.ledger.lanes import Lane
 from syncd.observability import events
 from syncd.ports.store import OrderPage
 from syncd.reconcile.context import StoreContext
+from syncd.reconcile.order_page import Page, Taken
 from syncd.reconcile.order_step import OrderStep
-from syncd.reconcile.order_unit import Page, Taken, take_page
+from syncd.reconcile.order_unit import take_page
 
 LATELY_SECONDS = 30 * 86_400.0  # orders changed since then are swept though they are final: refunds get deleted
 PAUSE_SECONDS = 1.0  # between two requests of a sweep: it is never urgent

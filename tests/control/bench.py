@@ -35,8 +35,9 @@ from syncd.ports.store import (
     ScanTraits,
     StoreDescription,
 )
+from syncd.reconcile.order_page import Page, Taken
 from syncd.reconcile.order_step import OrderStep
-from syncd.reconcile.order_unit import Page, Taken, take_page
+from syncd.reconcile.order_unit import take_page
 from syncd.reconcile.post_step import PostStep
 from syncd.reconcile.watch_step import WatchStep
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import re
 
+from syncd.core.signal import Kind
 from syncd.simulator.bigcommerce.settings import Switches
-from syncd.stores.bigcommerce.hooks import SCOPE
+from syncd.stores.bigcommerce.hooks import SCOPE, SCOPES
 from tests.docs.pages import PROJECT, SPAN
 from tests.stores.test_bigcommerce_stock_table import SWITCHES
 
@@ -44,7 +45,7 @@ def test_every_path_that_the_adapter_asks_for_is_in_the_page_as_used_and_the_oth
 
 
 def test_the_scope_of_the_webhook_is_in_the_page():
-    assert {name for name in told(used=True) if name.startswith("store/")} == {SCOPE}
+    assert {name for name in told(used=True) if name.startswith("store/")} == {SCOPE, *SCOPES[Kind.ITEM]}
     assert SCOPE not in told(used=False)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import aiohttp
 import msgspec
@@ -16,12 +16,14 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 from yarl import URL
 
+from syncd.core.document import OrderDocument
 from syncd.core.following import ShopStatus
 from syncd.core.placing import KINDS, Flaw
-from syncd.core.quantity import Instant, Quantity, units
+from syncd.core.quantity import Quantity, units
 from syncd.erps.http import orders_wire, wire
-from syncd.ports.erp import ErpMove, ErpOrder, ErpOrderLine
+from syncd.ports.erp import ErpMove
 from syncd.ports.placing import OrderOutcome, Result
+from syncd.testing.order_document import an_order
 from tests.erps.services import TOKEN, ExampleHand, example_server, simulated_erp
 
 BILLING = {"last_name": "Example", "zip": "53111", "country": "DE"}
@@ -176,15 +178,33 @@ def test_the_document_names_the_statuses_results_and_kinds_that_there_are(docume
 def test_what_the_adapter_sends_keeps_the_document(judge):
     moves = wire.moves_body([ErpMove("a_b-1", "A", "", Quantity(-12_345), "shop 1"), ErpMove("k", "B", "WH", units(3))])
     assert judge.complaints("Moves", msgspec.json.decode(moves)) == []
-    lines = (ErpOrderLine("11", "A", units(2)),)
-    order = wire.order_body(ErpOrder("k", "shop", "1", "paid", Instant(1_700_000_000_123_456), lines))
-    assert judge.complaints("Order", msgspec.json.decode(order)) == []
     flaw = Flaw("out_of_stock", "A", "OutOfStock", units(1), units(2))
     outcome = OrderOutcome("k", "shop", 2, Result.REFUSED, "", "", "out of stock", (flaw, Flaw("refused")))
     assert judge.complaints("OrderOutcome", msgspec.json.decode(orders_wire.outcome_body(outcome))) == []
     placed = OrderOutcome("k", "shop", 1, Result.PLACED, "1001", ShopStatus.PENDING)
     assert judge.complaints("OrderOutcome", msgspec.json.decode(orders_wire.outcome_body(placed))) == []
-    assert msgspec.json.decode(order)["created"] == "2023-11-14T22:13:20.123456Z"
+    order = msgspec.json.decode(wire.order_body(an_order("k")))
+    assert judge.complaints("Order", order) == []
+    assert order["created"] == "2023-11-14T22:13:20.123456Z"
+    assert all(
+        order[name] for name in order if name not in {"is_archived", "prices_include_tax"}
+    )  # nothing is left out
+    assert judge.complaints("Order", order | {"lines": [{"quantity": 3}]}) != []
+
+
+def test_the_document_names_every_field_of_an_order(document):
+    def compare(kind: Any, name: str) -> None:
+        told = document["components"]["schemas"][name]["properties"]
+        assert list(told) == list(kind.__struct_fields__), name
+        for field, hint in get_type_hints(kind).items():
+            inner = [
+                each for each in (hint, *get_args(hint)) if isinstance(each, type) and issubclass(each, msgspec.Struct)
+            ]
+            if inner:
+                reference = next(place["$ref"] for place in walk(told[field]) if "$ref" in place)
+                compare(inner[0], reference.rpartition("/")[2])
+
+    compare(OrderDocument, "Order")
 
 
 @pytest.mark.parametrize(

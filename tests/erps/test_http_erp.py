@@ -21,7 +21,8 @@ from syncd.errors import (
     SyncdError,
     Throttled,
 )
-from syncd.ports.erp import ErpMove, ErpOrder, PostResult
+from syncd.ports.erp import ErpMove, PostResult
+from syncd.testing.order_document import an_order
 from tests.erps.services import http_client, served, simulated_erp
 
 Reply = Callable[[web.Request], Any]
@@ -276,12 +277,16 @@ async def test_an_order_document_that_is_refused_says_so_and_a_key_is_never_a_pa
 
     def reply(request: web.Request) -> tuple[int, Any]:
         seen.append(request.raw_path)
+        if "nowhere" in request.path:
+            return 404, {"title": "not found", "status": 404, "code": "not_found"}
         return (422, {"title": "no", "status": 422}) if "bad" in request.path else (204, b"")
 
     async with scripted(reply) as erp:
-        await erp.put_order(ErpOrder("a/b?c", "s", "1", "paid", Quantity(0), ()))  # type: ignore[arg-type]
+        await erp.put_order(an_order("a/b?c"))
         with pytest.raises(RefusedError):
-            await erp.put_order(ErpOrder("bad", "s", "1", "paid", Quantity(0), ()))  # type: ignore[arg-type]
+            await erp.put_order(an_order("bad"))
+        with pytest.raises(MisconfiguredError, match="keeps no order documents"):
+            await erp.put_order(an_order("nowhere"))
     assert seen[0] == "/v1/orders/a%2Fb%3Fc"
 
 

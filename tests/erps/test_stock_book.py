@@ -11,16 +11,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from syncd.clock import SystemChance, SystemClock
-from syncd.core.quantity import Instant, Quantity, units
+from syncd.core.quantity import Quantity, units
 from syncd.erps.embedded.book import Kind, StockBook
 from syncd.erps.embedded.documents import document, record_shipment, shipments_since
 from syncd.erps.embedded.erp import BATCH_MAX, EmbeddedErp
 from syncd.erps.embedded.opening import import_opening
 from syncd.errors import BugError, MisconfiguredError, NotFound, OutcomeUnknown, RefusedError, StoreFault
-from syncd.ports.erp import ErpMove, ErpOrder, ErpOrderLine, PostResult, Shipment, ShipmentLine
+from syncd.ports.erp import ErpMove, PostResult, Shipment, ShipmentLine
+from syncd.testing.order_document import an_order
 
 OpenBook = Callable[..., StockBook]
 
@@ -379,10 +381,10 @@ def test_the_book_is_as_safe_as_sqlite_can_make_it(book):
 async def test_an_order_document_is_the_last_one_put_and_moves_no_stock(book):
     book.add("A")
     erp = EmbeddedErp(book, clock=SystemClock())
-    order = ErpOrder("k", "shop", "1001", "paid", Instant(1), (ErpOrderLine("11", "A", Quantity(25_000)),))
+    order = an_order("k")
     await erp.put_order(order)
     assert document(book, "k") == order
-    changed = ErpOrder("k", "shop", "1001", "cancelled", Instant(1), ())
+    changed = msgspec.structs.replace(order, phase="cancelled", status="Cancelled", lines=())
     await erp.put_order(changed)
     assert document(book, "k") == changed
     assert book.levels_of("A") == {"": 0}

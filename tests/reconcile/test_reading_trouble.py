@@ -15,7 +15,8 @@ import pytest
 from syncd.errors import BugError, TransientError
 from syncd.ledger import quarantine, stores
 from syncd.ports.store import LevelWrite, WriteOutcome
-from syncd.reconcile.order_unit import Page, take_page
+from syncd.reconcile.order_page import Page
+from syncd.reconcile.order_unit import take_page
 from tests.reconcile.world import World, open_world
 
 OPENING = {"A": 20, "B": 20}

@@ -115,7 +115,7 @@ class Calls:
 
     def crashed(self, ledger: sqlite3.Connection) -> str:
         """DURABLE: what was answered with 2xx is in what the crash left, as a signal, or as the order read since."""
-        waiting = set(ledger.execute('SELECT tenant, store, "order" FROM signal'))
+        waiting = set(ledger.execute("SELECT tenant, store, name FROM signal WHERE kind = 'order'"))
         known = set(ledger.execute('SELECT tenant, store, "order" FROM orders'))
         for place in sorted(self._owed - waiting):
             came = self._came[place]

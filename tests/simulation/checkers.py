@@ -295,7 +295,7 @@ class Judges:
         query = 'SELECT store, "order", line, sku, sum(commitment) FROM line GROUP BY store, "order", line, sku'
         with _Reading(folder) as ledger:
             known: dict[Any, int] = {tuple(row[:4]): row[4] for row in ledger.execute(query)}
-            waiting = ledger.execute('SELECT tenant, store, "order" FROM signal').fetchall()
+            waiting = ledger.execute("SELECT tenant, store, name FROM signal WHERE kind = 'order'").fetchall()
         if self.calls is not None and (made_up := self.calls.forged(waiting)):
             return f"FORGED: {made_up}"
         if waiting:

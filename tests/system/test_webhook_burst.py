@@ -19,7 +19,7 @@ from syncd.stores.bigcommerce.hooks import HEADER
 from tests.system.house import House, call, free_port, open_house
 
 ORDERS, CALLS, CALLERS = 20, 600, 16
-SPOKEN_OF = "SELECT \"order\" FROM signal WHERE store = 'us'"
+SPOKEN_OF = "SELECT name FROM signal WHERE store = 'us'"
 BY_ID = re.compile(r"/v2/orders(/\d+|\?min_id=)")
 
 

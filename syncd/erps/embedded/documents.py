@@ -5,35 +5,35 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from syncd.core.quantity import Instant, parse, show
+import msgspec
+
+from syncd.core.document import OrderDocument, instant_of
+from syncd.core.quantity import parse, show
 from syncd.erps.embedded.book import StockBook
 from syncd.errors import NotFound, RefusedError
-from syncd.ports.erp import ErpOrder, ErpOrderLine, Shipment, ShipmentLine
+from syncd.ports.erp import Shipment, ShipmentLine
 
 
-def put_order(book: StockBook, order: ErpOrder) -> None:
+def put_order(book: StockBook, order: OrderDocument) -> None:
     """Create the document or replace it. Repeating changes nothing."""
-    lines = json.dumps([[line.line, line.sku, show(line.quantity)] for line in order.lines])
-    row = (order.key, order.store, order.order, order.status, order.created, lines)
+    created = 0 if order.created is None else instant_of(order.created)
+    row = (order.key, order.store, order.order, order.status, created, msgspec.json.encode(order).decode())
     with book.writing() as page:
         page.connection.execute(
-            "INSERT INTO document (key, store, store_order, status, created, lines, changed) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO document (key, store, store_order, status, created, content, changed) VALUES (?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET store = excluded.store, store_order = excluded.store_order,"
-            " status = excluded.status, created = excluded.created, lines = excluded.lines, changed = excluded.changed",
+            " status = excluded.status, created = excluded.created, content = excluded.content, changed = excluded.changed",
             (*row, page.now),
         )
 
 
-def document(book: StockBook, key: str) -> ErpOrder:
+def document(book: StockBook, key: str) -> OrderDocument:
     """The document with this key; NotFound where there is none."""
     with book.file.read() as connection:
-        row = connection.execute(
-            "SELECT store, store_order, status, created, lines FROM document WHERE key = ?", (key,)
-        ).fetchone()
+        row = connection.execute("SELECT content FROM document WHERE key = ?", (key,)).fetchone()
     if row is None:
         raise NotFound(f"no order document {key!r}", operation="erp.document", key=key)
-    lines = tuple(ErpOrderLine(line, sku, parse(quantity)) for line, sku, quantity in json.loads(row[4]))
-    return ErpOrder(key, row[0], row[1], row[2], Instant(row[3]), lines)
+    return msgspec.json.decode(row[0], type=OrderDocument)
 
 
 def record_shipment(book: StockBook, shipment: Shipment) -> None:

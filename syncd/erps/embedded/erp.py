@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from syncd.core.document import OrderDocument
 from syncd.erps.embedded.book import StockBook
 from syncd.erps.embedded.documents import put_order, shipments_since
 from syncd.errors import BugError
@@ -17,7 +18,6 @@ from syncd.ports.erp import (
     ErpDescription,
     ErpLevels,
     ErpMove,
-    ErpOrder,
     ErpTraits,
     PostOutcome,
     ShipmentPage,
@@ -68,7 +68,7 @@ class EmbeddedErp:
         reached = f"{epoch}.{page.revision}"
         return ErpLevels(page.levels, reached, complete, page.more, began, self._clock.now(), restarted)
 
-    async def put_order(self, order: ErpOrder) -> None:
+    async def put_order(self, order: OrderDocument) -> None:
         """Keep the document."""
         put_order(self._book, order)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from syncd.errors import BugError, MisconfiguredError, OutcomeUnknown, StoreFault, SyncdError
 
 APPLICATION_ID = 0x53594E43  # "SYNC": tells a book from any other SQLite file
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 CHECKPOINT_PAGES = 1_000  # SQLite's default: a WAL of about 4 MB
 
 BUSY_SECONDS_DAEMON = 0.25  # it waits in the event loop: short, the step is repeated anyway
@@ -66,7 +66,7 @@ CREATE TABLE document (
     store_order TEXT NOT NULL,
     status TEXT NOT NULL,
     created INTEGER NOT NULL,
-    lines TEXT NOT NULL,
+    content TEXT NOT NULL,
     changed INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE shipment (
@@ -80,6 +80,8 @@ CREATE TABLE shipment (
     at INTEGER NOT NULL
 ) STRICT;
 """
+UPGRADES = {1: "ALTER TABLE document RENAME COLUMN lines TO content"}
+"""From each earlier version to this one. No version 1 ever held a document."""
 
 
 class BookFile:
@@ -126,6 +128,9 @@ class BookFile:
                     connection.execute(statement)
                 first_rows(connection)
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            elif not foreign and version in UPGRADES:
+                connection.execute(UPGRADES[version])
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             elif foreign or version != SCHEMA_VERSION:
                 raise MisconfiguredError(

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 from urllib.parse import quote
 
+from syncd.core.document import OrderDocument
 from syncd.core.quantity import microseconds
 from syncd.erps.http import orders_wire, wire
 from syncd.errors import BugError, MisconfiguredError, OutcomeUnknown, RefusedError, StoreFault, TransientError
@@ -25,7 +26,6 @@ from syncd.ports.erp import (
     ErpDescription,
     ErpLevels,
     ErpMove,
-    ErpOrder,
     ErpTraits,
     PostOutcome,
     PostResult,
@@ -41,6 +41,7 @@ SHIPMENTS_MAX = 200  # asked for in one answer
 WISHES_MAX = 100  # orders asked for in one answer
 LATE_SECONDS = 120.0  # longer than the common time limits of proxies and application servers
 REFUSED_WHOLE = frozenset({409, 413, 422})
+NO_DOCUMENTS = frozenset({404, 405})  # the address isn't there at all
 GONE = 410  # the cursor is too old, or of another epoch: begin from the start
 
 IDENTITY_PATH, MOVES_PATH, LEVELS_PATH = "/v1/identity", "/v1/moves", "/v1/levels"
@@ -134,9 +135,17 @@ class HttpErp:
         levels = _mapped(answer, lambda: wire.levels_by_place(page.levels))
         return ErpLevels(levels, page.cursor, page.complete, page.more, answer.began, answer.ended, restarted)
 
-    async def put_order(self, order: ErpOrder) -> None:
-        """Create or replace the document. RefusedError where the ERP says no to it."""
-        await self._client.write("PUT", f"{ORDERS_PATH}/{quote(order.key, safe='')}", wire.order_body(order))
+    async def put_order(self, order: OrderDocument) -> None:
+        """Create or replace the document. RefusedError where the ERP says no to it (400, 409, 413, 422); MisconfiguredError for
+        404 and 405, of a service that keeps none."""
+        path = f"{ORDERS_PATH}/{quote(order.key, safe='')}"
+        try:
+            await self._client.write("PUT", path, wire.order_body(order))
+        except RefusedError as error:
+            if error.status not in NO_DOCUMENTS:
+                raise
+            hint = f"let the ERP's service answer PUT {ORDERS_PATH}/KEY, or set documents = false in [erp]"
+            raise _misconfigured("erp.put_order", f"the ERP keeps no order documents: {error}", hint) from error
 
     async def shipments(self, cursor: str) -> ShipmentPage:
         """One page, oldest first. A cursor that the ERP doesn't know any more begins from the start."""

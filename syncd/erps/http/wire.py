@@ -7,19 +7,18 @@ contract can grow.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 import msgspec
 
-from syncd.core.quantity import Instant, Quantity, parse, show
-from syncd.ports.erp import ErpMove, ErpOrder, PostOutcome, PostResult, Shipment, ShipmentLine
+from syncd.core.document import OrderDocument
+from syncd.core.quantity import Quantity, parse, show
+from syncd.ports.erp import ErpMove, PostOutcome, PostResult, Shipment, ShipmentLine
 
 CONTRACT_VERSION = 1
 REASON_CHARACTERS_MAX = 500  # of the ERP's own words, kept with a refused move
 
 DecimalString = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,11}(\.[0-9]{1,12})?$")]
-EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -110,24 +109,6 @@ class Shipments(msgspec.Struct, frozen=True):
     more: bool
 
 
-class OrderLine(msgspec.Struct, frozen=True):
-    """One line of an order document."""
-
-    line: str
-    sku: str
-    quantity: DecimalString
-
-
-class OrderDocument(msgspec.Struct, frozen=True):
-    """Body of `PUT /v1/orders/{key}`."""
-
-    store: str
-    order: str
-    status: str
-    created: str
-    lines: tuple[OrderLine, ...]
-
-
 class Problem(msgspec.Struct, frozen=True):
     """An error's body (RFC 9457, application/problem+json)."""
 
@@ -142,17 +123,9 @@ def moves_body(moves: Sequence[ErpMove]) -> bytes:
     return msgspec.json.encode(Moves(sent))
 
 
-def order_body(order: ErpOrder) -> bytes:
-    """The body of `PUT /v1/orders/{key}`."""
-    lines = tuple(OrderLine(line.line, line.sku, show(line.quantity)) for line in order.lines)
-    document = OrderDocument(order.store, order.order, order.status, instant_text(order.created), lines)
-    return msgspec.json.encode(document)
-
-
-def instant_text(instant: Instant) -> str:
-    """ISO 8601, UTC, microseconds: `2026-03-01T12:00:00.000000Z`."""
-    moment = EPOCH_START + timedelta(microseconds=instant)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def order_body(order: OrderDocument) -> bytes:
+    """The body of `PUT /v1/orders/{key}`: the document as it is."""
+    return msgspec.json.encode(order)
 
 
 def erp_move(move: Move) -> ErpMove:

@@ -3,7 +3,7 @@
 A call names what changed and tells nothing of it. One that isn't answered with 2xx is made again up to eleven times within
 two days, then its hook is switched off. Nothing orders calls, and a call may come twice.
 
-Only orders, shipments and carts have events here: hooks of other scopes can be made, and are never called.
+Only orders, shipments, carts and stock levels have events here: hooks of other scopes can be made, and are never called.
 """
 
 from __future__ import annotations
@@ -128,6 +128,10 @@ class Hooks:
 
     def fire(self, scope: str, kind: str, number: int | str, **more: Any) -> None:
         """Something happened: `data` is `{"type": kind, "id": number, ...}`."""
+        self.announce(scope, {"type": kind, "id": number, **more})
+
+    def announce(self, scope: str, data: dict[str, Any]) -> None:
+        """Something happened: this is the call's `data`."""
         if not self.known:
             return
         self.settle()
@@ -135,7 +139,7 @@ class Hooks:
         for hook in self.known.values():
             if hook.is_active and hook.hears(scope) and now_us >= hook.live_from_us:
                 hook.heard_us = now_us
-                self._queue(hook, scope, {"type": kind, "id": number, **more})
+                self._queue(hook, scope, data)
 
     def _queue(self, hook: Hook, scope: str, data: dict[str, Any]) -> None:
         shop, faults = self._shop, self._shop.faults
@@ -205,5 +209,6 @@ class Hooks:
         return headers
 
     def _note(self, call: Call, status: int, *, lost: bool = False) -> None:
-        number = msgspec.json.decode(call.body)["data"]["id"]
+        data = msgspec.json.decode(call.body)["data"]
+        number = data["id"] if "id" in data else data["product_id"]
         self.calls.append(Made(self._shop.clock.now(), call.hook, call.scope, number, status, lost))

@@ -268,6 +268,7 @@ class InventoryApi:
             counter.safety_stock = int(one.get("safety_stock", counter.safety_stock))
             counter.warning_level = int(one.get("warning_level", counter.warning_level))
             counter.bin_picking_number = str(one.get("bin_picking_number", counter.bin_picking_number))
+            self._shop.tell_of_item(counter, "settings_changed")
         return self._accepted()
 
 

@@ -46,8 +46,25 @@ class Premises:
         self.channels: dict[int, str] = {1: "Storefront"}
         self.lists_served = 0
         self.hooks = Hooks(self)
+        self.stockroom.watch = self._level_changed
         self._last: dict[str, int] = {"order": 99, "product": 110, "variant": 75, "modifier": 5000}
         self.add_location(DEFAULT_LOCATION, "BC-LOCATION-1", "Default location")
+
+    def _level_changed(self, counter: Counter, before: int) -> None:
+        """The events of a level; a call names the counter and tells no quantity."""
+        self.tell_of_item(counter, "stock_changed")
+        if counter.available <= counter.warning_level < before:
+            self.tell_of_item(counter, "low_stock_reached")
+        if counter.available == 0 < before:
+            self.tell_of_item(counter, "out_of_stock_reached")
+
+    def tell_of_item(self, counter: Counter, what: str) -> None:
+        """Call whoever listens for this event of a stock item (vendor page "Webhook events", scopes by channel)."""
+        kind, number = counter.item
+        product = self.catalog.products[self.catalog.variants[number].product_id if kind == "variant" else number]
+        variant_id = number if kind == "variant" else product.variants[0].id if product.simple else None
+        named = {"variant_id": variant_id, "product_id": product.id, "location_id": counter.location_id}
+        self.hooks.announce(f"store/channel/*/inventory/product/{what}", named)
 
     # --- time and chance ---------------------------------------------------------------------------------------
 

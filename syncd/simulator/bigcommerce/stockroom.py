@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -96,6 +96,8 @@ class Stockroom:
         self.relative_writes = 0
         self.absolute_writes = 0
         self.oversold: dict[str, int] = {}
+        self.watch: Callable[[Counter, int], None] = lambda _counter, _before: None
+        """Told of each change of a level, with what was available before."""
 
     def counter(self, item: ItemKey, sku: str, location_id: int) -> Counter:
         """The counter of an item at a location, made on first use with no stock set."""
@@ -120,7 +122,13 @@ class Stockroom:
 
     def set_by_hand(self, counter: Counter, level: int | None, now_us: int, cause: str = "hand") -> None:
         """What the merchant types into the panel; it counts at once."""
-        counter.record(now_us, level, cause)
+        self._record(counter, now_us, level, cause)
+
+    def _record(self, counter: Counter, at_us: int, level: int | None, cause: str) -> None:
+        before, was = counter.available, counter.level
+        counter.record(at_us, level, cause)
+        if level != was:
+            self.watch(counter, before)
 
     def move(self, counter: Counter, change: int, now_us: int, cause: str) -> None:
         """A movement by an order, at once. Below 0 the counter stops, and the rest is counted as oversold."""
@@ -130,7 +138,7 @@ class Stockroom:
             self.oversold[counter.sku] = self.oversold.get(counter.sku, 0) + short
             if not self._settings.switches.negative_levels:
                 level = min(0, counter.level or 0)
-        counter.record(now_us, level, cause)
+        self._record(counter, now_us, level, cause)
 
     def accept(
         self,
@@ -165,7 +173,7 @@ class Stockroom:
             together = (*counter.in_flight, *counter.dropped)
             level, applied = self._outcome(counter.level, adjustment, together, counter.safety_stock)
             if applied:
-                counter.record(adjustment.apply_us, level, adjustment.cause)
+                self._record(counter, adjustment.apply_us, level, adjustment.cause)
             else:
                 counter.dropped.append(adjustment)
                 counter.record(adjustment.apply_us, level, f"{adjustment.cause} refused")

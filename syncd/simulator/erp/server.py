@@ -40,6 +40,9 @@ class SimulatedErp:
         self.page_max = page_max
         self.tells_shipments = True  # an optional part of the contract
         self.tells_orders = True  # another
+        self.keeps_orders = True  # another
+        self.order_faults = 0  # documents to come that find it busy
+        self.refused_orders: set[str] = set()  # keys of documents that it can't take
         self.late: dict[asyncio.TimerHandle, list[dict[str, Any]]] = {}  # requests on their way, with their moves
 
     def app(self) -> web.Application:
@@ -178,6 +181,13 @@ class SimulatedErp:
 
     async def _put_order(self, request: web.Request) -> web.StreamResponse:
         key = request.match_info["key"]
+        if not self.keeps_orders:
+            raise web.HTTPNotFound
+        if self.order_faults:
+            self.order_faults -= 1
+            return problem(503, "busy", "the ERP has no time")
+        if key in self.refused_orders:
+            return problem(422, "refused", "this order can't be booked")
         self.book.order_puts[key] += 1
         self.book.orders[key] = await request.json()
         return web.Response(status=204)

@@ -29,12 +29,16 @@ PATH: Final = "/v3/hooks"
 SCOPE: Final = "store/order/*"  # the vendor's own wildcard
 SCOPES: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.ORDER: (SCOPE,),
+    Kind.PARTS: (),  # the orders' own scope brings them
     Kind.CART: ("store/cart/*",),  # its lines' scopes are in it
     Kind.ITEM: (  # the star is part of the scope's name, and stands for one channel
+        "store/channel/*/inventory/product/stock_changed",
+        "store/channel/*/inventory/product/settings_changed",
         "store/channel/*/inventory/product/low_stock_reached",
         "store/channel/*/inventory/product/out_of_stock_reached",
     ),
 }
+OF_PARTS: Final = ("store/order/message/", "store/order/transaction/", "store/order/refund/")  # within the wildcard
 HEADER: Final = "X-Syncd-Token"
 _ALL: Final = (("limit", "250"),)  # the vendor allows ten of a scope
 
@@ -189,6 +193,8 @@ def _spoken(scope: str, data: _Data) -> Iterator[Signal]:
     order = str(data.orderId or data.order_id or (data.id if data.type == "order" else ""))
     if order.isascii() and order.isdigit():
         yield Signal(Kind.ORDER, order)
+        if scope.startswith(OF_PARTS):
+            yield Signal(Kind.PARTS, order)
     cart = data.cartId or (str(data.id) if data.type == "cart" else "")
     if _CART.fullmatch(cart):
         yield Signal(Kind.CART, cart.lower())

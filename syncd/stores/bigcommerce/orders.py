@@ -36,7 +36,7 @@ RUN_GAP_MAX = 8  # missing ids between two asked-for ones that are read along: a
 LINES_PAGE_MAX = 250  # lines in one answer of /products
 LINES_PAGES_MAX = 20  # 5,000 lines: no order of a shop has more; beyond, the order goes to quarantine
 
-_INCLUDE = [("include", "consignments.line_items"), ("consignment_structure", "object")]
+_INCLUDE = [("include", "consignments.line_items,fees"), ("consignment_structure", "object")]
 _ROWS = msgspec.json.Decoder(list[msgspec.Raw])
 _LINES = msgspec.json.Decoder(list[wire.OrderProduct], strict=False)
 _STORE = msgspec.json.Decoder(wire.StoreInformation, strict=False)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from syncd.core.quantity import SECOND
 from syncd.stores.bigcommerce.client import Client
+from syncd.stores.bigcommerce.documents import BigCommerceDocuments
 from syncd.stores.bigcommerce.inventory import BigCommerceInventory
 from syncd.stores.bigcommerce.locations import DEFAULT_LOCATION_ID, Locations
 from syncd.stores.bigcommerce.orders import SETTLE_US, SETTLE_WAIT_MAX_US, BigCommerceOrders
@@ -56,6 +57,7 @@ class BigCommerceStore:
         self._inventory = BigCommerceInventory(
             client, locations=kept, apply_us=apply_us, stale_us=stale_us, late_us=late_us
         )
+        self._client = client
         self._shipments = BigCommerceShipments(client, late_us=late_us, stale_us=SHIPMENTS_STALE_US)
         self._placing = BigCommercePlacing(client, late_us=late_us, stale_us=PLACING_STALE_US)
 
@@ -68,6 +70,10 @@ class BigCommerceStore:
     def inventory(self) -> BigCommerceInventory:
         """Its counters, at all locations that are kept."""
         return self._inventory
+
+    def documents(self, wanted: Collection[str]) -> BigCommerceDocuments:
+        """Its orders as whole documents, with these parts beside what the order list brings."""
+        return BigCommerceDocuments(self._client, wanted)
 
     @property
     def shipments(self) -> BigCommerceShipments:
