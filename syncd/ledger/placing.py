@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from syncd.core.following import ShopStatus
-from syncd.core.placing import Flaw, Offer, PlacedLine, Room, WantedOrder, order_key
+from syncd.core.placing import Address, Flaw, Offer, PlacedLine, Room, WantedOrder, order_key
 from syncd.core.quantity import Instant
 from syncd.core.target import OpenRoom
 from syncd.ledger.rows import Among, OneRow, Rows, Statement
@@ -20,6 +20,7 @@ from syncd.ports.placing import OrderOutcome, Result
 INTENDED, SENT, CONFIRMED = "intended", "sent", "confirmed"
 REFUSED, QUARANTINED = "refused", "quarantined"  # the ERP is told; a person must look
 WITHDRAWN, SKIPPED, BOOKED = "withdrawn", "skipped", "booked"  # by the ERP; not for a shop; there by other hands
+ENDED = frozenset({CONFIRMED, REFUSED, WITHDRAWN, SKIPPED, BOOKED})  # nothing is sent any more: nobody has to be named
 DONE = "done"  # of a change of status, beside intended, sent and refused
 STRANGE = "it carries the key of order {}, which the ERP has placed: nothing is counted for it"
 STRANGE_HINT = "was it copied in the shop? Book what it sold in the ERP by hand, then release --already-counted"
@@ -179,7 +180,7 @@ def take_wishes(
             )
         rows.append(
             (
-                tenant, key, each.order.store, msgspec.json.encode(each.order).decode(),
+                tenant, key, each.order.store, _encoded(without_people(each.order) if state in ENDED else each.order),
                 order_key(tenant, each.order.store, key), state, first + k, now, each.skipped or each.refused, epoch,
                 each.revision, each.status, _encoded(each.flaws) if each.flaws else "", outcome, int(bool(outcome)),
             )
@@ -228,8 +229,17 @@ def change(connection: Connection, tenant: str, row: PlacementRow, **values: obj
 
 def conclude(connection: Connection, tenant: str, row: PlacementRow, outcome: OrderOutcome, **values: object) -> None:
     """Set columns of one, and that the ERP is to hear this of it."""
-    told = {"result": _encoded(outcome), "untold": 1, "telling": row.telling + 1}
+    told: dict[str, object] = {"result": _encoded(outcome), "untold": 1, "telling": row.telling + 1}
+    if values.get("state") in ENDED:
+        told["content"] = _encoded(without_people(row.order))
     change(connection, tenant, row, **told, **values)
+
+
+def without_people(order: WantedOrder) -> WantedOrder:
+    """The order without names, addresses, and what people wrote: what is kept once nothing is to be sent any more."""
+    return msgspec.structs.replace(
+        order, billing=Address(), shipping=None, customer="", staff_notes="", customer_message=""
+    )
 
 
 def confirmed(row: PlacementRow, order: str, now: Instant, reason: str) -> dict[str, object]:

@@ -28,7 +28,7 @@ placing_store = Table(
     sqlite_with_rowid=False,
 )
 
-# Orders of the ERP. `content` is what it told first; `state` intended, sent, confirmed, refused, quarantined, withdrawn, skipped,
+# Orders of the ERP. `content` is what it told first, without people once it has ended; `state` intended, sent, confirmed, refused, quarantined, withdrawn, skipped,
 # booked. `lines` are in the shop's terms, once they are known, and stay so. `shop_order` is the shop's id. Until when a request may
 # still arrive: `dead_at`. `wanted` is the status of the newest `revision`, and `following` what became of it: "" (nothing to do),
 # intended, sent, done, refused. `untold`: the ERP is to hear of `result`; `telling` counts what it is to be told.

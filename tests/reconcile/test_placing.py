@@ -140,6 +140,27 @@ async def test_an_order_is_placed_and_counted_once(tmp_path: Path) -> None:
         assert not drifts(world)
 
 
+async def test_whom_an_order_is_for_is_forgotten_once_it_is_placed_or_refused(tmp_path: Path) -> None:
+    async with shop_and_erp(tmp_path) as (world, us), world.daemon():
+        await begun(world)
+        people = {"staff_notes": "Ada phones", "customer_message": "for Ada", "shipping": BILLING}
+        for key, units, notes in (
+            ("SO1", {"A": 1}, people),
+            ("SO2", {"A": 99}, people),
+            ("SO3", {"A": 1}, {"total": {}}),
+        ):
+            wants(world, key, units, status="awaiting_fulfillment", **notes)
+        wants(world, "SO4", {"A": 1}, **{**people, "billing": {**BILLING, "zip": ""}})
+        await until_heard(world, "SO1", "placed")
+        await until_heard(world, "SO2", "refused")
+        await until_heard(world, "SO4", "refused")
+        assert ours(us, "SO1")[0].billing["first_name"] == "Ada"
+        for key in ("SO1", "SO2", "SO3", "SO4"):
+            row = await row_of(world, key)
+            assert "Ada" not in row.content + row.result + row.lines
+            assert row.order.lines[0].sku == "A"
+
+
 async def test_its_level_is_lowered_once_by_the_shop_alone(tmp_path: Path) -> None:
     """The order's units leave the counter with the order; nothing is written before or after."""
     async with shop_and_erp(tmp_path) as (world, us), world.daemon():
@@ -369,11 +390,17 @@ async def test_what_keeps_no_rule_is_refused_and_others_go_on(tmp_path: Path) ->
 
 
 async def test_a_sku_that_the_shop_does_not_sell_is_refused_once_its_catalogue_was_read(tmp_path: Path) -> None:
-    async with shop_and_erp(tmp_path) as (world, us), world.daemon():
+    async with shop_and_erp(tmp_path) as (world, us), world.daemon() as app:
         await begun(world)
         wants(world, "SO1", {"A": 1, "X": 1})
         told = await until_heard(world, "SO1", "refused")
         assert told["details"] == [{"kind": "unknown_sku", "sku": "X", "text": "the shop sells nothing with the SKU X"}]
+        (shown,) = (await call(world, app, "explain.order", order="us/SO1"))["placements"]
+        assert (shown["state"], shown["details"][0]["kind"], shown["outcome"]) == (
+            "refused",
+            "unknown_sku",
+            "refused (revision 1)",
+        )
         await us.stock({"Y": 5})
         world.open_stock({"Y": 5})
         wants(world, "SO2", {"Y": 1}, status="awaiting_fulfillment")
@@ -741,6 +768,8 @@ async def test_several_orders_with_one_key_wait_for_a_person(tmp_path: Path) -> 
         assert "several orders" in entry["reason"]
         await call(world, app, "quarantine.release", id=entry["id"], decision="already_counted")
         await until_state(world, SO1="booked")
+        (told,) = (await call(world, app, "explain.order", order="us/SO1", ask=False))["placements"]
+        assert (told["state"], told["units"]) == ("booked", [{"of": "A", "quantity": "3"}])
         await world.settled({"A": 17, "B": 20, "C": 20})
 
 
