@@ -66,9 +66,9 @@ class Recorder:
         self.reads.append((path, dict(query)))
         return await self.client.read(path, query, accept=accept)
 
-    async def write(self, method: str, path: str, body: bytes, *, not_after: Instant = NEVER) -> Answer:
+    async def write(self, method: str, path: str, body: bytes, query=(), *, not_after: Instant = NEVER) -> Answer:
         self.writes.append((method, path.rpartition("/")[2], msgspec.json.decode(body or b"null")))
-        return await self.client.write(method, path, body, not_after=not_after)
+        return await self.client.write(method, path, body, query, not_after=not_after)
 
 
 @dataclass

@@ -98,6 +98,11 @@ class Premises:
         """Open a place that holds stock."""
         self.catalog.locations[number] = Location(number, code, label, enabled)
 
+    def close_location(self, number: int) -> None:
+        """Delete a place, and its stock with it."""
+        del self.catalog.locations[number]
+        self.stockroom.forget(number)
+
     def add_products(self, products: Iterable[Mapping[str, Any]]) -> list[int]:
         """Put products on sale; the shape is POST /_sim/products. Returns their ids.
 

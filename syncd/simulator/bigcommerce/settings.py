@@ -92,6 +92,8 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How the inventory API shows a level that was never set."""
     batch_all_or_nothing: bool = True
     """One bad item refuses the whole adjustment; else the good ones are applied though the answer is 422."""
+    shortage_answer: Literal["named", "unnamed", "conflict"] = "named"
+    """How a relative decrease by more than there is gets refused: 422 with the item in its title, 422 without, or 409."""
     contention_fails_both: bool = True
     """Two relative decreases in flight that don't fit together are both dropped."""
     absolutes_overtake: bool = False
@@ -100,6 +102,8 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A relative write during an absolute one in flight adds to the level from before it."""
     webhooks_allowed: bool = True
     """The token may manage webhooks; else 403."""
+    carts_allowed: bool = True
+    """The token may read and change carts and checkouts; else 403."""
     https_destinations: bool = False
     """Webhooks may only call https on port 443, as the vendor demands; else any address, for tests on one machine."""
     client_secret: str = ""
