@@ -374,3 +374,16 @@ def test_carts_that_nobody_would_hear_of_and_holds_without_carts_are_mistakes(fo
         )
     )
     assert {"acme.toml:stores.us.carts", "other.toml:stores.us.holds_minutes"} <= set(found)
+
+
+@pytest.mark.parametrize("way", ["to_erp", "both"])
+def test_what_the_shop_ships_needs_an_erp_that_keeps_documents(folder, way):
+    store = f'shipments = "{way}"\norder_parts = ["taxes"]\n'
+    complaint = said(load(folder(acme=TENANT + store), TOKENS))["acme.toml:stores.us.shipments"]
+    assert "documents = true in [erp]" in complaint
+    text = TENANT.replace('kind = "embedded"', 'kind = "embedded"\ndocuments = true') + store
+    [tenant] = load(folder(acme=text), TOKENS).tenants
+    us = tenant.stores["us"]
+    assert isinstance(us, BigCommerceStore)
+    assert us.parts_wanted == {"taxes", "shipments"}
+    assert us.ships_from_erp == (way == "both")
