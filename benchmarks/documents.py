@@ -24,12 +24,13 @@ from syncd.core.document import OrderDocument, PartState
 from syncd.core.document_place import PlaceKind
 from syncd.core.quantity import NEVER, SECOND, Instant
 from syncd.ports.documents import RawOrder
-from syncd.reconcile.document_step import BATCH_MAX
+from syncd.reconcile.document_step import orders_in_turn
 from syncd.simulator.bigcommerce import STORE, TOKEN, Shop, make_app
 from syncd.simulator.bigcommerce.rich_orders import sell_rich
 from syncd.stores.bigcommerce import BigCommerceStore
 from syncd.stores.bigcommerce.document_reading import PAGE
 from syncd.stores.bigcommerce.document_rules import PARTS
+from syncd.stores.bigcommerce.documents import REFUND_ORDERS_MAX
 from syncd.transport import Answer, HeaderSigner, HttpClient, Limits, QuietListener, make_session
 
 ORDERS = 1_000
@@ -47,7 +48,7 @@ MIX: tuple[tuple[int, tuple[str, ...], dict[str, Any]], ...] = (
 )
 SHIPPED_SHARE, REFUNDED_SHARE = 0.5, 0.06
 SKUS = [f"SKU-{number}" for number in range(20)]
-REFUND_ORDERS = BATCH_MAX  # in one request, as the daemon asks
+TURN = orders_in_turn(PARTS)  # orders at a time, as the daemon takes them
 NAMES = {"transactions": "transactions", "shipments": "shipments", "shipping_quotes": "quotes"}
 
 
@@ -154,8 +155,8 @@ async def measure(_folder: Path, count: int = ORDERS) -> dict[str, Any]:
                 break
             after = page.orders[-1].order
         documents: list[OrderDocument] = []
-        for start in range(0, len(raws), BATCH_MAX):
-            reads = await port.documents(raws[start : start + BATCH_MAX])
+        for start in range(0, len(raws), TURN):
+            reads = await port.documents(raws[start : start + TURN])
             documents += [read.document for read in reads if read.document is not None]
         least = Counter[str]()
         wrong = 0
@@ -165,7 +166,7 @@ async def measure(_folder: Path, count: int = ORDERS) -> dict[str, Any]:
             wrong += any(part.state is PartState.UNREADABLE for part in document.parts)
             least.update({part: -(-rows // PAGE) if part != "quotes" else rows for part, rows in has.items()})
         refunded = sum(1 for document in documents if document.refunds)
-        least["refunds"] = -(-refunded // REFUND_ORDERS)
+        least["refunds"] = -(-refunded // REFUND_ORDERS_MAX)
         places = sum(place.kind is PlaceKind.SHIPPING for document in documents for place in document.places)
         every = dict.fromkeys(PARTS, len(documents)) | {"quotes": places}
         return {
