@@ -82,7 +82,7 @@ class World:
     record: Record
 
     def forgive(self, why: str) -> None:
-        """This test's answers are unlike the vendor's documents, and are meant to be."""
+        """This test has answers that the vendor's documents don't know, on purpose."""
         self.record.forgiven = why
 
     def add(self, *products: dict[str, Any]) -> list[str]:

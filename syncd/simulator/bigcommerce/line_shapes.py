@@ -65,6 +65,9 @@ def whole_of(changing: Mapping[str, Any], tail: bytes) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(changing)[:-1] + tail)
 
 
+_NOISE: Final[dict[str, Any]] = {"event_date": "", "wrapping_name": None}
+
+
 def show_line(order: Order, line: Line, *, noise: bool = False) -> msgspec.Raw:
     """An order product."""
     price, total = money(line.price), money(line.price * line.quantity)  # as if there were neither taxes nor discounts
@@ -92,9 +95,9 @@ def show_line(order: Order, line: Line, *, noise: bool = False) -> msgspec.Raw:
         "is_refunded": line.refunded >= line.quantity,
     }
     if line.details is not None or order.discount or noise:
-        noisy = (
-            {"order_address_id": str(order.address_of(line)), "event_date": "", "wrapping_name": None} if noise else {}
-        )
-        members = {**_CONSTANTS, **changing, **line_members(order, line), **noisy}
+        members = {**_CONSTANTS, **changing, **line_members(order, line)}
+        if noise:
+            members |= {name: value for name, value in _NOISE.items() if not members[name]}
+            members["order_address_id"] = str(members["order_address_id"])
         return msgspec.Raw(msgspec.json.encode(members))
     return whole_of(changing, _TAIL)

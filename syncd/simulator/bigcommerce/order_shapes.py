@@ -119,7 +119,9 @@ def show_order(
     }
     maker = "" if order.source == "external" else "shop"
     if order.details is not None or order.discount or noise:
-        members = {**_PROVIDERS[maker], **changing, **order_members(order), **(_NOISE if noise else {})}
+        members = {**_PROVIDERS[maker], **changing, **order_members(order)}
+        if noise:
+            members |= {name: value for name, value in _NOISE.items() if not members[name]}
         return msgspec.Raw(msgspec.json.encode(members))
     return whole_of(changing, _ORDER_TAILS[maker])
 
