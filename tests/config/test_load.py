@@ -416,3 +416,16 @@ def test_locations_that_do_not_fit_together_are_refused(folder, locations, expec
     [problem] = configuration.errors
     assert problem.key.startswith("stores.us.locations")
     assert expected in problem.expected
+
+
+@pytest.mark.parametrize("way", ["to_erp", "both"])
+def test_what_the_shop_ships_needs_an_erp_that_keeps_documents(folder, way):
+    store = f'shipments = "{way}"\norder_parts = ["taxes"]\n'
+    complaint = said(load(folder(acme=TENANT + store), TOKENS))["acme.toml:stores.us.shipments"]
+    assert "documents = true in [erp]" in complaint
+    text = TENANT.replace('kind = "embedded"', 'kind = "embedded"\ndocuments = true') + store
+    [tenant] = load(folder(acme=text), TOKENS).tenants
+    us = tenant.stores["us"]
+    assert isinstance(us, BigCommerceStore)
+    assert us.parts_wanted == {"taxes", "shipments"}
+    assert us.ships_from_erp == (way == "both")

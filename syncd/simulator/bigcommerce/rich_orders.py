@@ -162,7 +162,8 @@ class _Rich:
                 Option(shop.next_id("option"), 122, "Add Letters", "Zoë", "Zoë", "Text field")
             )
             lines[0].detailed().shown |= {
-                **{"event_name": "Delivery Date", "event_date": "2023-12-24"},
+                "event_name": "Delivery Date",
+                "event_date": "2023-12-24",
                 "configurable_fields": [{"name": "Engraving", "value": "Rabin"}],
             }
         if "bundle" in self._parts:
