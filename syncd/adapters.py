@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 import aiohttp
 from pydantic import SecretStr
 
 from syncd.config.erp_models import HttpErp
+from syncd.config.settings import signing_key
+from syncd.config.sink_models import AnySinkModel, ParquetSink, WebhookSink
 from syncd.config.store_models import AnyStoreModel, BigCommerceStore
 from syncd.core.order import Phase
 from syncd.core.places import MAIN, Places
-from syncd.core.quantity import microseconds
+from syncd.core.quantity import SECOND, microseconds
 from syncd.core.signal import Kind
 from syncd.erps.http.erp import HttpErp as HttpErpAdapter
 from syncd.observability import events
 from syncd.observability.edges import LoggedEdges
 from syncd.observability.log import Log
 from syncd.observability.meters import Meter
+from syncd.ports.carts import CartsPort
 from syncd.ports.clock import Chance, Clock
 from syncd.ports.documents import DocumentsPort
 from syncd.ports.erp import Erp
 from syncd.ports.hooks import HooksPort, secret_of
 from syncd.ports.placing import PlacingPort
 from syncd.ports.shipments import ShipmentsPort
+from syncd.ports.sink import Aside, Sink
 from syncd.ports.store import LevelSweeps, Store
+from syncd.sinks.ndjson import NdjsonSink as NdjsonAdapter
+from syncd.sinks.parquet import ParquetSink as ParquetAdapter
+from syncd.sinks.webhook import WebhookSink as WebhookAdapter
 from syncd.stores.bigcommerce.hooks import BigCommerceHooks
 from syncd.stores.bigcommerce.locations import DEFAULT_LOCATION_ID, place_of
 from syncd.stores.bigcommerce.orders import SETTLE_US as BIGCOMMERCE_SETTLE_US
@@ -124,6 +132,8 @@ def kinds_of(model: AnyStoreModel) -> frozenset[Kind]:
         kinds.add(Kind.ITEM)
     if isinstance(model, BigCommerceStore) and model.parts_wanted:
         kinds.add(Kind.PARTS)
+    if isinstance(model, BigCommerceStore) and model.carts:
+        kinds.add(Kind.CART)
     return frozenset(kinds)
 
 
@@ -131,6 +141,13 @@ def shipments_port(model: AnyStoreModel, port: Store) -> ShipmentsPort | None:
     """How the store is told of shipments, where the tenant wants that."""
     if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.ships_from_erp:
         return port.shipments
+    return None
+
+
+def carts_port(model: AnyStoreModel, port: Store) -> CartsPort | None:
+    """How the store's carts are read, where the tenant wants that."""
+    if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.carts:
+        return port.carts
     return None
 
 
@@ -186,6 +203,16 @@ def store_port(model: AnyStoreModel, client: HttpClient) -> Store:
         late_us=microseconds(model.late_seconds),
         settle_us=WOOCOMMERCE_SETTLE_US if settle_us is None else settle_us,
     )
+
+
+def sink_port(model: AnySinkModel, tenant: str, given: Means, aside: Aside, state_dir: Path) -> Sink:
+    """The adapter of a configured sink. Opens nothing."""
+    if isinstance(model, WebhookSink):
+        return WebhookAdapter(model.url, signing_key(model.secret.get_secret_value()), given.session, given.clock)
+    folder = model.folder_in(state_dir, tenant)
+    if isinstance(model, ParquetSink):
+        return ParquetAdapter(folder, gather_us=model.gather_seconds * SECOND, aside=aside, clock=given.clock)
+    return NdjsonAdapter(folder, by_kind=model.split == "kind", aside=aside, clock=given.clock)
 
 
 def _address(model: AnyStoreModel) -> str:

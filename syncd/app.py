@@ -16,6 +16,7 @@ import aiohttp
 import anyio
 
 from syncd.adapters import (
+    carts_port,
     documents_port,
     erp_client,
     hooks_port,
@@ -23,16 +24,19 @@ from syncd.adapters import (
     places_of,
     placing_port,
     shipments_port,
+    sink_port,
     store_client,
     store_port,
     sweeps_port,
 )
 from syncd.config.erp_models import EmbeddedErp, HttpErp
 from syncd.config.load import Configuration
-from syncd.config.store_models import AnyStoreModel
+from syncd.config.store_models import AnyStoreModel, BigCommerceStore
 from syncd.config.tenant import Tenant
 from syncd.config.values import RESERVED_STORE
+from syncd.core.cart_hold import HoldPolicy
 from syncd.core.policy import Baseline, CountOn, OnCancel, Policy, Recipe, Returns
+from syncd.core.quantity import UNIT, Quantity, units
 from syncd.core.signal import Kind
 from syncd.engine.reconciler import Reconciler
 from syncd.engine.supervisor import Supervisor, TenantWork, adopt
@@ -45,13 +49,16 @@ from syncd.inbox.inbox import Note
 from syncd.inbox.receiver import Door
 from syncd.ledger import signals
 from syncd.ledger.alerts import Alerts
+from syncd.ledger.aside import HopAside
 from syncd.ledger.ledger import Ledger
+from syncd.ledger.outbox import Outbox, Subscription
 from syncd.observability import events
 from syncd.observability.log import Log
 from syncd.observability.meters import Meters
 from syncd.ports.clock import Chance, Clock
-from syncd.reconcile.context import ErpOptions, StoreContext, StoreOptions, TenantContext
+from syncd.reconcile.context import LIVE, ErpOptions, StoreContext, StoreOptions, TenantContext
 from syncd.reconcile.document_events import ORDER_KINDS
+from syncd.reconcile.sink_step import DAY_US, SinkOptions, SinkStep
 from syncd.transport.client import HttpClient
 from syncd.transport.session import make_session
 
@@ -71,6 +78,7 @@ class Surroundings:
     holder: str = "syncd"
     meters: Meters = field(default_factory=Meters)
     alerts: Alerts = field(default_factory=Alerts)
+    aside: HopAside = field(default_factory=HopAside)
 
 
 @dataclass(slots=True)
@@ -185,10 +193,31 @@ def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook], public_
         client=client,
         documents=erp if erp.traits.shipments or tenant.erp.documents else None,
         keeps_documents=tenant.erp.documents,
+        outbox=Outbox(tenant.name, _subscriptions(tenant) if tenant.mode == LIVE else (), names=tenant.sinks),
         orders=erp if isinstance(erp, HttpErpAdapter) and erp.traits.orders else None,
     )  # fmt: skip
     reconcilers = [Reconciler(build_store(name, tenant, context, given, public_url)) for name in tenant.stores]
-    return TenantWork(context, reconcilers)
+    return TenantWork(context, reconcilers, sinks=_sinks(tenant, context, given))
+
+
+def _subscriptions(tenant: Tenant) -> list[Subscription]:
+    return [
+        Subscription(
+            name, frozenset(model.events), None if model.stores is None else frozenset(model.stores),
+            None if model.fields is None else frozenset(model.fields), model.personal,
+        )
+        for name, model in tenant.sinks.items()
+    ]  # fmt: skip
+
+
+def _sinks(tenant: Tenant, context: TenantContext, given: Surroundings) -> list[SinkStep]:
+    """What takes events to each sink."""
+    steps = []
+    for one in _subscriptions(tenant):
+        model = tenant.sinks[one.sink]
+        port = sink_port(model, tenant.name, given, given.aside, given.state_dir)
+        steps.append(SinkStep(context, one, port, SinkOptions(model.keep_days * DAY_US, model.backlog_max)))
+    return steps
 
 
 def _erp(
@@ -237,6 +266,8 @@ def build_store(name: str, tenant: Tenant, context: TenantContext, given: Surrou
         port=port,
         sweeps=sweeps_port(port),
         shipments=shipments_port(model, port),
+        carts=carts_port(model, port),
+        cart_holds=_holds(model),
         placing=placing_port(model, port),
         documents=documents_port(model, port) if _wants_documents(context) else None,
         hooks=hooks_port(model, client) if url and model.webhooks else None,
@@ -262,6 +293,13 @@ def policy_of(tenant: Tenant, store: str) -> Policy:
         returns=Returns(tenant.returns), baseline=Baseline(model.baseline), count_on=CountOn(tenant.count_on),
         on_cancel=OnCancel(tenant.on_cancel), location=location, skus=dict(model.skus), kits=kits,
     )  # fmt: skip
+
+
+def _holds(model: AnyStoreModel) -> HoldPolicy:
+    """What carts of the store keep from other shops."""
+    if not isinstance(model, BigCommerceStore):
+        return HoldPolicy()
+    return HoldPolicy(model.holds_minutes, units(model.holds_units_max), Quantity(round(model.holds_share * UNIT)))
 
 
 def _options(tenant: Tenant, name: str, model: AnyStoreModel) -> StoreOptions:

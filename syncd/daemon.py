@@ -38,7 +38,9 @@ from syncd.inbox.inherited import fit, inherited_sockets
 from syncd.inbox.listener import listening
 from syncd.inbox.receiver import Door, Receiver
 from syncd.ledger.alerts import Alerts
+from syncd.ledger.aside import HopAside
 from syncd.ledger.faults import ROOM_BYTES_MIN, Fatal, code_of, end_process
+from syncd.ledger.hop import ThreadHop
 from syncd.ledger.ledger import Ledger, open_ledger
 from syncd.ledger.lock import LOCK, ProcessLock
 from syncd.ledger.migrate import HEAD
@@ -160,7 +162,10 @@ async def _run(
     chance = SystemChance()
     stop = anyio.Event()
     session = open_session()
-    given = Surroundings(ledger, clock, chance, log, session, settings.state_dir, holder=f"pid {os.getpid()}")
+    aside = HopAside(ThreadHop("sink-files", fatal=end_process))
+    given = Surroundings(
+        ledger, clock, chance, log, session, settings.state_dir, holder=f"pid {os.getpid()}", aside=aside
+    )
     post = alert_post(settings.alerts, given) if settings.alerts is not None else None
     app: App | None = None
     try:
@@ -194,6 +199,7 @@ async def _run(
         with anyio.CancelScope(shield=True):
             if app is not None:
                 app.close()
+            aside.close()
             await session.close()
             await ledger.close()
             notify.close()

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from syncd.cli import audit, backfill, backup, change, check, doctor, erp, explain, levels, quarantine
+from syncd.cli import audit, backfill, backup, change, check, doctor, erase, erp, explain, levels, quarantine, sinks
 from syncd.cli.options import DEFAULT_FOLDER, Folder
 from syncd.control.failure import EXIT_AGAIN, EXIT_FAILED, EXIT_USAGE, exit_code_of
 from syncd.errors import SyncdError
@@ -71,6 +71,8 @@ application.command("pause", rich_help_panel=DECIDE, epilog=change.PAUSE_EPILOG)
 application.command("resume", rich_help_panel=DECIDE, epilog=change.RESUME_EPILOG)(change.resume)
 application.add_typer(quarantine.quarantine_commands, name="quarantine", rich_help_panel=DECIDE)
 application.command("backfill", rich_help_panel=DECIDE, epilog=backfill.EPILOG)(backfill.backfill)
+application.command("erase", rich_help_panel=DECIDE, epilog=erase.EPILOG)(erase.erase)
+application.add_typer(sinks.sinks_commands, name="sinks", rich_help_panel=DECIDE)
 application.add_typer(erp.erp_commands, name="erp", rich_help_panel=DECIDE)
 application.command("backup", rich_help_panel=CARE, epilog=backup.BACKUP_EPILOG)(backup.backup)
 application.command("restore", rich_help_panel=CARE, epilog=backup.RESTORE_EPILOG)(backup.restore)

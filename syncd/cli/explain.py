@@ -165,6 +165,7 @@ def _print_shop(shop: Mapping[str, Any]) -> None:
         print_line(f"  target {shop['target']['target']}: {reason(shop['target'])}")
     for item in shop["items"]:
         blocked = f", {item['blocked']}" if item["blocked"] else ""
+        blocked += f", the shop warns at {item['warns_at']}" if item["warns_at"] else ""
         where = f" for {item['location']}" if len(shop["items"]) > 1 else ""
         print_line(
             f"  item {item['item']} ({item['sku']}, factor {item['factor']}){where}: should show {item['shown']},"

@@ -97,6 +97,10 @@ def _print_tenant(each: Mapping[str, Any]) -> None:
         ],
         [_store_row(store) for store in each["stores"]],
     )
+    if each.get("sinks"):
+        print_table(
+            "", ["sink", ">waiting", ">oldest s", ">refused", "trouble"], [_sink_row(sink) for sink in each["sinks"]]
+        )
     if each.get("stores_not_configured"):
         print_line(f"  in the ledger, not configured any more: {', '.join(each['stores_not_configured'])}")
 
@@ -118,6 +122,11 @@ def _store_row(store: Mapping[str, Any]) -> list[Any]:
         _webhooks(store["webhooks"]),
         store["brake"] or store["trouble"],
     ]
+
+
+def _sink_row(sink: Mapping[str, Any]) -> list[Any]:
+    trouble = sink["trouble"] if sink["configured"] else "not configured any more: what waits is kept for 7 days"
+    return [sink["sink"], sink["waiting"], sink["oldest_seconds"], sink["refused"], trouble]
 
 
 def _webhooks(told: Mapping[str, Any] | None) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from syncd.config.problem import show_value
+from syncd.config.sink_models import sink_folder
 from syncd.config.store_models import BigCommerceStore
 from syncd.config.tenant import embedded_file
 from syncd.config.translate import Mistake
 
+FILE_SINKS = ("ndjson", "parquet")
 TenantTable = tuple[str, Mapping[str, Any]]  # a tenant's name, and what its file holds
 
 
@@ -32,6 +35,17 @@ def check_kits(kits: Any) -> Iterator[Mistake]:
                     show_value(component),
                     "Name the components of that kit here, multiplied.",
                 )
+
+
+def check_carts(stores: Any) -> Iterator[Mistake]:
+    """Carts are only heard of by webhooks, and only carts that are read can hold anything."""
+    for name, store in _tables(stores):
+        if store.get("carts") is True and store.get("webhooks") is False:
+            hint = "BigCommerce has no list of carts: let the store call, or leave `carts` out."
+            yield Mistake(("stores", name, "carts"), "webhooks = true, or no carts", "webhooks = false", hint)
+        if store.get("holds_minutes") and store.get("carts") is not True:
+            hint = "Add `carts = true`, or leave `holds_minutes` out."
+            yield Mistake(("stores", name, "holds_minutes"), "carts = true beside it", "no carts", hint)
 
 
 def check_orders(table: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -69,6 +83,9 @@ def check_together(
     """
     yield from _one_shop_twice(files)
     yield from _one_stock_book_twice(files, state_dir)
+    yield from _one_folder_twice(files)
+    yield from _unknown_stores(files)
+    yield from _without_pyarrow(files)
     yield from _one_variable_twice(variables, environment)
 
 
@@ -126,6 +143,56 @@ def _one_stock_book_twice(files: Sequence[TenantTable], state_dir: Path) -> Iter
         if first != tenant:
             hint = "Give each tenant a stock book of its own, or leave `file` out."
             yield tenant, Mistake(("erp", "file"), "a file that no other tenant has", f"that of {first}", hint)
+
+
+def _one_folder_twice(files: Sequence[TenantTable]) -> Iterator[tuple[str, Mistake]]:
+    """Two sinks that write to one folder, or one inside the other's: an erasure would look at strangers' files."""
+    seen: dict[tuple[str, ...], str] = {}
+    for tenant, table in files:
+        for name, settings in _tables(table.get("sinks")):
+            if settings.get("kind") not in FILE_SINKS:
+                continue
+            named = settings.get("folder")
+            parts = (Path(named) if isinstance(named, str) else sink_folder(tenant, name)).parts
+            other = next(
+                (who for known, who in seen.items() if parts[: len(known)] == known or known[: len(parts)] == parts), ""
+            )
+            seen[parts] = f"{tenant}/{name}"
+            if other:
+                hint = "Give each sink a folder of its own, or leave `folder` out."
+                yield (
+                    tenant,
+                    Mistake(("sinks", name, "folder"), "a folder that no other sink has", f"that of {other}", hint),
+                )
+
+
+def _without_pyarrow(files: Sequence[TenantTable]) -> Iterator[tuple[str, Mistake]]:
+    """Parquet needs a large package that only some want."""
+    if find_spec("pyarrow") is not None:
+        return
+    for tenant, table in files:
+        for name, settings in _tables(table.get("sinks")):
+            if settings.get("kind") == "parquet":
+                hint = "Install it: pip install 'syncd[parquet]'. Or write \"ndjson\" files."
+                yield (
+                    tenant,
+                    Mistake(("sinks", name, "kind"), "the package pyarrow, which writes Parquet", "none", hint),
+                )
+
+
+def _unknown_stores(files: Sequence[TenantTable]) -> Iterator[tuple[str, Mistake]]:
+    """A sink of a store that there is not would wait for ever."""
+    for tenant, table in files:
+        known = dict(_tables(table.get("stores")))
+        for name, settings in _tables(table.get("sinks")):
+            chosen = settings.get("stores")
+            for each in chosen if isinstance(chosen, list) else ():
+                if isinstance(each, str) and each not in known:
+                    hint = f"Known here: {', '.join(known)}."
+                    yield (
+                        tenant,
+                        Mistake(("sinks", name, "stores"), "names of this file's stores", show_value(each), hint),
+                    )
 
 
 def _one_variable_twice(

@@ -19,7 +19,7 @@ from typing import Any, Final
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_settings import SettingsError
 
-from syncd.config.agree import check_documents, check_kits, check_orders, check_together
+from syncd.config.agree import check_carts, check_documents, check_kits, check_orders, check_together
 from syncd.config.erp_models import EmbeddedErp, HttpErp
 from syncd.config.lines import find_lines, nearest_line
 from syncd.config.problem import Problem, did_you_mean, join_key, show_value
@@ -34,6 +34,7 @@ from syncd.config.settings import (
     make_settings,
     variable_name,
 )
+from syncd.config.sink_models import NdjsonSink, ParquetSink, WebhookSink
 from syncd.config.store_models import BigCommerceStore, WooCommerceStore
 from syncd.config.tenant import Tenant, with_names
 from syncd.config.translate import Mistake, translate
@@ -48,6 +49,8 @@ WITH_SECRETS: Final[Mapping[str, type[BaseModel]]] = {
 WHERE_IN_TOML = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 ERPS: Final[Mapping[str, type[BaseModel]]] = {"embedded": EmbeddedErp, "http": HttpErp}
 STORES: Final[Mapping[str, type[BaseModel]]] = {"bigcommerce": BigCommerceStore, "woocommerce": WooCommerceStore}
+SINKS: Final[Mapping[str, type[BaseModel]]] = {"webhook": WebhookSink, "ndjson": NdjsonSink, "parquet": ParquetSink}
+PARTS: Final = {"erp": ERPS, "stores": STORES, "sinks": SINKS}  # of a tenant's file, each with its kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,9 @@ class Configuration:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every secret of every tenant, and the daemon's own, for the log to blot out."""
-        parts = [part for tenant in self.tenants for part in (tenant.erp, *tenant.stores.values())]
+        parts = [
+            part for tenant in self.tenants for part in (tenant.erp, *tenant.stores.values(), *tenant.sinks.values())
+        ]
         own = [part for name in WITH_SECRETS if (part := getattr(self.settings, name, None)) is not None]
         values = [getattr(part, name) for part in [*parts, *own] for name in type(part).model_fields]
         return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
@@ -205,8 +210,13 @@ def _load_tenant(
         return None, _Document(str(file), {}, {}, name), problems, ()
     sources = SecretSources(name, file, str(file), environment)
     table, found, variables = _with_secrets(document, sources)
-    mistakes = [*_names_inside(document.table), *check_kits(document.table.get("kits"))]
-    mistakes += (*check_documents(document.table), *check_orders(document.table))
+    mistakes = [
+        *_names_inside(document.table),
+        *check_kits(document.table.get("kits")),
+        *check_carts(document.table.get("stores")),
+        *check_documents(document.table),
+        *check_orders(document.table),
+    ]
     tenant = None
     try:
         tenant = Tenant.model_validate(with_names(name, table))
@@ -220,14 +230,13 @@ def _load_tenant(
 
 
 def _with_secrets(document: _Document, sources: SecretSources) -> tuple[dict[str, Any], list[Problem], tuple[str, ...]]:
-    """The file's table with secrets resolved in the ERP's and each store's table."""
+    """The file's table with secrets resolved in the ERP's, each store's and each sink's table."""
     table = dict(document.table)
     problems: list[Problem] = []
     variables: list[str] = []
 
     def resolve(path: tuple[str, ...], part: Any) -> Any:
-        models = ERPS if path == ("erp",) else STORES
-        model = models.get(str(part.get("kind"))) if isinstance(part, dict) else None
+        model = PARTS[path[0]].get(str(part.get("kind"))) if isinstance(part, dict) else None
         if model is None:
             return part
         resolved = sources.resolve(model, path, part)
@@ -237,8 +246,9 @@ def _with_secrets(document: _Document, sources: SecretSources) -> tuple[dict[str
 
     if "erp" in table:
         table["erp"] = resolve(("erp",), table["erp"])
-    if isinstance(table.get("stores"), dict):
-        table["stores"] = {name: resolve(("stores", name), store) for name, store in table["stores"].items()}
+    for part in ("stores", "sinks"):
+        if isinstance(table.get(part), dict):
+            table[part] = {name: resolve((part, name), inner) for name, inner in table[part].items()}
     return table, [_located(document, problem) for problem in problems], tuple(variables)
 
 
@@ -254,10 +264,11 @@ def _names_inside(table: Mapping[str, Any]) -> Iterator[Mistake]:
     expected, found = "a key that is known here", "an unknown one"
     if "name" in table:
         yield Mistake(("name",), expected, found, "Remove it: the tenant's name is the file's.")
-    stores = table.get("stores")
-    for name, store in stores.items() if isinstance(stores, dict) else ():
-        if isinstance(store, dict) and "name" in store:
-            yield Mistake(("stores", name, "name"), expected, found, "Remove it: the store's name is the table's.")
+    for part, what in (("stores", "store"), ("sinks", "sink")):
+        inner = table.get(part)
+        for name, each in inner.items() if isinstance(inner, dict) else ():
+            if isinstance(each, dict) and "name" in each:
+                yield Mistake((part, name, "name"), expected, found, f"Remove it: the {what}'s name is the table's.")
 
 
 def _read(file: Path, tenant: str) -> tuple[_Document | None, list[Problem]]:

@@ -25,10 +25,11 @@ def make_schema(which: Which) -> dict[str, Any]:
     for table in [schema, *schema.get("$defs", {}).values()]:
         _name_secret_files(table)
     if which == "tenant":
-        schema["properties"]["stores"]["propertyNames"] = {
-            "pattern": f"^{NAME.pattern}$",
-            "not": {"const": RESERVED_STORE},
-        }
+        for part in ("stores", "sinks"):
+            schema["properties"][part]["propertyNames"] = {
+                "pattern": f"^{NAME.pattern}$",
+                "not": {"const": RESERVED_STORE},
+            }
     return {"$schema": DIALECT, **schema}
 
 

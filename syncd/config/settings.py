@@ -22,8 +22,9 @@ TOKEN_CHARACTERS_MIN: Final = 16  # of whoever guesses them, none comes through
 SIGNING_PREFIX: Final = "whsec_"
 SIGNING_BYTES: Final = range(24, 65)  # of a key, by Standard Webhooks
 AlertKind = Literal[
-    "store.stale", "store.fresh", "drift.unexplained", "quarantine.grew", "webhook.disabled", "webhook.enabled"
-]
+    "store.stale", "store.fresh", "drift.unexplained", "quarantine.grew", "webhook.disabled", "webhook.enabled",
+    "sink.unreachable", "sink.recovered", "sink.refused", "sink.stopped", "sink.dropped",
+]  # fmt: skip
 SECRET_PREFIX: Final = "SYNCD_SECRET_"  # noqa: S105 -- the beginning of a name
 
 

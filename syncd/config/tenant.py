@@ -15,6 +15,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from syncd.config.erp_models import EmbeddedErp, HttpErp
 from syncd.config.model import Model
+from syncd.config.sink_models import AnySinkModel
 from syncd.config.store_models import AnyStoreModel
 from syncd.config.values import (
     Factor,
@@ -26,6 +27,8 @@ from syncd.core.quantity import ZERO, Quantity
 
 STORES_MAX = 50  # of one tenant; each has its own reconciler and connections
 AnyErp = Annotated[EmbeddedErp | HttpErp, Field(discriminator="kind")]
+SINKS_MAX = 20  # of one tenant; each keeps its own copy of what waits
+AnySink = Annotated[AnySinkModel, Field(discriminator="kind")]
 AnyStore = Annotated[AnyStoreModel, Field(discriminator="kind")]
 
 
@@ -92,6 +95,10 @@ class Tenant(Model):
         dict[StoreName, AnyStore],
         Field(min_length=1, max_length=STORES_MAX, description="The stores, each in a table `[stores.NAME]`."),
     ]
+    sinks: Annotated[
+        dict[StoreName, AnySink],
+        Field(max_length=SINKS_MAX, description="Who is told of carts and orders, each in a table `[sinks.NAME]`."),
+    ] = {}
     kits: Annotated[
         dict[Sku, dict[Sku, Factor]],
         Field(
@@ -119,9 +126,10 @@ def embedded_file(tenant: str) -> Path:
 def with_names(name: str, table: Mapping[str, Any]) -> dict[str, Any]:
     """The file's table with the names that the models carry but no key gives."""
     named = {**table, "name": name}
-    if isinstance(table.get("stores"), Mapping):
-        named["stores"] = {
-            key: {**store, "name": key} if isinstance(store, Mapping) else store
-            for key, store in table["stores"].items()
-        }
+    for part in ("stores", "sinks"):
+        if isinstance(table.get(part), Mapping):
+            named[part] = {
+                key: {**inner, "name": key} if isinstance(inner, Mapping) else inner
+                for key, inner in table[part].items()
+            }
     return named

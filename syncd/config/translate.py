@@ -172,7 +172,10 @@ def _wrong_kind(path: Path, context: Any, value: Any, _field: Any, _around: Any)
 
 
 def _no_kind(path: Path, _context: Any, value: Any, _field: Any, _around: Any) -> Mistake:
-    kinds = '"embedded" or "http"' if path and path[-1] == "erp" else '"bigcommerce" or "woocommerce"'
+    part = str(path[0]) if path else ""
+    kinds = {"erp": '"embedded" or "http"', "sinks": '"webhook", "ndjson" or "parquet"'}.get(
+        part, '"bigcommerce" or "woocommerce"'
+    )
     if not isinstance(value, Mapping):
         return Mistake(path, f"a table with kind = {kinds}", show_value(value), "Write it as a table.")
     return Mistake((*path, "kind"), kinds, "nothing", f"Add kind = {kinds} to [{join_key(path)}].")

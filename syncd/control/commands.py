@@ -16,7 +16,20 @@ import anyio
 import msgspec
 
 from syncd.config.load import Configuration
-from syncd.control import audit, backfill, explain_order, explain_sku, pause, plan, quarantine, reload, status, stock
+from syncd.control import (
+    audit,
+    backfill,
+    erase,
+    explain_order,
+    explain_sku,
+    pause,
+    plan,
+    quarantine,
+    reload,
+    sinks,
+    status,
+    stock,
+)
 from syncd.control.failure import EXIT_AGAIN, EXIT_USAGE, CommandFailed
 from syncd.control.scene import Desk, Scene, Tell
 from syncd.engine.supervisor import TenantWork
@@ -30,6 +43,7 @@ COMMAND_SECONDS_MAX: Final = 120.0  # for what only looks into the ledger, and f
 AUDIT_SECONDS_MAX: Final = 3_600.0  # every counter of every store is read, under the stores' quotas
 PAUSE_SECONDS_MAX: Final = 180.0  # steps that run are waited for
 RELOAD_SECONDS_MAX: Final = 900.0  # steps that run are waited for (`drain_seconds`, up to 600)
+ERASE_SECONDS_MAX: Final = 3_600.0  # every raw answer is unpacked, every file of a sink read
 BACKFILL_SECONDS_MAX: Final = 7 * 86_400.0  # years of orders of a slow shop
 
 
@@ -97,6 +111,8 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "erp.journal": Command(stock.JournalRequest, stock.journal),
     "pause": Command(pause.PauseRequest, pause.pause, PAUSE_SECONDS_MAX),
     "resume": Command(pause.ResumeRequest, pause.resume),
+    "erase": Command(erase.EraseRequest, erase.erase, ERASE_SECONDS_MAX),
+    "sinks.retry": Command(sinks.RetryRequest, sinks.retry),
     "reload": Command(reload.ReloadRequest, reload.reload, RELOAD_SECONDS_MAX),
     "backfill": Command(backfill.BackfillRequest, backfill.backfill, BACKFILL_SECONDS_MAX),
 }

@@ -26,6 +26,7 @@ OK, NOTE, WARNING, ERROR = "ok", "note", "warning", "error"
 FREE_BYTES_MIN: Final = 512 * 1024 * 1024  # the WAL, SQLite's temporary files and a day of orders
 CLOCK_SECONDS_MAX: Final = 5.0  # a difference that syncd bears, and that a machine with NTP doesn't have
 CLOCK_SECONDS_BAD: Final = 300.0  # OAuth signatures and TLS begin to be refused
+SINK_SECONDS_MAX: Final = 3_600.0
 UNTOLD_SECONDS_MAX: Final = 900.0  # a move that waits longer needs somebody
 CHECK_SECONDS_MAX: Final = 60.0  # a larger ledger is checked in its backup
 QUOTA_SHARE_MIN: Final = 0.1  # left of a store's quota
@@ -156,7 +157,13 @@ def _ledger(path: Path, tenant: str | None, clock: Clock) -> list[dict[str, Any]
                 )
                 level = NOTE if schema < migrate.HEAD else ERROR
                 return [*found, finding(level, "ledger schema", f"revision {schema}", migrate.HEAD, remedy)]
-            return [*found, _clock(connection, clock), *_moves(connection, tenant, clock), *_held(connection, tenant)]
+            return [
+                *found,
+                _clock(connection, clock),
+                *_moves(connection, tenant, clock),
+                *_held(connection, tenant),
+                *_sinks(connection, tenant, clock),
+            ]
     except sqlite3.Error as error:
         return [
             finding(
@@ -240,6 +247,28 @@ def _held(connection: sqlite3.Connection, tenant: str | None) -> list[dict[str, 
         for name, count in connection.execute(query).fetchall()
         if tenant in (None, name)
     ] or [finding(OK, "quarantine", "nothing is held")]
+
+
+def _sinks(connection: sqlite3.Connection, tenant: str | None, clock: Clock) -> list[dict[str, Any]]:
+    query = "SELECT tenant, sink, state, count(*), min(put_at) FROM outbox GROUP BY tenant, sink, state"
+    found = []
+    for name, sink, state, count, oldest in connection.execute(query).fetchall():
+        if tenant not in (None, name):
+            continue
+        late = (clock.wall() - oldest) / SECOND > SINK_SECONDS_MAX
+        what = f"{sink}: {count} event(s) {'refused' if state == 'refused' else 'wait'}, the oldest since {iso(Instant(oldest))}"
+        remedy = (
+            "look at its receiver, and at sink.unreachable and sink.refused in the log; syncd status; syncd sinks retry"
+        )
+        level = WARNING if late or state == "refused" else OK
+        expected = f"none older than {SINK_SECONDS_MAX / 60:.0f} min, none refused"
+        found.append(finding(level, "sinks", what, expected, remedy, tenant=name))
+    running = "SELECT tenant, count(*) FROM erasure WHERE state = 'running' GROUP BY tenant"
+    for name, count in connection.execute(running).fetchall():
+        if tenant in (None, name):
+            remedy = "give the same `syncd erase` again: it goes on where it stopped"
+            found.append(finding(WARNING, "erasures", f"{count} unfinished", "none", remedy, tenant=name))
+    return found or [finding(OK, "sinks", "nothing waits")]
 
 
 def examine_connections(connections: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ from syncd.errors import SyncdError
 from syncd.observability import events
 from syncd.observability.log import Log
 
+UNSHOWN: Final[Mapping[str, frozenset[str]]] = {"erase": frozenset({"email", "customers"})}  # of commands, in the log
 CLIENTS_MAX: Final = 16  # people and scripts; one more is told to come again
 ACCEPT_PAUSE_SECONDS = 0.2  # after a failed accept: what failed may fail again at once
 REQUEST_BYTES_MAX: Final = 8 * 1024 * 1024  # an opening stock of some 200,000 rows; everything else is far smaller
@@ -181,7 +182,7 @@ async def _turn(line: Line, commands: Commands, log: Log) -> bool:
 
 async def _answer(line: Line, name: str, arguments: dict[str, Any], commands: Commands, log: Log) -> dict[str, Any]:
     """Run the command, with signs of life; cancelled when the client goes away (then Gone is raised)."""
-    log.emit(events.CONTROL_COMMAND, command=name[:100], arguments=_for_log(arguments))
+    log.emit(events.CONTROL_COMMAND, command=name[:100], arguments=_for_log(name, arguments))
     answer: dict[str, Any] = {}
 
     async def work(group: anyio.abc.TaskGroup) -> None:
@@ -219,8 +220,13 @@ async def _answer(line: Line, name: str, arguments: dict[str, Any], commands: Co
     return answer
 
 
-def _for_log(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments without what is long."""
+def _for_log(command: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments without what is long, and without what names a customer."""
     return {
-        key: value if len(str(value)) <= 200 else f"({len(str(value))} characters)" for key, value in arguments.items()
+        key: "(not shown)"
+        if key in UNSHOWN.get(command, ())
+        else value
+        if len(str(value)) <= 200
+        else f"({len(str(value))} characters)"
+        for key, value in arguments.items()
     }

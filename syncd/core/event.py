@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
 from syncd.core.quantity import Instant
 
-ERASED: Final = "customer.erased"
-KINDS: Final = (
+Kind = Literal[
     "order.changed", "order.placed", "order.paid", "order.shipped", "order.cancelled", "order.refunded",
-    "cart.created", "cart.changed", "cart.abandoned", "cart.converted", "cart.deleted", ERASED,
-)  # fmt: skip
+    "cart.created", "cart.changed", "cart.abandoned", "cart.converted", "cart.deleted", "customer.erased",
+]  # fmt: skip
+KINDS: Final[tuple[str, ...]] = get_args(Kind)
+ERASED: Final = "customer.erased"
 ID_BYTES: Final = 20  # of a digest: no two happenings of a tenant ever meet
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from syncd.core.quantity import seconds
+from syncd.engine.cart_loop import CartLoop
 from syncd.engine.steps import HELD_LOOK_SECONDS, Loop, Timer
 from syncd.errors import MisconfiguredError, SyncdError, TransientError
 from syncd.observability import events
@@ -44,6 +45,11 @@ class Reconciler:
     trouble: str = ""
     orders: OrderStep | None = field(default=None)
     publisher: PublishStep | None = field(default=None)
+    carts: CartLoop | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.context.carts is not None:
+            self.carts = CartLoop(self.context, self.context.carts, lambda: self.loop is not None)
 
     async def run(self) -> None:
         """Until cancelled. Whatever goes wrong stays here."""
@@ -115,6 +121,7 @@ class Reconciler:
             failed=self._failed,
             held=lambda: context.is_paused,
         )
+        self.context.cart_bell.ring()
         try:
             await self.loop.run()
         finally:

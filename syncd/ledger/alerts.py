@@ -29,7 +29,9 @@ ENDED_MAX: Final = 200  # deleted in one go
 GATHER_US: Final = 2 * SECOND  # before the first try: what is found together is told together
 NEWS_MAX: Final = 1_000  # told and not noted: while the ledger takes nothing they would pile up
 SPACING_US: Final = 60 * SECOND  # between two alerts of one subject of one store, however often it comes and goes
-ADDED: Final = frozenset({"entries", "items"})  # numbers of which the sum is the news; of others the latest is
+ADDED: Final = frozenset(
+    {"entries", "items", "events"}
+)  # numbers of which the sum is the news; of others the latest is
 
 Details = dict[str, int]
 

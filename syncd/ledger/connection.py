@@ -88,6 +88,9 @@ def _prepare_writing(driver: Any, _record: object) -> None:
         )
     cursor.execute("PRAGMA synchronous=FULL")  # NORMAL loses acknowledged commits when the power fails
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(
+        "PRAGMA secure_delete=ON"
+    )  # what is deleted is overwritten: people's data doesn't stay in free pages
     cursor.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
     cursor.execute(f"PRAGMA journal_size_limit={WAL_BYTES_KEPT_MAX}")
     cursor.close()

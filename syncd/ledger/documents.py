@@ -59,6 +59,10 @@ _COUNT = Statement(
     "SELECT store, sum(CASE WHEN due_at > 0 THEN 1 ELSE 0 END), sum(waits) FROM document "
     "WHERE tenant = :tenant AND (due_at > 0 OR waits = 1) GROUP BY store"
 )
+_TELL_AGAIN = Statement(
+    "UPDATE document SET told = '', attempts = 0, retry_at = 0, "
+    "due_at = CASE WHEN due_at >= :now THEN due_at + 1 ELSE :now END WHERE tenant = :tenant AND told_at >= :since"
+)
 _KNOWN = Among('SELECT DISTINCT "order" FROM orders WHERE tenant = :tenant AND store = :store AND "order" IN :among')
 _ROW = OneRow(document)
 _CURSOR = Rows(refund_feed, ("tenant", "store", "cursor"))
@@ -136,6 +140,11 @@ def make_known_due(connection: Connection, tenant: str, store: str, orders: Iter
     when it is read."""
     known = [order for (order,) in _KNOWN.read(connection, list(orders), tenant=tenant, store=store)]
     make_due(connection, tenant, store, known, now)
+
+
+def tell_again(connection: Connection, tenant: str, since: Instant, now: Instant) -> int:
+    """The ERP was put back from a backup: what it was told since then may be gone, and is made and put anew. Returns how many."""
+    return _TELL_AGAIN.change(connection, tenant=tenant, since=since, now=now)
 
 
 def due(

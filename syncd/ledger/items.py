@@ -32,6 +32,7 @@ class ItemRow(msgspec.Struct, frozen=True):
     refused_at: Instant
     accepted: Quantity
     due: Instant | None
+    warning: Quantity = Quantity(0)  # at which level the merchant has the shop warn
     place: str = ""  # what its name ends with, where its counter isn't at the shop's main location
 
 
@@ -49,7 +50,7 @@ _WRITE_TAKINGS = Rows(
 )  # fmt: skip
 _ROW = OneRow(item)
 _ACTIVE = "FROM item WHERE tenant = :tenant AND store = :store AND active = 1"
-_COLUMNS = "SELECT item, sku, recipe, read_at, needs_absolute, refused_at, accepted, due, place"
+_COLUMNS = "SELECT item, sku, recipe, read_at, needs_absolute, refused_at, accepted, due, warning, place"
 _ALL = Statement(f"{_COLUMNS} {_ACTIVE} ORDER BY sku")
 _THESE_ROWS = Among(f"{_COLUMNS} {_ACTIVE} AND item IN :among")
 _DUE = Statement(f"{_COLUMNS} {_ACTIVE} AND due <= :now ORDER BY due LIMIT :count")
@@ -64,6 +65,7 @@ _GONE = Statement(
     "NOT IN (SELECT item FROM listing WHERE tenant = :tenant AND store = :store AND seen >= :seen_since)"
 )
 _PLACED = Statement(f"SELECT item, place {_ACTIVE} AND place <> ''")
+_WARNINGS = Among("SELECT item, warning FROM item WHERE tenant = :tenant AND store = :store AND item IN :among")
 _RETIRE = Among("UPDATE item SET active = 0, due = NULL WHERE tenant = :tenant AND store = :store AND item IN :among")
 _FORGET_INGREDIENTS = Among("DELETE FROM ingredient WHERE tenant = :tenant AND store = :store AND item IN :among")
 _ACCEPT_NOTHING = Statement(
@@ -204,6 +206,13 @@ def add_write_reading(
     _WRITE_READINGS.write(connection, [(tenant, store, name, began, ended, level, seq)])
 
 
+def note_warnings(connection: Connection, tenant: str, store: str, warnings: Mapping[str, Quantity]) -> None:
+    """At which level the merchant has the shop warn of each of these."""
+    for name, known in _WARNINGS.read(connection, warnings, tenant=tenant, store=store):
+        if known != warnings[name]:
+            set_item(connection, tenant, store, name, warning=warnings[name])
+
+
 def needs_absolute(connection: Connection, tenant: str, store: str, names: Sequence[str], now: Instant) -> None:
     """The shop has no level there yet: the first write must be absolute."""
     _HAS_NONE.change(connection, names, tenant=tenant, store=store, now=now)
@@ -342,5 +351,7 @@ def item_books(connection: Connection, tenant: str, store: str, names: Sequence[
 
 
 def _item(row: Sequence[Any]) -> ItemRow:
-    name, sku, recipe, read_at, needs_absolute, refused_at, accepted, due, place = row
-    return ItemRow(name, sku, _RECIPE.decode(recipe), read_at, bool(needs_absolute), refused_at, accepted, due, place)
+    name, sku, recipe, read_at, needs_absolute, refused_at, accepted, due, warning, place = row
+    return ItemRow(
+        name, sku, _RECIPE.decode(recipe), read_at, bool(needs_absolute), refused_at, accepted, due, warning, place
+    )

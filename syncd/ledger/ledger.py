@@ -165,6 +165,16 @@ class Ledger:
         """Write something small and true (the time). Raises TransientError as `run` does where nothing can be written."""
         await self.run(partial(seen.note, now=self._clock.now()))
 
+    async def tidy(self, *, compact: bool = False) -> bool:
+        """Leave nothing of what was deleted or overwritten in the ledger's files; with `compact` by writing them anew, which
+        takes as much room again and holds up every unit meanwhile. Returns False where a reader was in the way: do it again.
+        """
+        self._check_open()
+        outcome = await self._hop(self._write_hop, partial(self._writer.tidy, compact=compact))
+        if isinstance(outcome, Done):
+            return bool(outcome.value)
+        raise outcome.error
+
     def has_room(self, lane: Lane = Lane.LIVE) -> bool:
         """Whether `run` would be queued at once; the inbox answers 503 where it would not."""
         return not self._closing and self._room[lane].value > 0

@@ -31,7 +31,7 @@ _PUT = Statement(
     "INSERT INTO outbox (tenant, sink, id, seq, kind, store, stream, subject, at, data, personal, persons, put_at, state, due) "
     "VALUES (:tenant, :sink, :id, :seq, :kind, :store, :stream, :subject, :at, :data, :personal, :persons, :now, 'waiting', "
     "CASE WHEN EXISTS (SELECT 1 FROM outbox WHERE tenant = :tenant AND sink = :sink AND stream = :stream AND "
-    "state = 'waiting') THEN :never ELSE :now END) ON CONFLICT (tenant, sink, id) DO NOTHING"
+    "state = 'waiting') THEN :never ELSE :due END) ON CONFLICT (tenant, sink, id) DO NOTHING"
 )
 _HOLDS = Statement(
     "INSERT INTO sink (tenant, sink, holds) VALUES (:tenant, :sink, 1) ON CONFLICT (tenant, sink) DO NOTHING"
@@ -55,12 +55,20 @@ class Subscription(msgspec.Struct, frozen=True):
 class Outbox:
     """A tenant's sinks, as those see them who have something to tell. None by default: then nothing is kept, and nothing lost.
 
-    `secret` names persons; it is the tenant's, read when the tenant begins its epoch.
+    `secret` names persons; it is the tenant's, read when the tenant begins its epoch. `names` are the configured sinks, also those
+    that get nothing for now (SHADOW).
     """
 
-    def __init__(self, tenant: str = "", subscriptions: Sequence[Subscription] = (), secret: bytes = b"") -> None:
+    def __init__(
+        self,
+        tenant: str = "",
+        subscriptions: Sequence[Subscription] = (),
+        secret: bytes = b"",
+        names: Iterable[str] = (),
+    ) -> None:
         self.tenant = tenant
         self.subscriptions = tuple(subscriptions)
+        self.names = frozenset([*names, *(each.sink for each in subscriptions)])
         self.secret = secret
         self.ring: Callable[[], None] = lambda: None  # after the commit, on the event loop: a hint
 
@@ -91,16 +99,27 @@ class Outbox:
                     made += self._put(connection, one.sink, seq, each, data, personal, now)
         return made
 
+    def put_for(
+        self, connection: Connection, sinks: Sequence[str], happened: Iterable[Event], now: Instant, due: Instant
+    ) -> None:
+        """Put down, for these very sinks, what isn't anybody's choice to hear (an erasure); all of its data. Not before `due`."""
+        chosen = list(happened)
+        first = take_numbers(connection, self.tenant, len(chosen))
+        for seq, each in enumerate(chosen, first):
+            for sink in sinks:
+                self._put(connection, sink, seq, each, _document(each), (), now, due)
+
     def _put(
-        self, connection: Connection, sink: str, seq: int, each: Event, data: Any, personal: Sequence[str], now: Instant
-    ) -> int:
+        self, connection: Connection, sink: str, seq: int, each: Event, data: Any, personal: Sequence[str], now: Instant,
+        due: Instant | None = None,
+    ) -> int:  # fmt: skip
         if personal and each.persons:
             _HOLDS.change(connection, tenant=self.tenant, sink=sink)
         return _PUT.change(
             connection, tenant=self.tenant, sink=sink, id=each.id, seq=seq, kind=each.kind, store=each.store,
             stream=each.stream, subject=each.subject, at=each.at, data=msgspec.json.encode(data),
             personal=msgspec.json.encode(personal).decode(), persons=msgspec.json.encode(each.persons).decode(),
-            now=now, never=NEVER,
+            now=now, due=now if due is None else due, never=NEVER,
         )  # fmt: skip
 
 

@@ -37,7 +37,12 @@ def read(connection: Connection, tenant: str, number: int) -> bytes | None:
     body = connection.execute(
         select(payload.c.body).where(payload.c.tenant == tenant, payload.c.id == number)
     ).scalar_one_or_none()
-    return None if body is None else zstandard.ZstdDecompressor().decompress(body, max_output_size=BODY_BYTES_MAX)
+    return None if body is None else unpack(body)
+
+
+def unpack(body: bytes) -> bytes:
+    """A page as its store sent it."""
+    return zstandard.ZstdDecompressor().decompress(body, max_output_size=BODY_BYTES_MAX)
 
 
 class _Named(msgspec.Struct):

@@ -220,7 +220,7 @@ listing = Table(
 # Stock items: the counters of a shop. `recipe` is the JSON list of [SKU, factor] that it sells. `due`: when the
 # publisher should look at it next (NULL: nothing to do). `read_at`: the last reading. `needs_absolute`: the shop has no
 # level there. `accepted`: a named offset that the operator accepted as drift. `place`: what its name ends with where its counter
-# isn't at the shop's main location.
+# isn't at the shop's main location. `warning`: at which level the merchant has the shop warn; for people alone.
 item = Table(
     "item",
     metadata,
@@ -239,6 +239,7 @@ item = Table(
     _text("trouble", ""),
     Column("shown", BigInteger, nullable=True),
     _text("place", ""),
+    _number("warning", 0),
     PrimaryKeyConstraint("tenant", "store", "item"),
 )
 _partial("ix_item_due", item.c.tenant, item.c.store, item.c.due, where="due IS NOT NULL")

@@ -20,7 +20,7 @@ partial_index(
     "ix_outbox_stream", outbox.c.tenant, outbox.c.sink, outbox.c.stream, outbox.c.seq, where="state = 'waiting'"
 )
 partial_index("ix_outbox_due", outbox.c.tenant, outbox.c.sink, outbox.c.due, where="state = 'waiting'")
-Index("ix_outbox_put", outbox.c.tenant, outbox.c.sink, outbox.c.state, outbox.c.put_at)
+Index("ix_outbox_seq", outbox.c.tenant, outbox.c.sink, outbox.c.state, outbox.c.seq)
 
 # The sinks that have been given something personal: they hear of an erasure, whatever else they hear of.
 sink = Table(
@@ -30,3 +30,11 @@ sink = Table(
 
 # With what a tenant's persons are named, so that nobody can tell from a name whose it is.
 person_key = Table("person_key", metadata, text_column("tenant"), text_column("secret"), PrimaryKeyConstraint("tenant"))
+
+# What was erased by command, and by whom; nothing of the customer but the keys. `subjects` (JSON): the orders that were found to
+# be his; `changed` (JSON): how much of what. `state`: running, done. One that runs when its process ends is gone on with.
+erasure = Table(
+    "erasure", metadata, text_column("tenant"), number_column("id"), text_column("persons"), number_column("since"),
+    number_column("ended", 0), text_column("who"), text_column("subjects"), text_column("changed"), text_column("state"),
+    PrimaryKeyConstraint("tenant", "id"),
+)  # fmt: skip

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from syncd.ledger import schema, schema_documents, schema_outbox, schema_placing
+from syncd.ledger import schema, schema_carts, schema_documents, schema_outbox, schema_placing
 from syncd.ledger.columns import metadata
 
 MODULES: Final = (
     schema,
+    schema_carts,
     schema_documents,
     schema_outbox,
     schema_placing,

@@ -105,6 +105,22 @@ class Writer:
             commits = sum(isinstance(outcome, Done) for outcome in outcomes)
         return Written(outcomes, commits, self._clock.monotonic() - began)
 
+    def tidy(self, *, compact: bool) -> Outcome:
+        """Bring the WAL back into the ledger and empty it, so that nothing that was overwritten is left in it; with `compact`
+        write the ledger's file anew first. Between two groups. Done(False): somebody reads, and the WAL is still there."""
+        try:
+            if self._broken is not None:
+                raise _stopped(self._broken)
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            driver = _driver(self._connection)
+            if compact:
+                driver.execute("VACUUM")
+            return Done(driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+        except Exception as error:  # noqa: BLE001 - the caller gets it
+            self._end_if_corrupt(error)
+            return Failed(explain(error))
+
     def close(self) -> None:
         """Close the connection. The last one to close checkpoints the WAL into the ledger."""
         if self._connection is not None:

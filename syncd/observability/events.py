@@ -161,6 +161,11 @@ DOCUMENTS_STUCK = Event(
     "documents.stuck", "error", "Orders aren't told as documents: the store or the ERP refuses all of them."
 )
 
+CART_CHANGED = Event("cart.changed", "debug", "A cart was created, changed, abandoned or deleted.")
+CART_CONVERTED = Event("cart.converted", "info", "A cart has become an order.")
+CART_UNREADABLE = Event("cart.unreadable", "warning", "A cart can't be understood; it is looked at again later.")
+CARTS_STUCK = Event("carts.stuck", "error", "A store's carts can't be read; its orders and levels go on.")
+
 STORE_WARNED = Event("store.warned", "warning", "A setting of a store makes exactness harder; the reason says which.")
 ITEM_REFUSED = Event("item.refused", "error", "A stock item cannot be kept in agreement; the store's others can.")
 
@@ -185,6 +190,23 @@ QUARANTINE_GREW = Event(
 QUARANTINE_RELEASED = Event(
     "quarantine.released", "info", "An operator decided about something in quarantine; it goes on."
 )
+
+SINK_UNREACHABLE = Event(
+    "sink.unreachable", "warning", "A sink takes no events; they wait in the ledger, in order, and are tried again."
+)
+SINK_RECOVERED = Event("sink.recovered", "info", "A sink takes events again.")
+SINK_REFUSED = Event(
+    "sink.refused", "error", "A sink refuses an event again and again; it is kept, and the later ones go on."
+)
+SINK_STOPPED = Event("sink.stopped", "error", "A sink wants no more events, or can't be used; nothing is sent to it.")
+SINK_DROPPED = Event(
+    "sink.dropped", "error", "Events for a sink were given up: they waited for too long, or too many did."
+)
+SINK_MENDED = Event(
+    "sink.mended", "info", "A sink's file ended in the middle of an event, and was mended; the event comes again."
+)
+
+ERASURE_DONE = Event("erasure.done", "info", "A customer's personal data was erased, by command.")
 
 ALERTS_UNREACHABLE = Event(
     "alerts.unreachable", "warning", "Alerts can't be delivered; they wait in the ledger and are tried again."
@@ -233,8 +255,15 @@ BUG_FOUND = Event("bug.found", "error", "An assumption of syncd's own is broken;
 
 EVENTS: Final[tuple[Event, ...]] = tuple(event for event in list(globals().values()) if isinstance(event, Event))
 
-ALERTS: Final = (STORE_STALE, STORE_FRESH, DRIFT_UNEXPLAINED, QUARANTINE_GREW, WEBHOOK_DISABLED, WEBHOOK_ENABLED)
+ALERTS: Final = (
+    STORE_STALE, STORE_FRESH, DRIFT_UNEXPLAINED, QUARANTINE_GREW, WEBHOOK_DISABLED, WEBHOOK_ENABLED, SINK_UNREACHABLE,
+    SINK_RECOVERED, SINK_REFUSED, SINK_STOPPED, SINK_DROPPED,
+)  # fmt: skip
 """What can be delivered to a person's webhook: events on edges that ask for somebody, and their ends."""
 
-ALERT_ENDS: Final = {STORE_FRESH.name: STORE_STALE.name, WEBHOOK_ENABLED.name: WEBHOOK_DISABLED.name}
+ALERT_ENDS: Final = {
+    STORE_FRESH.name: STORE_STALE.name,
+    WEBHOOK_ENABLED.name: WEBHOOK_DISABLED.name,
+    SINK_RECOVERED.name: SINK_UNREACHABLE.name,
+}
 """The events that end another, each with that one. How the others end is a person's decision."""

@@ -133,10 +133,12 @@ class ListingPage(msgspec.Struct, frozen=True):
 
 
 class LevelReading(msgspec.Struct, frozen=True):
-    """One stock item's level. None: the shop has no counter there yet (BigCommerce: needs an absolute write first)."""
+    """One stock item's level. None: the shop has no counter there yet (BigCommerce: needs an absolute write first).
+    `warning`: at which level the merchant has the shop warn; None where the platform doesn't tell."""
 
     item: str
     level: Quantity | None
+    warning: Quantity | None = None
 
 
 class LevelPage(msgspec.Struct, frozen=True):

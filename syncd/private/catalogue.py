@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple
 
 TENANT: Final = ("tenant",)
 STORE: Final = ("tenant", "store")
+SINK: Final = ("tenant", "sink")
 
 
 class Metric(NamedTuple):
@@ -104,6 +105,21 @@ SHIPMENT_OUTCOMES = Metric(
     "What became of shipments for the store: made, refused, not_sent, in_doubt.",
     (*STORE, "outcome"),
 )
+CARTS_ALIVE = Metric(
+    "syncd_carts_alive",
+    "gauge",
+    "Carts of the store that are open or abandoned, as far as is known; only where carts are read.",
+    STORE,
+)
+CARTS_BACKLOG = Metric(
+    "syncd_carts_backlog", "gauge", "Carts that the store has spoken of and that are to be read.", STORE
+)
+CART_CHANGES = Metric(
+    "syncd_cart_changes_total",
+    "counter",
+    "What has happened to the store's carts: created, changed, abandoned, converted, deleted.",
+    (*STORE, "what"),
+)
 PLACEMENT_OUTCOMES = Metric(
     "syncd_placement_outcomes_total",
     "counter",
@@ -123,6 +139,18 @@ DRIFT_OPEN = Metric("syncd_drift_open", "gauge", "Drifts of the store that are n
 DRIFT_UNITS = Metric("syncd_drift_units", "gauge", "The units of those drifts, up or down.", STORE)
 DRIFT_FOUND = Metric("syncd_drift_found_total", "counter", "Drifts that were found.", STORE)
 QUARANTINE = Metric("syncd_quarantine_entries", "gauge", "Orders and lines of the store that wait for a person.", STORE)
+
+SINK_WAITING = Metric("syncd_sink_waiting_events", "gauge", "Events that wait for the sink.", SINK)
+SINK_OLDEST = Metric("syncd_sink_oldest_seconds", "gauge", "For how long the oldest of them waits; 0: none does.", SINK)
+SINK_REFUSED = Metric(
+    "syncd_sink_refused_events", "gauge", "Events that the sink has refused, and that are kept.", SINK
+)
+SINK_OUTCOMES = Metric(
+    "syncd_sink_outcomes_total",
+    "counter",
+    "What became of events for the sink: arrived, failed, refused, dropped.",
+    (*SINK, "outcome"),
+)
 
 QUEUE = Metric(
     "syncd_ledger_queue_units", "gauge", "Units of work that wait for the writer: live, backfill.", ("lane",)

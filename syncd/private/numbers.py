@@ -22,6 +22,7 @@ PHASES: Final = tuple(phase.value for phase in Phase)
 ERP: Final = "erp"  # in the place of a store
 MOVE_OUTCOMES: Final = ("confirmed", "refused", "in_doubt")
 SHIPMENT_OUTCOMES: Final = ("made", "refused", "not_sent", "in_doubt")
+SINK_OUTCOMES: Final = ("arrived", "failed", "refused", "dropped")
 PLACEMENT_OUTCOMES: Final = ("placed", "refused", "held", "not_sent", "in_doubt", "followed", "not_followed")
 DOCUMENT_OUTCOMES: Final = ("made", "told", "refused", "incomplete")
 LEVEL_OUTCOMES: Final = ("written", "refused", "not_sent", "in_doubt")
@@ -43,6 +44,10 @@ def gather(scene: Scene, told: Mapping[str, Any] | None, meters: Meters, now: In
         samples.add(of.TENANT_TROUBLE, bool(work.trouble), tenant)
         if work.context.client is not None:
             _requests(samples, meters.of(tenant, ERP), tenant, ERP)
+        for sink in work.sinks:
+            counted = meters.of(tenant, sink.place).deliveries
+            for outcome in SINK_OUTCOMES:
+                samples.add(of.SINK_OUTCOMES, counted.get(outcome, 0), tenant, sink.name, outcome)
         for reconciler in work.reconcilers:
             place = (tenant, reconciler.context.store)
             samples.add(of.STORE_TROUBLE, bool(reconciler.trouble), *place)
@@ -68,6 +73,8 @@ def _counted(samples: Samples, meter: Meter, tenant: str, store: str) -> None:
         samples.add(of.LEVEL_OUTCOMES, meter.levels.get(outcome, 0), tenant, store, outcome)
     for outcome in SHIPMENT_OUTCOMES:
         samples.add(of.SHIPMENT_OUTCOMES, meter.shipments.get(outcome, 0), tenant, store, outcome)
+    for what, times in sorted(meter.carts.items()):
+        samples.add(of.CART_CHANGES, times, tenant, store, what)
     for outcome in PLACEMENT_OUTCOMES:
         samples.add(of.PLACEMENT_OUTCOMES, meter.placements.get(outcome, 0), tenant, store, outcome)
     for outcome in DOCUMENT_OUTCOMES:
@@ -86,6 +93,10 @@ def _tenant(samples: Samples, told: Mapping[str, Any]) -> None:
     for state, count in told["moves"].items():
         samples.add(of.MOVES, count, tenant, state)
     samples.add(of.DOUBT_AGE, told["doubt_seconds"] or 0.0, tenant)
+    for each in told["sinks"]:
+        samples.add(of.SINK_WAITING, each["waiting"], tenant, each["sink"])
+        samples.add(of.SINK_OLDEST, each["oldest_seconds"] or 0.0, tenant, each["sink"])
+        samples.add(of.SINK_REFUSED, each["refused"], tenant, each["sink"])
     for each in told["stores"]:
         _store(samples, each, tenant, each["store"])
 
@@ -106,6 +117,9 @@ def _store(samples: Samples, told: Mapping[str, Any], *place: str) -> None:
     samples.add(of.QUARANTINE, told["quarantine"], *place)
     samples.add(of.DRIFT_OPEN, told["drift"]["open"], *place)
     samples.add(of.DRIFT_UNITS, float(told["drift"]["open_units"]), *place)
+    if told["carts"] is not None:
+        samples.add(of.CARTS_ALIVE, told["carts"]["open"] + told["carts"]["abandoned"], *place)
+        samples.add(of.CARTS_BACKLOG, told["carts"]["waiting"], *place)
     if told["webhooks"] is not None:
         samples.add(of.WEBHOOKS_ALIVE, told["webhooks"]["alive"], *place)
         samples.add(of.WEBHOOKS_BACKLOG, told["webhooks"]["waiting"], *place)

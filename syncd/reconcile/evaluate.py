@@ -15,7 +15,7 @@ from syncd.core.places import Places
 from syncd.core.publish import Blocked, Decision, Surroundings, decide
 from syncd.core.quantity import SECOND, ZERO, Instant, Quantity
 from syncd.core.target import SkuTarget, item_target, sku_target
-from syncd.ledger import items, levels, placing
+from syncd.ledger import carts, items, levels, placing
 from syncd.ledger.items import ItemRow
 from syncd.ledger.moves import sku_in_doubt
 from syncd.ports.store import InventoryTraits
@@ -132,6 +132,7 @@ def _targets(
         return {}
     readings = levels.erp_readings(connection, shop.tenant, location, skus)
     accounts = levels.open_accounts(connection, shop.tenant, location, skus)
+    held = carts.holds(connection, shop.tenant, location, skus, moment.now)
     rooms = placing.open_rooms(connection, shop.tenant, shop.store, skus) if place in shop.places.room_at else {}
     return {
         sku: sku_target(
@@ -141,6 +142,7 @@ def _targets(
             accounts.get(sku, ()),
             buffer=shop.buffer,
             now=moment.now,
+            carts=held.get(sku, ()),
             rooms=rooms.get(sku, ()),
         )
         for sku, reading in readings.items()

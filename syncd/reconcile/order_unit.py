@@ -24,6 +24,7 @@ from syncd.ledger import documents, flow, items, moves, orders, payloads, placin
 from syncd.ledger.orders import OrderRow
 from syncd.ledger.tenants import assert_epoch, take_numbers
 from syncd.observability.events import QUARANTINE_GREW
+from syncd.reconcile.cart_unit import end_carts
 from syncd.reconcile.order_page import Page, StoreFacts, Taken
 
 
@@ -32,6 +33,8 @@ def take_page(connection: Connection, facts: StoreFacts, page: Page, **cursor: i
     assert_epoch(connection, facts.tenant, facts.epoch)
     unit = _Unit(connection, facts, page)
     unit.run()
+    if facts.carts:
+        end_carts(connection, facts.tenant, facts.store, page.orders, unit.taken.applied, page.ended)
     if cursor:
         stores.change_store(connection, facts.tenant, facts.store, **cursor)
     if facts.documents and not facts.in_baseline:

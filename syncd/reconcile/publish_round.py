@@ -86,7 +86,8 @@ def decide_round(
             chosen.append((result, absolute))
     if done.to_read and page is None:
         done.to_read = done.to_read[: shop.traits.batch_max]
-    if chosen and not (done.to_read and page is None):
+    waits = done.to_read and page is None and not shop.traits.relative  # all of it goes out together, after the reading
+    if chosen and not waits:
         first = tenants.take_numbers(connection, shop.tenant, len(chosen))
         planned = [
             plan_write(shop, result, seen, page, moment, first + k, absolute=absolute)

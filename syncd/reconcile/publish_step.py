@@ -57,15 +57,22 @@ class PublishStep:
         if not self.is_ripe and (due is None or due > context.tenant.clock.now()):
             return self._wait_seconds(due)
         done = await self._round(None)
+        wrote = await self._write(done)
         if done.to_read:
             page = await context.port.inventory.levels(done.to_read)
             done = await self._round(page, frozenset(done.to_read))
-        if done.brake or not done.writes:
-            return self._wait_seconds(done.next_due)
+            wrote |= await self._write(done)
+        # What else is due goes on at once, but not before the shop's orders, if they are due.
+        return 0.0 if wrote else self._wait_seconds(done.next_due)
+
+    async def _write(self, done: Round) -> bool:
+        """Send what a round has decided. Returns whether there was anything."""
+        if not done.writes:
+            return False
         self.unrecorded = True
         await self._send(done.writes)
         self.unrecorded = False
-        return 0.0  # what else is due goes on at once, but not before the shop's orders, if they are due
+        return True
 
     @property
     def is_ripe(self) -> bool:

@@ -20,6 +20,8 @@ def take_levels(connection: Connection, shop: Shop, page: LevelPage, drained: In
         )
         # What makes readings usable stands beside them: for `explain` without a daemon, and for the next start.
         stores.change_store(connection, shop.tenant, shop.store, drained=drained)
+    warnings = {r.item: r.warning for r in page.readings if r.warning is not None}
+    items.note_warnings(connection, shop.tenant, shop.store, warnings)
     missing = [r.item for r in page.readings if r.level is None]
     if missing:
         items.needs_absolute(connection, shop.tenant, shop.store, missing, page.ended)

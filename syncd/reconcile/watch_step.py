@@ -8,12 +8,15 @@ from sqlalchemy import Connection
 
 from syncd.core.quantity import LONG_AGO, Instant, microseconds, seconds
 from syncd.errors import MisconfiguredError, TransientError
-from syncd.ledger import items, levels, moves, tenants
+from syncd.ledger import documents, items, levels, moves, tenants
 from syncd.observability import events
 from syncd.ports.erp import ErpDescription, ErpLevels
 from syncd.reconcile.context import TenantContext
 
 PAGES_MAX = 10_000  # of one feed
+DOCUMENTS_SECONDS = (
+    7 * 86_400.0
+)  # documents told since then are told again: each costs requests, and backups are younger
 EPOCH_SECONDS = 90 * 86_400.0  # moves confirmed since then are asked for again when the book was restored
 DESCRIBE_SECONDS = 300.0  # how often the ERP is asked whether it is still the same book
 
@@ -133,5 +136,9 @@ def _pin(connection: Connection, context: TenantContext, told: ErpDescription) -
         )
     if known[1] != told.epoch:
         levels.change_erp(connection, context.tenant, epoch=told.epoch)
-        moves.doubt_recent(connection, context.tenant, Instant(context.clock.now() - microseconds(EPOCH_SECONDS)))
+        now = context.clock.now()
+        since = Instant(now - microseconds(EPOCH_SECONDS))
+        moves.doubt_recent(connection, context.tenant, since)
+        told_since = Instant(now - microseconds(DOCUMENTS_SECONDS))
+        documents.tell_again(connection, context.tenant, told_since, now)
     return known[1]

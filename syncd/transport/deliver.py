@@ -48,8 +48,9 @@ def sign(key: bytes, name: str, body: bytes, now: Instant) -> dict[str, str]:
 
 
 async def deliver(
-    session: aiohttp.ClientSession, url: str, body: bytes, headers: Mapping[str, str], now: Instant
-) -> Told:
+    session: aiohttp.ClientSession, url: str, body: bytes, headers: Mapping[str, str], now: Instant,
+    operation: str = "alert",
+) -> Told:  # fmt: skip
     """Send it once. Raises StoreFault where there was no answer."""
     status: int | None = None
     try:
@@ -71,4 +72,4 @@ async def deliver(
         trouble = unreached(error, LIMITS, None, {})
     else:
         return told
-    raise StoreFault(trouble.reason, operation="alert", hint=trouble.hint)
+    raise StoreFault(trouble.reason, operation=operation, hint=trouble.hint)

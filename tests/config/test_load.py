@@ -11,6 +11,7 @@ import pytest
 from syncd.config import BigCommerceStore, EmbeddedErp, HttpErp, WooCommerceStore, load
 from syncd.core.quantity import Quantity, units
 
+SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 EXAMPLES = Path(__file__).resolve().parents[2] / "config"
 
 TENANT = """
@@ -87,9 +88,9 @@ def test_the_full_example_and_the_example_of_the_settings_load(folder):
         settings=(EXAMPLES / "syncd.toml").read_text("utf-8"),
         acme=(EXAMPLES / "tenants/full.toml.example").read_text("utf-8"),
     )
-    for name in ("us.token", "erp.token", "web.key", "web.secret"):
+    for name in ("us.token", "erp.token", "web.key", "web.secret", "crm.secret"):
         secret = path / "tenants" / f"NAME-{name}"
-        secret.write_text("secret-value")
+        secret.write_text(SECRET if name == "crm.secret" else "secret-value")
         secret.chmod(0o600)
     configuration = load(path, {})
     assert not configuration.problems
@@ -356,3 +357,20 @@ def test_a_byte_order_mark_before_a_file_does_no_harm(folder):
     path = folder()
     (path / "tenants/acme.toml").write_bytes(b"\xef\xbb\xbf" + TENANT.encode())
     assert [tenant.name for tenant in load(path, TOKENS).tenants] == ["acme"]
+
+
+def test_carts_that_nobody_would_hear_of_and_holds_without_carts_are_mistakes(folder):
+    text = TENANT.replace("baseline", "{more}\nbaseline", 1)
+    one = text.replace("{more}", "carts = true\nwebhooks = false")
+    two = (
+        text.replace("{more}", "holds_minutes = 15")
+        .replace("abc", "def")
+        .replace('"embedded"', '"embedded"\nfile = "x"')
+    )
+    found = said(
+        load(
+            folder("", acme=one, other=two),
+            {"SYNCD_SECRET_ACME_US_ACCESS_TOKEN": "t", "SYNCD_SECRET_OTHER_US_ACCESS_TOKEN": "u"},
+        )
+    )
+    assert {"acme.toml:stores.us.carts", "other.toml:stores.us.holds_minutes"} <= set(found)

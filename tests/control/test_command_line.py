@@ -56,6 +56,23 @@ def daemon(folder):
             process.wait()
 
 
+def test_an_erasure_shows_first_what_there_is_and_asks_unless_it_was_told_not_to(folder):
+    (folder / "stock.csv").write_text("sku,quantity\nA,1\n")
+    assert run("erp", "import", str(folder / "stock.csv"), folder=folder).returncode == 0
+    looked = run("erase", "acme", "--email", "ada@example.test", folder=folder)
+    assert looked.returncode == 2
+    assert "0 order(s) or carts of this customer" in looked.stdout
+    assert "nothing was erased" in looked.stderr
+    told = json.loads(run("erase", "acme", "--customer", "us/7", "--json", folder=folder).stdout)
+    assert (told["done"], told["orders"]) == (False, 0)
+    done = run("erase", "acme", "--customer", "us/7", "--yes", "--compact", folder=folder)
+    assert (done.returncode, "Erased, as number" in done.stdout) == (0, True), done.stderr
+    assert "Not within syncd's reach" in done.stdout
+    for wrong in (["--email", "nobody"], [], ["--customer", "fr/7"]):
+        failed = run("erase", "acme", *wrong, "--yes", folder=folder)
+        assert (failed.returncode, "Traceback" in failed.stderr) == (2, False)
+
+
 def test_a_right_configuration_checks_out(folder):
     done = run("check", folder=folder)
     assert (done.returncode, done.stderr) == (0, "")
@@ -179,7 +196,6 @@ def test_stock_can_be_imported_before_the_first_start(folder):
     assert json.loads(done.stdout)["level"] == "7"
     done = run("erp", "levels", folder=folder)
     assert done.stdout.split()[-3:] == ["BOLT", "main", "7"]
-    done = run("erp", "import", str(folder / "none.csv"), folder=folder)
     assert done.returncode == 1
     assert "can't read" in done.stderr
 

@@ -15,6 +15,7 @@ from tests.docs.pages import PROJECT
 RULES: Final = PROJECT / "docs/operations/alerts.yaml"
 STEPS: Final = 120  # minutes
 STORE: Final = 'instance="a", tenant="acme", store="us"'
+SINK: Final = 'instance="a", tenant="acme", sink="crm"'
 TENANT: Final = 'instance="a", tenant="acme"'
 
 WELL: Final = {
@@ -36,6 +37,10 @@ WELL: Final = {
     f"syncd_drift_open{{{STORE}}}": "0",
     f"syncd_webhooks_alive{{{STORE}}}": "1",
     f"syncd_webhooks_turned_away_total{{{STORE}}}": "40",
+    f"syncd_sink_oldest_seconds{{{SINK}}}": "300",
+    f'syncd_sink_outcomes_total{{{SINK}, outcome="arrived"}}': "0+9",
+    f'syncd_sink_outcomes_total{{{SINK}, outcome="failed"}}': "0+9",
+    f'syncd_sink_outcomes_total{{{SINK}, outcome="dropped"}}': "7",
     f"syncd_quota_limit_requests{{{STORE}}}": "450",
     f"syncd_quota_remaining_requests{{{STORE}}}": "300",
 }
@@ -57,6 +62,8 @@ BAD: Final[dict[str, dict[str, str]]] = {
     "SyncdDriftUnexplained": {f"syncd_drift_open{{{STORE}}}": "1"},
     "SyncdWebhookDisabled": {f"syncd_webhooks_alive{{{STORE}}}": "0"},
     "SyncdWebhooksTurnedAway": {f"syncd_webhooks_turned_away_total{{{STORE}}}": "0+9"},
+    "SyncdSinkBehind": {f"syncd_sink_oldest_seconds{{{SINK}}}": "4000"},
+    "SyncdSinkLoses": {f'syncd_sink_outcomes_total{{{SINK}, outcome="dropped"}}': "0+9"},
     "SyncdQuotaLow": {f"syncd_quota_remaining_requests{{{STORE}}}": "20"},
 }
 """What makes each alert, and no other one, fire."""

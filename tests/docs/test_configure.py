@@ -12,12 +12,22 @@ from pydantic.fields import FieldInfo
 
 from syncd.config.erp_models import EmbeddedErp, HttpErp
 from syncd.config.settings import Settings
+from syncd.config.sink_models import NdjsonSink, ParquetSink, WebhookSink
 from syncd.config.store_models import BigCommerceStore, WooCommerceStore
 from syncd.config.tenant import Tenant
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = PROJECT / "docs" / "configure.md"
-TABLES = {"erp", "stores", "log", "shutdown", "webhooks", "private", "alerts"}  # they hold keys, and are told by those
+TABLES = {
+    "erp",
+    "stores",
+    "sinks",
+    "log",
+    "shutdown",
+    "webhooks",
+    "private",
+    "alerts",
+}  # they hold keys, and are told by those
 
 
 def inner(annotation: Any) -> Any:
@@ -33,6 +43,7 @@ def keys():
     models += [(f"{name}.", model) for name, model in nested.items()]
     models += [("erp.", EmbeddedErp), ("erp.", HttpErp)]
     models += [("stores.NAME.", BigCommerceStore), ("stores.NAME.", WooCommerceStore)]
+    models += [("sinks.NAME.", WebhookSink), ("sinks.NAME.", NdjsonSink), ("sinks.NAME.", ParquetSink)]
     for prefix, model in models:
         for name, field in model.model_fields.items():
             left_out = type(None) in getattr(field.annotation, "__args__", ())  # a table that may be: it is a key, too

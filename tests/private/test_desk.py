@@ -19,9 +19,12 @@ from syncd.core.quantity import Instant
 from syncd.core.quota import Observation
 from syncd.core.signal import Kind
 from syncd.ledger import levels, moves, signals, stores
+from syncd.ledger.outbox import Subscription
 from syncd.private import catalogue, exposition
 from syncd.private import desk as desk_module
 from syncd.private.desk import ASKED_MAX, Desk
+from syncd.reconcile.sink_step import SinkOptions, SinkStep
+from syncd.testing.fake_sink import FakeSink
 from tests.control.bench import open_bench, order
 from tests.private.asking import asking, parse
 
@@ -321,9 +324,14 @@ async def test_every_metric_of_the_catalogue_is_shown_with_its_kind_and_none_els
     await bench.stock(BOLT=10)
     await bench.open_store("us", BOLT=10)
     bench.store("us").context.hooks = object()
+    context = bench.store("us").context.tenant
+    crm = SinkStep(context, Subscription("crm", frozenset()), FakeSink(), SinkOptions())
+    bench.app.tenants["acme"].sinks.append(crm)
     meter = bench.given.meters.of("acme", "us")
     meter.requested("ok", 0.2)
     meter.retried()
+    meter.cart("created")
+    bench.store("us").context.carts = object()
     client = bench.store("us").context.client
     client._quota = _seen(client.quota())
     async with asking(desk_of(bench)) as asker:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp.web import HTTPForbidden
 
 from syncd.core.quantity import Instant
 from syncd.ledger import documents, payloads, quarantine
 from syncd.ledger.documents import DocumentState
 from syncd.ports.hooks import secret_of
-from syncd.simulator.bigcommerce.orders import Refund
 from tests.reconcile.test_crash_points import FragileHop
 from tests.reconcile.test_pause import call
 from tests.reconcile.test_shipments import begun, ships, until_made
@@ -125,9 +124,12 @@ async def test_an_order_that_is_not_placed_yet_is_no_document(tmp_path: Path) ->
         order = (
             await us.call("POST", "/orders", {"lines": [{"sku": "A", "quantity": 1}], "paid": False, "status_id": 0})
         )["order"]
-        paid = await us.buy({"B": 1})
-        assert paid is not None
-        await until_told(world, paid["order"])
+
+        async def complaint() -> str:
+            seen = await state(world, order)
+            return "" if seen is not None and seen.reason == "not placed yet" else f"{seen}"
+
+        await world.until(complaint)
         await until_quiet(world)
         assert told(world, order) is None
         await us.act(order, "pay")
@@ -146,11 +148,35 @@ async def test_nothing_is_put_in_shadow_mode_and_all_of_it_when_the_tenant_goes_
                 return "" if seen is not None and seen.due_at else "not due"
 
             await world.until(complaint)
+            await world.clock.sleep(60)
+            assert not await complaint()  # nothing was read for it
             assert told(world, bought["order"]) is None
         file = tmp_path / "config" / "tenants" / "acme.toml"
         file.write_text(file.read_text().replace('mode = "shadow"', ""))
         async with world.daemon():
             await until_told(world, bought["order"], phase="paid")
+
+
+async def test_what_waits_for_the_erp_is_not_put_in_shadow_mode(tmp_path: Path) -> None:
+    async with shop_and_erp(tmp_path) as (world, us):
+        assert world.erp is not None
+        world.erp.order_faults = 10**6
+        async with world.daemon():
+            await world.started()
+            bought = await us.buy({"A": 1})
+            assert bought is not None
+
+            async def complaint() -> str:
+                seen = await state(world, bought["order"])
+                return "" if seen is not None and seen.put_attempts else "not tried"
+
+            await world.until(complaint)
+        world.erp.order_faults = 0
+        file = tmp_path / "config" / "tenants" / "acme.toml"
+        file.write_text('mode = "shadow"\n' + file.read_text())
+        async with world.daemon():
+            await world.clock.sleep(400)
+            assert told(world, bought["order"]) is None
 
 
 async def test_an_erp_that_hangs_holds_up_no_store_and_nothing_is_read_twice_for_it(tmp_path: Path) -> None:
@@ -262,7 +288,7 @@ async def test_a_refund_that_leaves_its_order_alone_is_seen(tmp_path: Path) -> N
         order = bought["order"]
         await until_told(world, order, refunds=[])
         await world.clock.sleep(1)
-        refund_quietly(us, order)
+        await refund_quietly(us, order)
         document = await until_refunded(world, order)
         assert document["refunds"][0]["items"][0]["kind"] == "product"
         await until_quiet(world)
@@ -272,11 +298,13 @@ async def test_a_refund_that_leaves_its_order_alone_is_seen(tmp_path: Path) -> N
         assert puts(world, order) == count
 
 
-def refund_quietly(us: Store, order: str) -> None:
+async def refund_quietly(us: Store, order: str) -> None:
     """A refund in the shop's list; nothing of the order itself changes."""
-    shop, shown = us.shop, us.shop.order(order)
-    refund = Refund(1, shown.id, shop.stamp(), {shown.lines[0].id: 1}, Decimal(5), "broken", "custom")
-    shop.refunds.append(refund)
+    other = await us.buy({"C": 2})
+    assert other is not None
+    shown = us.shop.order(other["order"])
+    refund = us.shop.book_refund(shown, {shown.lines[0].id: 1})
+    refund.order_id = int(order)
 
 
 async def until_refunded(world: World, order: str) -> dict[str, Any]:
@@ -357,3 +385,77 @@ async def test_a_call_about_a_part_makes_the_order_due_and_one_about_the_order_d
         await world.until(complaint)
         await until_quiet(world)
         assert puts(world, order) == 1  # nothing new was in it
+
+
+async def test_an_order_from_before_is_no_document_until_it_changes(tmp_path: Path) -> None:
+    async with shop_and_erp(tmp_path) as (world, us):
+        old, other = await us.buy({"A": 1}), await us.buy({"A": 1})
+        assert old is not None
+        assert other is not None
+        async with world.daemon():
+            await world.started()
+            new = await us.buy({"B": 1})
+            assert new is not None
+            await until_told(world, new["order"])
+            await until_quiet(world)
+            assert await state(world, old["order"]) is None
+            await us.act(old["order"], "complete")
+            await until_told(world, old["order"], phase="completed")
+            assert told(world, other["order"]) is None
+
+
+async def test_a_token_that_may_not_read_a_part_holds_documents_back_and_nothing_else(tmp_path: Path) -> None:
+    async with shop_and_erp(tmp_path, 'order_parts = ["refunds"]\n') as (world, us), world.daemon():
+        await world.started()
+        real = us.shop.refunds
+
+        class Forbidden(list[Any]):
+            def __iter__(self) -> Any:
+                text = '{"status":403,"title":"You don\'t have a required scope to access the endpoint"}'
+                raise HTTPForbidden(text=text, content_type="application/json")
+
+        us.shop.refunds = Forbidden()
+        bought = await us.buy({"A": 1})
+        assert bought is not None
+        await world.settled({"A": 19, "B": 20, "C": 20})
+        await world.clock.sleep(60)
+        names = [event["event"] for event in world.events()]
+        assert (names.count("documents.stuck"), names.count("store.failed")) == (1, 0)
+        assert told(world, bought["order"]) is None
+        us.shop.refunds = real
+        await world.clock.sleep(301)
+        await until_told(world, bought["order"], phase="paid")
+
+
+async def test_an_order_that_is_gone_is_told_as_gone(tmp_path: Path) -> None:
+    async with shop_and_erp(tmp_path) as (world, us), world.daemon():
+        await world.started()
+        bought = await us.buy({"A": 1})
+        assert bought is not None
+        await until_told(world, bought["order"])
+        await us.act(bought["order"], "delete")
+
+        def make_due(connection: Any) -> None:
+            payloads.purge(connection, "acme", Instant(2**60), 100)
+            documents.make_due(connection, "acme", "us", [bought["order"]], world.clock.now())
+
+        await world.ledger.run(make_due)
+        document = await until_told(world, bought["order"], phase="gone")
+        assert document["lines"] == []
+
+
+async def test_explain_shows_the_document_and_where_each_part_came_from(tmp_path: Path) -> None:
+    async with shop_and_erp(tmp_path, 'order_parts = ["messages", "taxes"]\n') as (world, us), world.daemon() as app:
+        await world.started()
+        bought = await us.buy({"A": 1})
+        assert bought is not None
+        await until_told(world, bought["order"])
+        await until_quiet(world)
+        shown = await call(world, app, "explain.order", order=f"us/{bought['order']}")
+        parts = {part["part"]: (part["state"], part["resource"]) for part in shown["document"]["parts"]}
+        assert shown["document"]["state"] == "told"
+        assert parts["order"] == ("read", "/v2/orders")
+        assert parts["taxes"] == ("not_needed", None)
+        assert parts["messages"][1] == f"/v2/orders/{bought['order']}/messages"
+        assert parts["quotes"] == ("not_wanted", None)
+        assert shown["document"]["requests"] >= 1

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from syncd.core.quantity import units
+from syncd.ledger import items
 from tests.reconcile.world import Store, World, open_world
 
 RARELY = "read_items_every_seconds = 50000"
@@ -69,6 +71,8 @@ async def test_the_shop_calls_for_what_becomes_of_a_level(tmp_path: Path) -> Non
         configure(world, speaks=True)
         async with world.daemon():
             await started(world, shop)
+            rows = await world.ledger.read(lambda c: items.all_items(c, "acme", "us"))
+            assert {row.sku: row.warning for row in rows} == {"A": units(4), "B": 0}
             calls = len(shop.shop.hooks.calls)
             assert await shop.buy({"A": 7})
             assert await shop.buy({"A": 3})

@@ -44,7 +44,9 @@ class Script:
             200 if rows else 204, {}, raw(rows) if rows else b"", Instant(number), Instant(number + 10), "GET"
         )
 
-    async def write(self, method: str, path: str, body: bytes, *, not_after: Instant = NEVER) -> Answer:
+    async def write(
+        self, method: str, path: str, body: bytes, query: Any = (), *, not_after: Instant = NEVER
+    ) -> Answer:
         self.sent.append((method, path, msgspec.json.decode(body)))
         if isinstance(self.answered, Exception):
             raise self.answered

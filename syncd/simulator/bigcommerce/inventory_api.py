@@ -19,7 +19,7 @@ from syncd.simulator.bigcommerce.answers import (
     v3_page,
 )
 from syncd.simulator.bigcommerce.dates import SECOND_US, iso_8601
-from syncd.simulator.bigcommerce.products import ItemKey
+from syncd.simulator.bigcommerce.products import DEFAULT_LOCATION, ItemKey
 from syncd.simulator.bigcommerce.shop import Shop
 from syncd.simulator.bigcommerce.stockroom import Counter
 
@@ -30,6 +30,10 @@ _IDENTITIES: Final = ("sku", "variant_id", "product_id")
 
 class Refused(Exception):
     """An item that the vendor refuses; the message is the title of its answer."""
+
+    def __init__(self, title: str, status: int = 422) -> None:
+        super().__init__(title)
+        self.status = status
 
 
 class InventoryApi:
@@ -43,6 +47,7 @@ class InventoryApi:
         return [
             web.get("/v3/inventory/items", self.items),
             web.get("/v3/inventory/locations", self.locations),
+            web.delete("/v3/inventory/locations", self.delete_locations),
             web.get(r"/v3/inventory/locations/{location:\d+}/items", self.location_items),
             web.put(r"/v3/inventory/locations/{location:\d+}/items", self.location_settings),
             web.put("/v3/inventory/adjustments/absolute", self.absolute),
@@ -105,7 +110,7 @@ class InventoryApi:
         if limit > INVENTORY_PAGE_MAX:
             return v3_error(413, f"The limit may not be above {INVENTORY_PAGE_MAX}.", problem=True)
         wanted, codes = numbers(request.query, "location_id:in"), listed(request.query, "location_code:in")
-        active = request.query.get("is_active")
+        active, default = request.query.get("is_active"), request.query.get("is_default")
         rows = [
             {
                 "id": location.id,
@@ -124,8 +129,23 @@ class InventoryApi:
             if (wanted is None or location.id in wanted)
             and (codes is None or location.code in codes)
             and (active is None or location.enabled == (active == "true"))
+            and (default is None or (location.id == DEFAULT_LOCATION) == (default == "true"))
         ]
         return v3_page(rows, page, limit)
+
+    async def delete_locations(self, request: web.Request) -> web.Response:
+        """Delete locations with their stock; the default one is the shipping origin, which can't go."""
+        wanted = numbers(request.query, "location_id:in") or ()
+        known = self._shop.catalog.locations
+        for number in wanted:
+            if number not in known:
+                return v3_error(404, f"Location not found, identities: [{number}]", problem=True)
+            if number == DEFAULT_LOCATION:
+                title = f"Location canʼt be deleted. {known[number].label} is set as a shipping origin for this store and canʼt be deleted."
+                return v3_error(422, title, problem=True)
+        for number in wanted:
+            self._shop.close_location(number)
+        return self._accepted()
 
     def _matching(self, query: Mapping[str, str]) -> list[tuple[ItemKey, dict[str, Any]]]:
         skus, variant_ids = listed(query, "sku:in"), numbers(query, "variant_id:in")
@@ -201,7 +221,7 @@ class InventoryApi:
                 self._shop.stockroom.accept(counter, kind, quantity, now_us=now_us, delay_us=delay_us, cause=cause)
             self._shop.now()
         if refusal is not None:
-            return v3_error(422, str(refusal), problem=True)
+            return v3_error(refusal.status, str(refusal), problem=True)
         return self._accepted()
 
     def _accepted(self) -> web.Response:
@@ -222,8 +242,14 @@ class InventoryApi:
         same = sum(quantity for other, quantity in earlier if other is counter)
         short = self.shown_level(counter) + same + wanted["quantity"] < counter.safety_stock
         if wanted["quantity"] < 0 and short and not absolute_waits:
-            raise Refused(f"Items with identity: [{identity}] do not have enough stock")
+            raise self._short(identity)
         return counter
+
+    def _short(self, identity: str) -> Refused:
+        answer = self._shop.settings.switches.shortage_answer
+        if answer == "named":
+            return Refused(f"Items with identity: [{identity}] do not have enough stock")
+        return Refused("There is not enough stock", 422 if answer == "unnamed" else 409)
 
     def _identify(self, wanted: Mapping[str, Any]) -> tuple[ItemKey, str]:
         catalog = self._shop.catalog

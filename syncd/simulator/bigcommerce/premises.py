@@ -98,6 +98,11 @@ class Premises:
         """Open a place that holds stock."""
         self.catalog.locations[number] = Location(number, code, label, enabled)
 
+    def close_location(self, number: int) -> None:
+        """Delete a place, and its stock with it."""
+        del self.catalog.locations[number]
+        self.stockroom.forget(number)
+
     def add_products(self, products: Iterable[Mapping[str, Any]]) -> list[int]:
         """Put products on sale; the shape is POST /_sim/products. Returns their ids.
 
@@ -119,6 +124,7 @@ class Premises:
             created_seconds=second,
             modified_seconds=second,
             simple=not children,
+            kind=wanted.get("type", "physical"),
             minimum=int(wanted.get("minimum", 0)),
             maximum=int(wanted.get("maximum", 0)),
             modifiers=[Modifier(self.next_id("modifier"), **one) for one in wanted.get("modifiers", ())],

@@ -115,6 +115,13 @@ class Stockroom:
         places = self._counters.get(item, {})
         return [places[number] for number in sorted(places)]
 
+    def forget(self, location_id: int) -> None:
+        """A location was deleted: its stock goes with it, and what is on its way there."""
+        for places in self._counters.values():
+            places.pop(location_id, None)
+        self._due = [entry for entry in self._due if entry[2].location_id != location_id]
+        heapq.heapify(self._due)
+
     def all(self) -> Iterator[Counter]:
         """Every counter."""
         for places in self._counters.values():

@@ -173,12 +173,18 @@ def _mailed(row: Fields, kind: PlaceKind, number: int) -> Place:
 def place_of(line: Fields, places: Iterable[Place]) -> str:
     """The place of a line that was read apart from them: by its address, its pickup, or the only one that there is."""
     known = {place.id: place for place in places}
-    for kind, field in ((PlaceKind.SHIPPING, "order_address_id"), (PlaceKind.PICKUP, "order_pickup_method_id")):
-        name = f"{kind}/{line.ident(field)}"
-        if name in known:
-            return name
+    name = f"{PlaceKind.SHIPPING}/{line.ident('order_address_id')}"
+    if name in known:
+        return name
+    if line.ident("order_pickup_method_id"):
+        return pickup_of(known.values())
     others = [name for name, place in known.items() if place.kind in (PlaceKind.DOWNLOAD, PlaceKind.EMAIL)]
     return others[0] if len(others) == 1 and line.text("type") != "physical" else ""
+
+
+def pickup_of(places: Iterable[Place]) -> str:
+    """The order's pickup; "" without one. An order has one at most, says the vendor; not which of its numbers others name."""
+    return next((place.id for place in places if place.kind is PlaceKind.PICKUP), "")
 
 
 # -- lines

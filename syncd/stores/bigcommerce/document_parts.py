@@ -38,9 +38,8 @@ def shipping_place(number: str) -> str:
     return f"{PlaceKind.SHIPPING}/{number}" if number else ""
 
 
-def map_tax(row: Fields) -> Tax:
-    """A row of `/taxes?details=true`. Orders taxed by a provider come without address and class."""
-    pickup = row.ident("order_pickup_method_id")
+def map_tax(row: Fields, pickup: str) -> Tax:
+    """A row of `/taxes?details=true`. Orders taxed by a provider come without address and class. `pickup`: the order's."""
     return Tax(
         id=row.ident("id"),
         name=row.text("name"),
@@ -51,7 +50,7 @@ def map_tax(row: Fields) -> Tax:
         priority_amount=row.money("priority_amount"),
         applies_to=row.text("line_item_type"),
         line=row.ident("order_product_id"),
-        place=f"{PlaceKind.PICKUP}/{pickup}" if pickup else shipping_place(row.ident("order_address_id")),
+        place=pickup if row.ident("order_pickup_method_id") else shipping_place(row.ident("order_address_id")),
         code=row.text("sales_tax_id"),
     )
 

@@ -24,6 +24,7 @@ from syncd.stores.bigcommerce.document_mapping import (
     map_fee,
     map_lines,
     map_order_document,
+    pickup_of,
     place_of,
     sent_with,
 )
@@ -183,7 +184,7 @@ class BigCommerceDocuments:
     async def _parts(self, work: _Work) -> None:
         order = work.given.order
         lists: dict[str, tuple[str, Query, Mapper]] = {
-            "taxes": (f"/v2/orders/{order}/taxes", (("details", "true"),), partial(_map_rows, "taxes", map_tax)),
+            "taxes": (f"/v2/orders/{order}/taxes", (("details", "true"),), _map_taxes),
             "coupons": (f"/v2/orders/{order}/coupons", (), partial(_map_rows, "coupons", map_coupon)),
             "messages": (f"/v2/orders/{order}/messages", (), partial(_map_rows, "messages", map_message)),
             "transactions": (
@@ -278,6 +279,11 @@ T = TypeVar("T")
 
 def _map_rows(name: str, row: Callable[[Fields], T], work: _Work, rows: Sequence[Fields]) -> None:
     work.put(**{name: tuple([row(each) for each in rows])})
+
+
+def _map_taxes(work: _Work, rows: Sequence[Fields]) -> None:
+    pickup = pickup_of(work.document.places)
+    work.put(taxes=tuple(map_tax(each, pickup) for each in rows))
 
 
 def _map_fees(work: _Work, rows: Sequence[Fields]) -> None:

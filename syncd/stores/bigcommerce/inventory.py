@@ -124,9 +124,10 @@ class BigCommerceInventory:
         self._safety = {counter: (found.ended, _safety(mine)) for counter, mine in rows.items()}
         readings = []
         for item, counter in wanted.items():
-            levels = {row.available for row in rows.get(counter, ())}
+            mine = rows.get(counter, ())
+            levels = {row.available for row in mine}
             if len(levels) == 1:
-                readings.append(LevelReading(item, levels.pop()))
+                readings.append(LevelReading(item, levels.pop(), _warning(mine)))
             elif not levels and found.complete and not self._locations.why_closed(counter.location):
                 readings.append(LevelReading(item, None))
         return LevelPage(tuple(readings), found.began, found.ended)
@@ -241,12 +242,16 @@ class _Sweep:
         for counter, mine in rows_by_counter(rows).items():
             levels = {row.available for row in mine}
             if counter in self._counters and len(levels) == 1:
-                readings.append(LevelReading(self._counters.pop(counter), levels.pop()))
+                readings.append(LevelReading(self._counters.pop(counter), levels.pop(), _warning(mine)))
         return LevelPage(tuple(readings), began, ended)
 
 
 def _safety(rows: Iterable[Row]) -> Quantity:
     return Quantity(max((row.safety for row in rows), default=ZERO))
+
+
+def _warning(rows: Iterable[Row]) -> Quantity:
+    return Quantity(max((row.warning for row in rows), default=ZERO))
 
 
 def _listings(product: wire.Product) -> Iterator[Listing]:

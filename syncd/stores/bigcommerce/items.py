@@ -41,6 +41,7 @@ class Row(NamedTuple):
     variant: int | None
     available: Quantity | None
     safety: Quantity
+    warning: Quantity
 
 
 def product_item(product: int) -> str:
@@ -68,8 +69,11 @@ def rows_of(item: wire.InventoryItem, location: int) -> list[Row]:
     """What a row of either list tells: of the location that was asked for, or of each that it names."""
     product, variant = item.identity.product_id, item.identity.variant_id
     if item.locations is None:
-        return [Row(location, product, variant, _available(item), _safety_stock(item))]
-    return [Row(one.location_id, product, variant, _available(one), _safety_stock(one)) for one in item.locations]
+        return [Row(location, product, variant, _available(item), _safety_stock(item), _warning(item))]
+    return [
+        Row(one.location_id, product, variant, _available(one), _safety_stock(one), _warning(one))
+        for one in item.locations
+    ]
 
 
 def rows_by_counter(rows: Iterable[Row]) -> dict[Counter, list[Row]]:
@@ -99,3 +103,11 @@ def _safety_stock(row: wire.InventoryLevel) -> Quantity:
     if row.available_to_sell is None or row.total_inventory_onhand is None:
         return ZERO
     return Quantity(max(0, parse(row.total_inventory_onhand) - parse(row.available_to_sell)))
+
+
+def _warning(row: wire.InventoryLevel) -> Quantity:
+    """At which level the merchant wants to be warned; 0: at none."""
+    settings = row.settings
+    if isinstance(settings, wire.ItemSettings) and settings.warning_level is not None:
+        return parse(settings.warning_level)
+    return ZERO

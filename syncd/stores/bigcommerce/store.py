@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from syncd.core.quantity import SECOND
+from syncd.stores.bigcommerce.carts import BigCommerceCarts
 from syncd.stores.bigcommerce.client import Client
 from syncd.stores.bigcommerce.documents import BigCommerceDocuments
 from syncd.stores.bigcommerce.inventory import BigCommerceInventory
@@ -59,6 +60,7 @@ class BigCommerceStore:
         )
         self._client = client
         self._shipments = BigCommerceShipments(client, late_us=late_us, stale_us=SHIPMENTS_STALE_US)
+        self._carts = BigCommerceCarts(client, late_us=late_us)
         self._placing = BigCommercePlacing(client, late_us=late_us, stale_us=PLACING_STALE_US)
 
     @property
@@ -79,6 +81,11 @@ class BigCommerceStore:
     def shipments(self) -> BigCommerceShipments:
         """Its shipments: to be made only with the scope to modify orders."""
         return self._shipments
+
+    @property
+    def carts(self) -> BigCommerceCarts:
+        """Its carts: to be read only with the scope for that."""
+        return self._carts
 
     @property
     def placing(self) -> BigCommercePlacing:

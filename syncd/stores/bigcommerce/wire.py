@@ -197,6 +197,7 @@ class ItemSettings(msgspec.Struct, gc=False):
     """An inventory row's settings."""
 
     safety_stock: Number = None
+    warning_level: Number = None
 
 
 class InventoryLevel(msgspec.Struct, gc=False):

@@ -18,8 +18,9 @@ def _text(name: str, default: str | None = None) -> sa.Column[str]:
     return sa.Column(name, sa.Text, nullable=False, server_default=None if default is None else sa.text(f"'{default}'"))
 
 
-def _number(name: str) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger, nullable=False)
+def _number(name: str, default: int | None = None) -> sa.Column[int]:
+    server_default = None if default is None else sa.text(str(default))
+    return sa.Column(name, sa.BigInteger, nullable=False, server_default=server_default)
 
 
 def _flag(name: str) -> sa.Column[int]:
@@ -56,7 +57,7 @@ def upgrade() -> None:
         "ix_outbox_due": ["tenant", "sink", "due"],
     }.items():
         op.create_index(name, "outbox", columns, sqlite_where=waiting, postgresql_where=waiting)
-    op.create_index("ix_outbox_put", "outbox", ["tenant", "sink", "state", "put_at"])
+    op.create_index("ix_outbox_seq", "outbox", ["tenant", "sink", "state", "seq"])
     op.create_table(
         "sink",
         _text("tenant"),
@@ -70,4 +71,17 @@ def upgrade() -> None:
         _text("tenant"),
         _text("secret"),
         sa.PrimaryKeyConstraint("tenant", name=op.f("pk_person_key")),
+    )
+    op.create_table(
+        "erasure",
+        _text("tenant"),
+        _number("id"),
+        _text("persons"),
+        _number("since"),
+        _number("ended", 0),
+        _text("who"),
+        _text("subjects"),
+        _text("changed"),
+        _text("state"),
+        sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_erasure")),
     )

@@ -15,5 +15,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add where an item's counter is."""
+    """Add where an item's counter is, and when the merchant is warned."""
     op.add_column("item", sa.Column("place", sa.Text, nullable=False, server_default=sa.text("''")))
+    op.add_column("item", sa.Column("warning", sa.BigInteger, nullable=False, server_default=sa.text("0")))

@@ -1,0 +1,1 @@
+"""Sinks: what takes events about carts, orders and customers to others."""

@@ -1,0 +1,24 @@
+"""Every table of the ledger is either known to name nobody, or has a holder that erases: a new one has to say which."""
+
+from __future__ import annotations
+
+from syncd.ledger.erasure import HOLDERS
+from syncd.ledger.tables import MODULES, metadata
+
+NAMES_NOBODY = {
+    "alert", "clock", "drift", "erasure", "erp", "erp_level", "flow", "ingredient", "item", "lease", "level_change",
+    "level_write", "line", "listing", "move", "orders", "person_key", "reading", "refund_feed", "refund_seen", "shipment",
+    "signal", "sink", "store", "taking",
+}  # fmt: skip
+ERASED = {
+    "payload": "raw_orders",
+    "document": "waiting_documents",
+    "quarantine": "quarantine",
+    "outbox": "waiting_events",
+}
+
+
+def test_every_table_names_nobody_or_is_erased():
+    assert MODULES
+    assert set(metadata.tables) == NAMES_NOBODY | ERASED.keys()
+    assert {holder.name for holder in HOLDERS} == set(ERASED.values())
