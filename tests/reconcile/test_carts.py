@@ -351,6 +351,7 @@ async def test_a_customers_data_is_erased_from_carts_and_what_became_of_them_sta
         await begun(world)
         mine, others = (await put(us, A=1))["cart"], (await put(us, B=1))["cart"]
         await us.call("POST", f"/carts/{others}/email", {"email": "bob@example.com"})
+        await until_state(world, mine, "open")
         (order,) = (await us.call("POST", f"/carts/{mine}/checkout", {}))["orders"]
         await until_state(world, mine, "converted", order)
         await until_state(world, others, "open")
