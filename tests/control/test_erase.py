@@ -143,7 +143,7 @@ async def test_what_there_is_is_shown_first_and_nothing_is_changed(tmp_path):
         told = await erase(bench, only_look=True)
         assert told == {
             "tenant": "acme", "done": False, "orders": 3,
-            "changed": {"raw_orders": 3, "waiting_documents": 1, "quarantine": 1, "waiting_events": 2},
+            "changed": {"raw_orders": 3, "waiting_documents": 1, "carts": 0, "quarantine": 1, "waiting_events": 2},
             "sinks": [
                 {"sink": "lake", "events": 1, "files": 1, "trouble": None},
                 {"sink": "counts", "events": 0, "files": 0, "trouble": None},
