@@ -181,9 +181,11 @@ def erase_kept(connection: Connection, tenant: str, whom: Whom, after: Any, *, k
 
 
 WAITING_DOCUMENTS: Final = Kept("document", "order", "body", "orders/", PERSONAL)
+CARTS: Final = Kept("cart", "cart", "content", "carts/", ("customer", "email"))
 HOLDERS: Final[tuple[Holder, ...]] = (
     Holder("raw_orders", erase_pages),
     Holder("waiting_documents", partial(erase_kept, kept=WAITING_DOCUMENTS)),
+    Holder("carts", partial(erase_kept, kept=CARTS)),
     Holder("quarantine", erase_held),
     Holder("waiting_events", erase_waiting),
 )
