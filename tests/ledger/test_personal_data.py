@@ -12,6 +12,7 @@ NAMES_NOBODY = {
 }  # fmt: skip
 ERASED = {
     "payload": "raw_orders",
+    "cart": "carts",
     "document": "waiting_documents",
     "cart": "carts",
     "quarantine": "quarantine",
