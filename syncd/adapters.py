@@ -22,10 +22,12 @@ from syncd.observability import events
 from syncd.observability.edges import LoggedEdges
 from syncd.observability.log import Log
 from syncd.observability.meters import Meter
+from syncd.ports.carts import CartsPort
 from syncd.ports.clock import Chance, Clock
 from syncd.ports.documents import DocumentsPort
 from syncd.ports.erp import Erp
 from syncd.ports.hooks import HooksPort, secret_of
+from syncd.ports.placing import PlacingPort
 from syncd.ports.shipments import ShipmentsPort
 from syncd.ports.sink import Aside, Sink
 from syncd.ports.store import LevelSweeps, Store
@@ -130,6 +132,8 @@ def kinds_of(model: AnyStoreModel) -> frozenset[Kind]:
         kinds.add(Kind.ITEM)
     if isinstance(model, BigCommerceStore) and model.parts_wanted:
         kinds.add(Kind.PARTS)
+    if isinstance(model, BigCommerceStore) and model.carts:
+        kinds.add(Kind.CART)
     return frozenset(kinds)
 
 
@@ -137,6 +141,20 @@ def shipments_port(model: AnyStoreModel, port: Store) -> ShipmentsPort | None:
     """How the store is told of shipments, where the tenant wants that."""
     if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.ships_from_erp:
         return port.shipments
+    return None
+
+
+def carts_port(model: AnyStoreModel, port: Store) -> CartsPort | None:
+    """How the store's carts are read, where the tenant wants that."""
+    if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.carts:
+        return port.carts
+    return None
+
+
+def placing_port(model: AnyStoreModel, port: Store) -> PlacingPort | None:
+    """How the ERP's orders get into the store, where the tenant wants that."""
+    if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.orders == "from_erp":
+        return port.placing
     return None
 
 

@@ -16,11 +16,13 @@ import aiohttp
 import anyio
 
 from syncd.adapters import (
+    carts_port,
     documents_port,
     erp_client,
     hooks_port,
     kinds_of,
     places_of,
+    placing_port,
     shipments_port,
     sink_port,
     store_client,
@@ -29,10 +31,12 @@ from syncd.adapters import (
 )
 from syncd.config.erp_models import EmbeddedErp, HttpErp
 from syncd.config.load import Configuration
-from syncd.config.store_models import AnyStoreModel
+from syncd.config.store_models import AnyStoreModel, BigCommerceStore
 from syncd.config.tenant import Tenant
 from syncd.config.values import RESERVED_STORE
+from syncd.core.cart_hold import HoldPolicy
 from syncd.core.policy import Baseline, CountOn, OnCancel, Policy, Recipe, Returns
+from syncd.core.quantity import UNIT, Quantity, units
 from syncd.core.signal import Kind
 from syncd.engine.reconciler import Reconciler
 from syncd.engine.supervisor import Supervisor, TenantWork, adopt
@@ -190,6 +194,7 @@ def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook], public_
         documents=erp if erp.traits.shipments or tenant.erp.documents else None,
         keeps_documents=tenant.erp.documents,
         outbox=Outbox(tenant.name, _subscriptions(tenant) if tenant.mode == LIVE else (), names=tenant.sinks),
+        orders=erp if isinstance(erp, HttpErpAdapter) and erp.traits.orders else None,
     )  # fmt: skip
     reconcilers = [Reconciler(build_store(name, tenant, context, given, public_url)) for name in tenant.stores]
     return TenantWork(context, reconcilers, sinks=_sinks(tenant, context, given))
@@ -227,7 +232,7 @@ def _erp(
         return EmbeddedErpAdapter(book, clock=given.clock), None, EMBEDDED_POLL_SECONDS
     assert isinstance(tenant.erp, HttpErp)
     client = erp_client(tenant.erp, given, log, given.meters.of(tenant.name, RESERVED_STORE))
-    return HttpErpAdapter(client, shipments=True), client, tenant.erp.poll_seconds
+    return HttpErpAdapter(client, shipments=True, orders=True), client, tenant.erp.poll_seconds
 
 
 def doors(app: App) -> dict[tuple[str, str], Door]:
@@ -261,6 +266,9 @@ def build_store(name: str, tenant: Tenant, context: TenantContext, given: Surrou
         port=port,
         sweeps=sweeps_port(port),
         shipments=shipments_port(model, port),
+        carts=carts_port(model, port),
+        cart_holds=_holds(model),
+        placing=placing_port(model, port),
         documents=documents_port(model, port) if _wants_documents(context) else None,
         hooks=hooks_port(model, client) if url and model.webhooks else None,
         hooks_address=f"{url}/{tenant.name}/{name}",
@@ -285,6 +293,13 @@ def policy_of(tenant: Tenant, store: str) -> Policy:
         returns=Returns(tenant.returns), baseline=Baseline(model.baseline), count_on=CountOn(tenant.count_on),
         on_cancel=OnCancel(tenant.on_cancel), location=location, skus=dict(model.skus), kits=kits,
     )  # fmt: skip
+
+
+def _holds(model: AnyStoreModel) -> HoldPolicy:
+    """What carts of the store keep from other shops."""
+    if not isinstance(model, BigCommerceStore):
+        return HoldPolicy()
+    return HoldPolicy(model.holds_minutes, units(model.holds_units_max), Quantity(round(model.holds_share * UNIT)))
 
 
 def _options(tenant: Tenant, name: str, model: AnyStoreModel) -> StoreOptions:

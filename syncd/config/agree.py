@@ -37,6 +37,32 @@ def check_kits(kits: Any) -> Iterator[Mistake]:
                 )
 
 
+def check_carts(stores: Any) -> Iterator[Mistake]:
+    """Carts are only heard of by webhooks, and only carts that are read can hold anything."""
+    for name, store in _tables(stores):
+        if store.get("carts") is True and store.get("webhooks") is False:
+            hint = "BigCommerce has no list of carts: let the store call, or leave `carts` out."
+            yield Mistake(("stores", name, "carts"), "webhooks = true, or no carts", "webhooks = false", hint)
+        if store.get("holds_minutes") and store.get("carts") is not True:
+            hint = "Add `carts = true`, or leave `holds_minutes` out."
+            yield Mistake(("stores", name, "holds_minutes"), "carts = true beside it", "no carts", hint)
+
+
+def check_orders(table: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Orders come from an ERP that has a list of them; the embedded stock book has none."""
+    erp = table.get("erp")
+    if not isinstance(erp, Mapping) or erp.get("kind") != "embedded":
+        return
+    for name, store in _tables(table.get("stores")):
+        if store.get("orders") == "from_erp":
+            yield Mistake(
+                ("stores", name, "orders"),
+                '"off" with the embedded stock book',
+                show_value("from_erp"),
+                "It has no list of orders for stores: remove the key, or join an ERP by the REST contract.",
+            )
+
+
 def check_documents(table: Mapping[str, Any]) -> Iterator[Mistake]:
     """What the shop ships reaches the ERP in the orders' documents, and in no other way."""
     erp = table.get("erp")

@@ -21,6 +21,7 @@ from syncd.config.values import (
 )
 from syncd.core.quantity import Instant
 
+HOLDS_MINUTES_MAX = 1_440.0  # a day: who comes back later finds what is left then
 LOCATIONS_MAX = 100  # of one BigCommerce store, as the vendor's greatest plan has it
 OrderPart = Literal["taxes", "coupons", "messages", "quotes", "transactions", "refunds", "shipments"]
 CHANNELS_MAX = 200  # of one BigCommerce store: well above what the platform offers
@@ -187,6 +188,40 @@ class BigCommerceStore(Store):
             description='"from_erp" makes each shipment that the ERP tells of a shipment of the shop\'s order, from the moment '
             "it is switched on; the shop mails its customers as for a shipment by hand. "
             '"to_erp" tells the ERP, in the orders\' documents, what was shipped in the shop. "both" does both.'
+        ),
+    ] = "off"
+    carts: Annotated[
+        bool,
+        Field(
+            description="Whether the store's carts are read, by its webhooks: who has put what aside, and which order came of "
+            "it."
+        ),
+    ] = False
+    holds_minutes: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=HOLDS_MINUTES_MAX,
+            description="For how many minutes since its last change a cart keeps its lines from the tenant's other stores; 0 for "
+            "not at all. Needs `carts`.",
+        ),
+    ] = 0.0
+    holds_units_max: Annotated[
+        int, Field(ge=1, le=1_000_000, description="How many units of one SKU a cart may keep from other stores.")
+    ] = 10
+    holds_share: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Which share of what the ERP has of a SKU all carts of this store together may keep from other stores.",
+        ),
+    ] = 0.2
+    orders: Annotated[
+        Literal["off", "from_erp"],
+        Field(
+            description='"from_erp" places each order that the ERP wants in this store, from the moment it is switched on, and '
+            "lets its status follow; the shop takes its units, and sends no mail for it."
         ),
     ] = "off"
     order_parts: Annotated[

@@ -16,10 +16,10 @@ from syncd.control.plan import moment_of, target_terms
 from syncd.control.scene import Scene, Tell
 from syncd.core.belief import Reading
 from syncd.core.quantity import Quantity, show
-from syncd.core.target import ErpReading, OpenAccount, sku_target
+from syncd.core.target import CartHold, ErpReading, OpenAccount, sku_target
 from syncd.engine.reconciler import Reconciler
 from syncd.engine.supervisor import TenantWork
-from syncd.ledger import history, items, levels, stores
+from syncd.ledger import carts, history, items, levels, placing, stores
 from syncd.ledger.schema import erp_level, item
 from syncd.reconcile.evaluate import Evaluation, evaluate
 from syncd.reconcile.publish_step import PublishStep
@@ -46,6 +46,7 @@ async def explain_sku(scene: Scene, request: SkuRequest, tell: Tell) -> dict[str
         if reading is None and not where:
             raise _unknown(connection, tenant, sku)
         accounts = levels.open_accounts(connection, tenant, location, [sku]).get(sku, [])
+        held = carts.holds(connection, tenant, location, [sku], scene.clock.now()).get(sku, [])
         moves = history.waiting_moves(connection, tenant, sku, MOVES_SHOWN_MAX)
         latest = history.latest_moves(connection, tenant, MOVES_SHOWN_MAX, sku=sku)
         return {
@@ -57,7 +58,7 @@ async def explain_sku(scene: Scene, request: SkuRequest, tell: Tell) -> dict[str
             "moves_waiting": [move_view(move, None) for move in moves],
             "moves_latest": [move_view(move, None) for move in latest],
             "stores": [
-                _shop(connection, scene, reconciler, sku, reading, accounts, [i for s, i in where if s == name])
+                _shop(connection, scene, reconciler, sku, reading, accounts, held, [i for s, i in where if s == name])
                 for name, reconciler in _stores(work).items()
             ],
         }
@@ -107,6 +108,7 @@ def _shop(
     sku: str,
     reading: ErpReading | None,
     accounts: Sequence[OpenAccount],
+    held: Sequence[CartHold],
     names: Sequence[str],
 ) -> dict[str, Any]:
     context = reconciler.context
@@ -117,7 +119,11 @@ def _shop(
     results = evaluate(connection, PublishStep(context).shop(), rows, moment)
     target = None
     if reading is not None:
-        target = target_terms(sku_target(sku, name, reading, accounts, buffer=context.options.buffer, now=moment.now))
+        rooms = placing.open_rooms(connection, tenant, name, [sku]).get(sku, ())
+        buffer = context.options.buffer
+        target = target_terms(
+            sku_target(sku, name, reading, accounts, buffer=buffer, now=moment.now, carts=held, rooms=rooms)
+        )
     titles = history.item_names(connection, tenant, name, names)
     return {
         "store": name,

@@ -12,10 +12,12 @@ from syncd.control.failure import EXIT_FAILED, CommandFailed
 from syncd.control.pause import shown, shown_of
 from syncd.control.plain import iso
 from syncd.control.scene import Scene, Tell, broken_tenant, unknown_tenant
+from syncd.core.cart import CartState
 from syncd.core.quantity import LONG_AGO, Instant, microseconds, seconds, show
+from syncd.core.signal import Kind
 from syncd.engine.reconciler import Reconciler
 from syncd.engine.supervisor import TenantWork
-from syncd.ledger import deliveries, history, levels, pauses, signals, stores
+from syncd.ledger import carts, deliveries, history, levels, pauses, signals, stores
 from syncd.reconcile.context import StoreContext
 from syncd.transport.client import HttpClient
 
@@ -191,6 +193,7 @@ def _store(
         "quarantine": held.get(name, 0),
         "drift": {"open": drift.open, "last_day": drift.late, "open_units": show(drift.units)},
         "webhooks": _webhooks(connection, context),
+        "carts": _carts(connection, context),
         **_guest(context.client),
         "swept_at": iso(row.swept),
     }
@@ -220,6 +223,20 @@ def _webhooks(connection: Connection, context: StoreContext) -> dict[str, Any] |
         return None
     waiting = signals.count(connection, context.tenant.tenant, context.store)
     return {"alive": context.hooks_alive, "trouble": context.hooks_trouble or None, "waiting": waiting}
+
+
+def _carts(connection: Connection, context: StoreContext) -> dict[str, Any] | None:
+    """The store's carts that are there, as far as is known, how many it has spoken of that are to be read, and what keeps them
+    from being read; None where they aren't read at all."""
+    if context.carts is None:
+        return None
+    told = carts.counts(connection, context.tenant.tenant, context.store)
+    return {
+        "open": told.get(CartState.OPEN, 0),
+        "abandoned": told.get(CartState.ABANDONED, 0),
+        "waiting": signals.count(connection, context.tenant.tenant, context.store, Kind.CART),
+        "trouble": context.carts_trouble or None,
+    }
 
 
 def _guest(client: HttpClient | None) -> dict[str, Any]:

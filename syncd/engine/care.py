@@ -9,7 +9,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from syncd.core.quantity import Instant, microseconds
-from syncd.ledger import deliveries, flow, level_changes, payloads
+from syncd.ledger import carts, deliveries, flow, level_changes, payloads
 from syncd.ledger.lanes import Lane
 from syncd.observability import events
 from syncd.reconcile.context import TenantContext
@@ -22,6 +22,8 @@ HISTORY_ROWS_PER_UNIT_MAX = 500
 STRAY_SECONDS = 7 * 86_400.0  # for a sink that comes back under its name
 STRAYS_MAX = 1_000_000  # what a sink may have had waiting
 FLOW_SECONDS = 8 * 86_400.0
+CART_SECONDS = 30 * 86_400.0  # of a cart that is no more
+LOST_CART_SECONDS = 62 * 86_400.0  # of one that nobody looks at any more: twice its life
 
 
 @dataclass(slots=True)
@@ -35,6 +37,8 @@ class CareStep:
         context = self.context
         tenant, now = context.tenant, context.clock.now()
         before = Instant(now - microseconds(context.payload_days * 86_400.0))
+        cart_before = Instant(now - microseconds(CART_SECONDS))
+        lost_before = Instant(now - microseconds(LOST_CART_SECONDS))
         month_ago = Instant(now - microseconds(HISTORY_SECONDS))
 
         def look(connection: Connection) -> tuple[int, Instant]:
@@ -48,7 +52,12 @@ class CareStep:
             pages = payloads.purge(connection, tenant, before, PAGES_PER_UNIT_MAX, upto=beyond)
             changes = level_changes.purge(connection, tenant, forgotten, HISTORY_ROWS_PER_UNIT_MAX)
             flow.purge(connection, tenant, Instant(now - microseconds(FLOW_SECONDS)))
-            return pages == PAGES_PER_UNIT_MAX or changes == HISTORY_ROWS_PER_UNIT_MAX
+            ended = carts.purge(connection, tenant, cart_before, lost_before)
+            return (
+                pages == PAGES_PER_UNIT_MAX
+                or changes == HISTORY_ROWS_PER_UNIT_MAX
+                or ended == carts.PURGED_PER_UNIT_MAX
+            )
 
         return 0.5 if await context.ledger.run(unit, lane=Lane.BACKFILL) or strays else IDLE_SECONDS
 

@@ -28,10 +28,12 @@ from syncd.reconcile.post_step import PostStep
 from syncd.reconcile.put_step import PutStep
 from syncd.reconcile.sink_step import SinkStep
 from syncd.reconcile.watch_step import WatchStep
+from syncd.reconcile.wish_step import WishStep
 
 POST, PUT = "post", "put"
 FEED = "/feed"  # among the names of stores: no store's has a slash
 SINKS = "sinks/"
+CARTS = "/carts"  # after the name of the store whose carts they are
 DRAIN_SECONDS = 10.0  # a step that runs when the daemon is asked to stop has this long
 
 
@@ -47,6 +49,7 @@ class TenantWork:
     begun: Callable[[], None] = lambda: None  # told when all of its tasks are started
     feeds: bool = False  # the ERP's shipments are being read
     sinks: list[SinkStep] = field(default_factory=list)
+    wishes: WishStep | None = None  # reads the ERP's orders for stores
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -60,7 +63,8 @@ class TenantWork:
         async with anyio.create_task_group() as group:
             self.lives = Lives(group)
             watch, post, care = WatchStep(context), PostStep(context), CareStep(context)
-            group.start_soon(self._keep, "watch", watch.run, context.watcher_bell, name=f"{context.tenant}: watcher")
+            look = partial(self._watch, watch)
+            group.start_soon(self._keep, "watch", look, context.watcher_bell, name=f"{context.tenant}: watcher")
             group.start_soon(self._keep, POST, post.run, context.poster_bell, name=f"{context.tenant}: poster")
             group.start_soon(self._keep, "care", care.run, Bell(), name=f"{context.tenant}: care")
             for each in self.sinks:
@@ -75,12 +79,20 @@ class TenantWork:
             try:
                 await anyio.sleep_forever()
             finally:
-                self.lives, self.feeds = None, False
+                self.lives, self.feeds, self.wishes = None, False, None
 
     def _start(self, reconciler: Reconciler) -> None:
         if self.lives is not None:
             store = reconciler.context.store
             self.lives.start(store, reconciler.run, task_name=f"{self.context.tenant}/{store}")
+            if reconciler.carts is not None:
+                name = f"{self.context.tenant}/{store}: carts"
+                self.lives.start(store + CARTS, reconciler.carts.run, task_name=name)
+
+    async def _end(self, reconciler: Reconciler) -> None:
+        if self.lives is not None:
+            await self.lives.end(reconciler.context.store)
+            await self.lives.end(reconciler.context.store + CARTS)
 
     def _feed(self) -> None:
         """Read the ERP's shipments from now on, once some store is told of them."""
@@ -90,16 +102,29 @@ class TenantWork:
             feed = partial(self._keep, "feed", FeedStep(self.context).run, Bell())
             self.lives.start(FEED, feed, task_name=f"{self.context.tenant}: shipments")
 
+    async def _watch(self, watch: WatchStep) -> float:
+        """Read the ERP's orders for stores, then its levels: an order is known before the level that lacks its units."""
+        context = self.context
+        if self.wishes is None and context.orders is not None:
+            self.wishes = WishStep(context, context.orders)
+        try:
+            if self.wishes is not None:
+                await self.wishes.run_if_due()
+        except MisconfiguredError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug there must not stop the levels
+            context.log.bug(error)
+        return await watch.run()
+
     async def change_stores(self, gone: Collection[str], new: Sequence[Reconciler], *, drain_seconds: float) -> None:
         """Let the stores `gone` end (within a bound, and for sure), and begin the `new` ones, in the order of the names that
         are left; the tenant's others are not touched. What an old one may still have sent, the new one's start asks for."""
         names = {*gone, *(each.context.store for each in new)}
         old = [each for each in self.reconcilers if each.context.store in names]
-        loops = [each.loop for each in old if each.loop is not None]
+        loops = [loop for each in old for loop in _loops_of(each)]
         await drain(loops, self.context.clock, drain_seconds)
         for reconciler in old:
-            if self.lives is not None:
-                await self.lives.end(reconciler.context.store)
+            await self._end(reconciler)
         self.reconcilers[:] = [each for each in self.reconcilers if each not in old] + list(new)
         for reconciler in new:
             self._start(reconciler)
@@ -111,13 +136,13 @@ class TenantWork:
         resumed."""
 
         def loops() -> list[Loop]:
-            mine = [each.loop for each in chosen if each.loop is not None and _is_at_held_work(each)]
+            mine = [loop for each in chosen for loop in _loops_of(each) if _is_at_held_work(each)]
             return mine + [loop for loop in self.loops if post and loop.timers[0].name in (POST, PUT)]
 
         await until_idle(loops, self.context.clock, wait_seconds)
         for reconciler in chosen:
             if self.lives is not None and _is_at_held_work(reconciler):
-                await self.lives.end(reconciler.context.store)
+                await self._end(reconciler)
                 if any(each is reconciler for each in self.reconcilers):  # else a reload has put another in its place
                     self._start(reconciler)
 
@@ -158,8 +183,8 @@ class TenantWork:
 def _is_at_held_work(reconciler: Reconciler) -> bool:
     """Whether a step runs that its store's pause holds back: any, or those that write to it."""
     context = reconciler.context
-    busy = reconciler.loop.progress.busy if reconciler.loop is not None else ""
-    return bool(busy) and (context.is_paused or (busy in WRITING_STEPS and not context.may_write))
+    busy = [loop.progress.busy for loop in _loops_of(reconciler) if loop.progress.busy]
+    return any(context.is_paused or (step in WRITING_STEPS and not context.may_write) for step in busy)
 
 
 def _silent(_name: str, _error: TransientError) -> None:
@@ -257,7 +282,13 @@ class Supervisor:
 
 
 def _loops(work: TenantWork) -> list[Loop]:
-    return [*work.loops, *(each.loop for each in work.reconcilers if each.loop is not None)]
+    return [*work.loops, *(loop for each in work.reconcilers for loop in _loops_of(each))]
+
+
+def _loops_of(reconciler: Reconciler) -> list[Loop]:
+    """A store's own, and that of its carts."""
+    mine = (reconciler.loop, reconciler.carts.loop if reconciler.carts is not None else None)
+    return [loop for loop in mine if loop is not None]
 
 
 async def drain(loops: Iterable[Loop], clock: Clock, drain_seconds: float) -> None:

@@ -53,12 +53,14 @@ class Meter:
     """What is counted of one store, of a tenant's ERP, or of a sink."""
 
     __slots__ = (
+        "carts",
         "deliveries",
         "document_requests",
         "documents",
         "drifts",
         "levels",
         "moves",
+        "placements",
         "requests",
         "retries",
         "shipments",
@@ -73,6 +75,9 @@ class Meter:
         self.levels: dict[str, int] = {}  # by what the store said
         self.shipments: dict[str, int] = {}  # for the store, by what became of them
         self.deliveries: dict[str, int] = {}  # to a sink, by what became of them
+        self.carts: dict[str, int] = {}  # what has happened to the store's carts
+
+        self.placements: dict[str, int] = {}  # orders of the ERP for the store, by what became of them
         self.documents: dict[str, int] = {}  # of the store's orders, by what became of them
         self.document_requests = 0  # that were sent for them
         self.drifts = 0
@@ -97,6 +102,10 @@ class Meter:
         """A level for a store: written, refused, not_sent, in_doubt."""
         self.levels[outcome] = self.levels.get(outcome, 0) + 1
 
+    def cart(self, what: str) -> None:
+        """A cart of the store: created, changed, abandoned, converted, deleted."""
+        self.carts[what] = self.carts.get(what, 0) + 1
+
     def shipment(self, outcome: str) -> None:
         """A shipment for a store: made, refused, not_sent, in_doubt."""
         self.shipments[outcome] = self.shipments.get(outcome, 0) + 1
@@ -104,6 +113,10 @@ class Meter:
     def delivery(self, outcome: str, times: int = 1) -> None:
         """Events for a sink: arrived, failed (tried again), refused, dropped."""
         self.deliveries[outcome] = self.deliveries.get(outcome, 0) + times
+
+    def placement(self, outcome: str) -> None:
+        """An order of the ERP for a store, or its status: placed, refused, held, not_sent, in_doubt, followed, not_followed."""
+        self.placements[outcome] = self.placements.get(outcome, 0) + 1
 
     def document(self, outcome: str) -> None:
         """An order's document: made, told, refused, incomplete."""

@@ -105,6 +105,27 @@ SHIPMENT_OUTCOMES = Metric(
     "What became of shipments for the store: made, refused, not_sent, in_doubt.",
     (*STORE, "outcome"),
 )
+CARTS_ALIVE = Metric(
+    "syncd_carts_alive",
+    "gauge",
+    "Carts of the store that are open or abandoned, as far as is known; only where carts are read.",
+    STORE,
+)
+CARTS_BACKLOG = Metric(
+    "syncd_carts_backlog", "gauge", "Carts that the store has spoken of and that are to be read.", STORE
+)
+CART_CHANGES = Metric(
+    "syncd_cart_changes_total",
+    "counter",
+    "What has happened to the store's carts: created, changed, abandoned, converted, deleted.",
+    (*STORE, "what"),
+)
+PLACEMENT_OUTCOMES = Metric(
+    "syncd_placement_outcomes_total",
+    "counter",
+    "What became of the ERP's orders for the store: placed, refused, held, not_sent, in_doubt, followed, not_followed.",
+    (*STORE, "outcome"),
+)
 DOCUMENT_OUTCOMES = Metric(
     "syncd_document_outcomes_total",
     "counter",

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import anyio
 
+from syncd.core.cart_hold import HoldPolicy
 from syncd.core.places import MAIN, Places
 from syncd.core.policy import Policy
 from syncd.core.quantity import LONG_AGO, SECOND, ZERO, Instant, Quantity, microseconds
@@ -21,10 +22,12 @@ from syncd.ledger.pauses import Pause
 from syncd.observability.events import Event
 from syncd.observability.log import Log
 from syncd.observability.meters import Meters
+from syncd.ports.carts import CartsPort
 from syncd.ports.clock import Chance, Clock
 from syncd.ports.documents import DocumentsPort
 from syncd.ports.erp import Erp, ErpDocuments
 from syncd.ports.hooks import HooksPort
+from syncd.ports.placing import ErpOrdersPort, PlacingPort
 from syncd.ports.shipments import ShipmentsPort
 from syncd.ports.store import LevelSweeps, Store
 from syncd.transport.client import HttpClient
@@ -91,6 +94,7 @@ class TenantContext:
     documents: ErpDocuments | None = None  # the ERP again, where it tells shipments or keeps documents
     keeps_documents: bool = False  # it is put each order's document
     documents_bell: Bell = field(default_factory=Bell)
+    orders: ErpOrdersPort | None = None  # the ERP again, where it has orders for stores
     poster_bell: Bell = field(default_factory=Bell)
     watcher_bell: Bell = field(default_factory=Bell)
     erp_watched: Instant = LONG_AGO  # soft: when the last reading of the ERP's levels began
@@ -172,6 +176,12 @@ class StoreContext:
     bell: Bell = field(default_factory=Bell)
     sweeps: LevelSweeps | None = None  # None: its counters are read by name alone
     shipments: ShipmentsPort | None = None  # None: this store isn't told of shipments
+    carts: CartsPort | None = None  # None: this store's carts aren't read
+    cart_holds: HoldPolicy = field(default_factory=HoldPolicy)
+    cart_bell: Bell = field(default_factory=Bell)
+    carts_trouble: str = ""  # soft: why its carts can't be read
+    placing: PlacingPort | None = None  # None: this store gets no orders from the ERP
+    catalogued: Instant = LONG_AGO  # soft: when the last whole reading of its catalogue began
     documents: DocumentsPort | None = None  # None: nobody wants its orders whole
     hooks: HooksPort | None = None  # None: this store is only polled
     hooks_address: str = ""  # where it should call
@@ -182,8 +192,7 @@ class StoreContext:
 
     def wake(self, kind: Kind) -> None:
         """There are signals of this kind; a hint, as each ring of a bell."""
-        del kind  # all are read by this one loop
-        self.bell.ring()
+        (self.cart_bell if kind is Kind.CART else self.bell).ring()
 
     def tell(self, event: Event, **details: int) -> None:
         """An alert about this store, of what is only seen while it runs."""

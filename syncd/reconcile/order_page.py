@@ -53,6 +53,7 @@ class StoreFacts:
     places: Places
     alerts: Alerts = field(default_factory=Alerts)
     documents: bool = False  # somebody wants its orders whole
+    carts: bool = False  # its carts are read
 
 
 @dataclass(slots=True)

@@ -304,12 +304,15 @@ class OrderStep:
             drained=context.drained,
             places=context.places,
             alerts=context.tenant.alerts,
+            carts=context.carts is not None and not in_baseline,
             documents=context.documents is not None,
         )
 
     def after_commit(self, page: OrderPage, taken: Taken, *, quiet: bool) -> None:
         """What a committed page means for the log and for the other steps."""
         context = self.context
+        if context.carts is not None and taken.applied:
+            context.cart_bell.ring()
         for entry in page.orders:
             if isinstance(entry, Unreadable) or taken.contents.get(entry.order) == entry.content:
                 self.remembered[_name(entry)] = _mark(entry)

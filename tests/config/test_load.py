@@ -399,3 +399,20 @@ def test_locations_that_do_not_fit_together_are_refused(folder, locations, expec
     [problem] = configuration.errors
     assert problem.key.startswith("stores.us.locations")
     assert expected in problem.expected
+
+
+def test_carts_that_nobody_would_hear_of_and_holds_without_carts_are_mistakes(folder):
+    text = TENANT.replace("baseline", "{more}\nbaseline", 1)
+    one = text.replace("{more}", "carts = true\nwebhooks = false")
+    two = (
+        text.replace("{more}", "holds_minutes = 15")
+        .replace("abc", "def")
+        .replace('"embedded"', '"embedded"\nfile = "x"')
+    )
+    found = said(
+        load(
+            folder("", acme=one, other=two),
+            {"SYNCD_SECRET_ACME_US_ACCESS_TOKEN": "t", "SYNCD_SECRET_OTHER_US_ACCESS_TOKEN": "u"},
+        )
+    )
+    assert {"acme.toml:stores.us.carts", "other.toml:stores.us.holds_minutes"} <= set(found)

@@ -7,7 +7,7 @@ import re
 
 from syncd.core.signal import Kind
 from syncd.simulator.bigcommerce.settings import Switches
-from syncd.stores.bigcommerce.hooks import SCOPE, SCOPES
+from syncd.stores.bigcommerce.hooks import SCOPES
 from tests.docs.pages import PROJECT, SPAN
 from tests.stores.test_bigcommerce_stock_table import SWITCHES
 
@@ -44,9 +44,10 @@ def test_every_path_that_the_adapter_asks_for_is_in_the_page_as_used_and_the_oth
     assert "/v3/hooks/{id}" in paths, "the paths made of parts are found"
 
 
-def test_the_scope_of_the_webhook_is_in_the_page():
-    assert {name for name in told(used=True) if name.startswith("store/")} == {SCOPE, *SCOPES[Kind.ITEM]}
-    assert SCOPE not in told(used=False)
+def test_the_scopes_of_the_webhooks_are_in_the_page():
+    used = {scope for kind in (Kind.ORDER, Kind.CART, Kind.ITEM) for scope in SCOPES[kind]}
+    assert {name for name in told(used=True) if name.startswith("store/")} == used
+    assert not used & told(used=False)
 
 
 def test_the_page_names_every_switch_of_the_simulated_shop_that_says_when_orders_move_stock():

@@ -330,6 +330,8 @@ async def test_every_metric_of_the_catalogue_is_shown_with_its_kind_and_none_els
     meter = bench.given.meters.of("acme", "us")
     meter.requested("ok", 0.2)
     meter.retried()
+    meter.cart("created")
+    bench.store("us").context.carts = object()
     client = bench.store("us").context.client
     client._quota = _seen(client.quota())
     async with asking(desk_of(bench)) as asker:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from syncd.core.quantity import Instant
 from syncd.ledger import documents, payloads, quarantine
 from syncd.ledger.documents import DocumentState
 from syncd.ports.hooks import secret_of
-from syncd.simulator.bigcommerce.orders import Refund
 from tests.reconcile.test_crash_points import FragileHop
 from tests.reconcile.test_pause import call
 from tests.reconcile.test_shipments import begun, ships, until_made
@@ -290,7 +288,7 @@ async def test_a_refund_that_leaves_its_order_alone_is_seen(tmp_path: Path) -> N
         order = bought["order"]
         await until_told(world, order, refunds=[])
         await world.clock.sleep(1)
-        refund_quietly(us, order)
+        await refund_quietly(us, order)
         document = await until_refunded(world, order)
         assert document["refunds"][0]["items"][0]["kind"] == "product"
         await until_quiet(world)
@@ -300,11 +298,13 @@ async def test_a_refund_that_leaves_its_order_alone_is_seen(tmp_path: Path) -> N
         assert puts(world, order) == count
 
 
-def refund_quietly(us: Store, order: str) -> None:
+async def refund_quietly(us: Store, order: str) -> None:
     """A refund in the shop's list; nothing of the order itself changes."""
-    shop, shown = us.shop, us.shop.order(order)
-    refund = Refund(1, shown.id, shop.stamp(), {shown.lines[0].id: 1}, Decimal(5), "broken", "custom")
-    shop.refunds.append(refund)
+    other = await us.buy({"C": 2})
+    assert other is not None
+    shown = us.shop.order(other["order"])
+    refund = us.shop.book_refund(shown, {shown.lines[0].id: 1})
+    refund.order_id = int(order)
 
 
 async def until_refunded(world: World, order: str) -> dict[str, Any]:

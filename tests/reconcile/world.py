@@ -44,6 +44,7 @@ from syncd.simulator.erp.server import SimulatedErp
 from syncd.simulator.woocommerce.server import make_app as woocommerce_app
 from syncd.simulator.woocommerce.shop import Shop as WooCommerceShop
 from tests.reconcile.virtual_time import DelayingHop, LoopClock, SeededChance
+from tests.simulator.bigcommerce_judge import judged, verdict
 
 PATIENCE_SECONDS = 150.0  # how long a test waits for agreement before it says what is off; of the loop's time
 
@@ -129,6 +130,7 @@ class World:
         self.clock = LoopClock(asyncio.get_running_loop())
         self.stores: dict[str, Store] = {}
         self.runners: dict[str, web.AppRunner] = {}
+        self.judged: list[web.Application] = []  # BigCommerce shops: what passed is judged at the end
         self.session: aiohttp.ClientSession
         self.log = io.StringIO()
         self.ledger: Ledger
@@ -148,7 +150,8 @@ class World:
         shop: Any
         if kind == "bigcommerce":
             shop = BigCommerceShop(self.clock, random)
-            app = bigcommerce_app(shop)
+            app = judged(bigcommerce_app(shop))
+            self.judged.append(app)
         else:
             shop = WooCommerceShop(clock=self.clock, rng=random)
             app = woocommerce_app(shop)
@@ -396,3 +399,5 @@ async def open_world(folder: Path, *, seed: int = 1, delay_seconds: float = 0.0)
         finally:
             for runner in world.runners.values():
                 await runner.cleanup()
+        for app in world.judged:
+            verdict(app)

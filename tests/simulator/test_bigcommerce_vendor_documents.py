@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.simulator.bigcommerce_bench import WHOLE, Bench, open_bench
-from tests.simulator.bigcommerce_documents import Documents, faults, strange_fields
+from syncd.simulator.bigcommerce.rich_orders import PARTS, sell_rich
+from tests.simulator.bigcommerce_bench import WHOLE, Bench, Reply, open_bench
+from tests.simulator.bigcommerce_documents import Documents
+from tests.simulator.bigcommerce_judge import FOLDER, Exchange, Judge, the_judge
 
 READS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/v2/time", {}),
@@ -25,6 +27,38 @@ READS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/v2/orders/100/shipments/1", {}),
     ("/v2/orders/101/shipments", {}),
     ("/v2/order_statuses", {}),
+    ("/v2/order_statuses/11", {}),
+    ("/v2/orders/100/shipments/count", {}),
+    ("/v2/orders", {"include": "consignments.line_items,fees", "consignment_structure": "object"}),
+    *(
+        (f"/v2/orders/{order}{rest}", query)
+        for order in (102, 103)
+        for rest, query in (
+            ("", {}),
+            ("", {**WHOLE, "include": "consignments.line_items,fees"}),
+            ("/products", {}),
+            ("/shipping_addresses", {}),
+            (f"/shipping_addresses/{order}", {}),
+            (f"/shipping_addresses/{order}/shipping_quotes", {}),
+            ("/consignments", {}),
+            ("/consignments", {"include": "consignments.line_items"}),
+            (f"/consignments/shipping/{order}/shipping_quotes", {}),
+            ("/coupons", {}),
+            ("/taxes", {}),
+            ("/taxes", {"details": "true"}),
+            ("/messages", {}),
+            ("/fees", {}),
+            ("/shipments", {}),
+        )
+    ),
+    *((f"/v2/orders/104{rest}", {}) for rest in ("", "/products", "/consignments", "/taxes", "/shipping_addresses")),
+    *((f"/v2/orders/100/{part}", {}) for part in ("coupons", "taxes", "messages", "fees", "consignments")),
+    ("/v2/orders/102/products/8", {}),
+    *((f"/v3/orders/{order}/transactions", {}) for order in (100, 102)),
+    ("/v3/orders/102/metafields", {}),
+    ("/v3/orders/102/payment_actions/refunds", {}),
+    ("/v3/orders/payment_actions/refunds/1", {}),
+    ("/v3/orders/payment_actions/refunds", {"transaction_id": "5"}),
     ("/v3/orders/payment_actions/refunds", {}),
     ("/v3/orders/100/payment_actions/refunds", {}),
     ("/v3/inventory/items", {}),
@@ -41,46 +75,21 @@ READS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/v3/settings/inventory", {"channel_id": 1}),
     ("/v3/settings/inventory", {"channel_id": 99}),
 )
-UNNAMED = {
-    "$[].custom_status": "shown by the API; the document has it in prose only",
-    "$.custom_status": "as above",
-    "$[].order": "the order statuses' sort order",
-    "$.data.redirect_urls": "documented under include, not in the schema of a cart",
-    "$.data.line_items.physical_items[].options": "as above",
-    "$.data[].variants": "documented under include, not in the schema of a product",
-}
-"""Fields that the documents don't name, each with its reason."""
-NULLS = {
-    "update_stock_behavior": "a channel's value that inherits",
-    "edit_order_stock_adjustment": "as above",
-    "refund_order_stock_adjustment": "as above",
-    "product_out_of_stock_behavior": "as above",
-    "option_out_of_stock_behavior": "as above",
-    "stock_level_display": "as above",
-    "default_out_of_stock_message": "as above",
-    "hide_in_product_filtering": "as above",
-    "show_pre_order_stock_levels": "as above",
-    "show_out_of_stock_message": "as above",
-    "base_variant_id": "a product with variants has none",
-    "parent_id": "a line that belongs to no bundle has none",
-    "sku_id": "a base variant has none",
-}
-"""Fields that are null by the text of the documents and not by their schemas."""
 
 
 @pytest.fixture(scope="module")
-def documents(shared_folder):
-    folder = shared_folder / "specs/bigcommerce/reference"
-    if not folder.is_dir():
-        pytest.skip(f"the vendor's documents are not here: {folder}")
-    return Documents(folder)
+def documents():
+    judge = the_judge()
+    if judge is None:
+        pytest.skip(f"the vendor's documents are not here: {FOLDER}")
+    return judge
 
 
 @pytest.fixture
 async def bench():
     async with open_bench() as bench:
         shop = bench.shop
-        variants = [{"sku": "P-1", "stock": 5}, {"sku": "P-2"}]
+        variants = [{"sku": "P-1", "stock": 50}, {"sku": "P-2"}]
         shop.add_products([{"sku": "A", "stock": 50, "safety_stock": 2}, {"sku": "P", "variants": variants}])
         shop.add_products(
             [{"sku": "N", "track": "none"}, {"sku": "Q", "track": "product", "variants": [{"sku": "Q-1"}]}]
@@ -90,25 +99,18 @@ async def bench():
         shop.ship(order.id, [{"line": 1, "quantity": 2}], tracking_number="T", shipping_provider="ups")
         shop.refund(order.id, [{"line": 1, "quantity": 1}])
         shop.sell(lines, paid=False, source="manual")
+        rich = sell_rich(shop, lines, parts=PARTS)
+        shop.ship(rich.id, [{"line": rich.lines[0].id, "quantity": 1}])
+        shop.book_refund(rich, {rich.lines[0].id: 1}, provider_id="stripe")
+        sell_rich(shop, lines, parts=(*PARTS, "inclusive", "currency"), source="external", paid=False)
+        sell_rich(shop, lines, parts=(*PARTS, "pickup"))
         yield bench
 
 
-def judge(documents: Documents, method: str, path: str, reply) -> list[str]:
-    schema = documents.schema(method, path, reply.status)
-    if schema is None:
-        return [f"the documents know no {reply.status} for {method} {path}"]
-    if not reply.body:
-        return [] if not schema else ["an empty body"]
-    if not schema:
-        return []
-    broken = [fault for fault in faults(schema, reply.json) if not is_known_null(fault)]
-    strange = [f"{name}: no such field" for name in strange_fields(schema, reply.json) if name not in UNNAMED]
-    return broken + strange
-
-
-def is_known_null(fault: str) -> bool:
-    path, _, message = fault.partition(": ")
-    return message.startswith("None is not") and path.rpartition(".")[2] in NULLS
+def judge(documents: Documents | Judge, method: str, path: str, reply: Reply) -> list[str]:
+    """What the documents find wrong with an answer."""
+    found = documents if isinstance(documents, Judge) else Judge(documents)
+    return [*found.answer(Exchange(method, path, [], b"", reply.status, reply.body, reply.content_type))]
 
 
 @pytest.mark.parametrize(("path", "query"), READS, ids=str)
@@ -130,9 +132,14 @@ async def test_what_is_written_is_answered_in_the_documented_shape(bench: Bench,
     rules = {"update_stock_behavior": "order_placed", "edit_order_stock_adjustment": False}
     for method, path, body, status in (
         ("POST", "/v2/orders", {"billing_address": billing, "products": [line]}, 201),
-        ("PUT", "/v2/orders/102", {"staff_notes": "x", "status_id": 11}, 200),
+        ("PUT", "/v2/orders/105", {"staff_notes": "x", "status_id": 11}, 200),
+        ("PUT", "/v2/orders/102/shipping_addresses/102", {"city": "Austin"}, 200),
         ("POST", "/v2/orders/100/shipments", shipment, 201),
-        ("DELETE", "/v2/orders/102", None, 204),
+        ("PUT", "/v2/orders/100/shipments/1", {"tracking_number": "T"}, 200),
+        ("DELETE", "/v2/orders/105", None, 204),
+        ("POST", "/v3/orders/101/payment_actions/refund_quotes", {"items": refund["items"]}, 201),
+        ("POST", "/v3/orders/102/payment_actions/refund_quotes", {"items": []}, 422),
+        ("POST", "/v3/orders/102/payment_actions/capture", None, 422),
         ("POST", "/v3/orders/101/payment_actions/refunds", refund, 201),
         ("POST", "/v3/orders/101/payment_actions/refunds", {}, 422),
         ("PUT", "/v3/inventory/adjustments/absolute", {"items": [fine]}, 200),

@@ -95,7 +95,7 @@ class Parts:
             204 if empty else 200, {}, b"" if empty else body, Instant(1_000_000), Instant(2_000_000), f"GET {path}"
         )
 
-    async def write(self, method, path, body, *, not_after=0):
+    async def write(self, method, path, body, query=(), *, not_after=0):
         raise AssertionError("documents are read, never written")
 
 

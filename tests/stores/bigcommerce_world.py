@@ -16,6 +16,7 @@ from syncd.core.quantity import NEVER, SECOND, Instant
 from syncd.simulator.bigcommerce import STORE, TOKEN, Shop, make_app
 from syncd.stores.bigcommerce import BigCommerceStore
 from syncd.transport import Answer, HeaderSigner, HttpClient, Limits, QuietListener, make_session
+from tests.simulator.bigcommerce_judge import RECORD, Record, judged, verdict
 
 EPOCH = 1_700_000_000 * SECOND  # Tue, 14 Nov 2023 22:13:20 GMT
 LIMITS = Limits(interval_default_seconds=0.0, share=1.0, total_seconds=2.0, read_seconds=2.0, connect_seconds=2.0)
@@ -65,9 +66,9 @@ class Recorder:
         self.reads.append((path, dict(query)))
         return await self.client.read(path, query, accept=accept)
 
-    async def write(self, method: str, path: str, body: bytes, *, not_after: Instant = NEVER) -> Answer:
+    async def write(self, method: str, path: str, body: bytes, query=(), *, not_after: Instant = NEVER) -> Answer:
         self.writes.append((method, path.rpartition("/")[2], msgspec.json.decode(body or b"null")))
-        return await self.client.write(method, path, body, not_after=not_after)
+        return await self.client.write(method, path, body, query, not_after=not_after)
 
 
 @dataclass
@@ -78,6 +79,11 @@ class World:
     shop: Shop
     asked: Recorder
     store: BigCommerceStore
+    record: Record
+
+    def forgive(self, why: str) -> None:
+        """This test has answers that the vendor's documents don't know, on purpose."""
+        self.record.forgiven = why
 
     def add(self, *products: dict[str, Any]) -> list[str]:
         """Put products on sale; their stock items."""
@@ -102,10 +108,11 @@ class World:
 
 @asynccontextmanager
 async def open_world(*, token: str = TOKEN, **options: Any) -> AsyncIterator[World]:
-    """A shop that runs until the block ends."""
+    """A shop that runs until the block ends. Whatever passed between it and the adapter is judged then."""
     clock = WorldClock()
     shop = Shop(clock, Random(7))
-    runner = web.AppRunner(make_app(shop), shutdown_timeout=0.1)
+    app = judged(make_app(shop))
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -123,6 +130,7 @@ async def open_world(*, token: str = TOKEN, **options: Any) -> AsyncIterator[Wor
                 secrets=[TOKEN],
             )
             asked = Recorder(client)
-            yield World(clock, shop, asked, BigCommerceStore(asked, store_hash="configured", **options))
+            yield World(clock, shop, asked, BigCommerceStore(asked, store_hash="configured", **options), app[RECORD])
     finally:
         await runner.cleanup()
+    verdict(app)

@@ -132,7 +132,7 @@ class Script:
     async def read(self, path, query=(), *, accept=()):
         return self._reply(path, dict(query), wrote=False)
 
-    async def write(self, method, path, body, *, not_after=NEVER):
+    async def write(self, method, path, body, query=(), *, not_after=NEVER):
         return self._reply(path, body, wrote=True)
 
 

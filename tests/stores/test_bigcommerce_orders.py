@@ -57,7 +57,7 @@ class Script:
         status = 204 if body is None else self.status
         return Answer(status, {}, raw(body) if body is not None else b"", Instant(1), Instant(2), f"GET {path}")
 
-    async def write(self, method, path, body, *, not_after=0):
+    async def write(self, method, path, body, query=(), *, not_after=0):
         raise AssertionError("orders are never written")
 
 

@@ -31,7 +31,7 @@ class Script:
         rows = self.rows.get(path.rpartition("/")[2], [])[start:][:limit]
         return Answer(200 if rows else 204, {}, raw(rows) if rows else b"", Instant(1), Instant(2), f"GET {path}")
 
-    async def write(self, method, path, body, *, not_after=0):
+    async def write(self, method, path, body, query=(), *, not_after=0):
         self.sent.append(body)
         return Answer(201, {}, self.answered, Instant(1), Instant(2), f"{method} {path}")
 

@@ -78,7 +78,7 @@ class CatalogApi:
         return {
             "id": product.id,
             "name": product.name,
-            "type": "physical",
+            "type": product.kind,
             "sku": product.sku,
             "price": float(product.price),
             "calculated_price": float(product.price),

@@ -2,15 +2,18 @@
 
 | request | does |
 |---|---|
-| POST /_sim/products | `{"products": [{"sku", "name", "stock", "price", "track", "variants": [{"sku", "stock"}], "safety_stock"}]}` |
+| POST /_sim/products | `{"products": [{"sku", "name", "stock", "price", "track", "variants": [{"sku", "stock"}], "safety_stock", "type", "minimum", "maximum", "modifiers"}]}` |
 | POST /_sim/locations | `{"id", "code", "label", "enabled"}` |
 | POST /_sim/channels | `{"id", "name"}` |
 | POST /_sim/orders | `{"lines": [{"sku", "quantity", "address"}], "paid", "channel", "custom_lines", "status_id", "source", "cart_id"}`; 409 when out of stock |
+| POST /_sim/orders with `"rich"` | true, or a list of the parts of `rich_orders`: an order with everything that one can have, made of the lines |
 | POST /_sim/orders/{id}/pay, complete, cancel, decline, archive, restore, delete | a step of the order's life |
 | POST /_sim/orders/{id}/status | `{"status_id"}`: the merchant writes a status |
 | POST /_sim/orders/{id}/ship | `{"lines": [{"line", "quantity"}]}`; without lines, all that is left |
 | POST /_sim/orders/{id}/edit | `{"lines": [{"line", "quantity"}], "add": [{"sku", "quantity"}]}` |
 | POST /_sim/orders/{id}/refund | `{"lines": [{"line", "quantity"}], "restock"}`: see `Shop.refund` for what restock means here |
+| POST /_sim/orders/{id}/message | `{"text", "subject", "by_customer"}` |
+| POST /_sim/orders/{id}/transaction | `{"event", "amount", "method", "gateway", "status"}`: the vendor's words |
 | POST /_sim/stock | `{"sku", "quantity", "location"}`: the merchant types a level |
 | GET /_sim/hooks; POST /_sim/hooks/{id}/active, inactive, delete | the webhooks and their last calls; somebody's hand |
 | GET /_sim/truth, /_sim/history/{sku}, /_sim/requests | what really happened |
@@ -31,6 +34,7 @@ from syncd.simulator.bigcommerce.gate import Gate, show_seen
 from syncd.simulator.bigcommerce.hooks_api import show_hook
 from syncd.simulator.bigcommerce.orders import Order
 from syncd.simulator.bigcommerce.refusals import NoSuch, NotPossible, OutOfStock
+from syncd.simulator.bigcommerce.rich_orders import PARTS, sell_rich
 from syncd.simulator.bigcommerce.shop import Shop
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -98,6 +102,8 @@ class Control:
     async def sell(self, request: web.Request) -> web.Response:
         """A shopper buys."""
         body = await _body(request)
+        if body.get("rich"):
+            return answer(show_sale(self._sell_rich(body)), 201)
         order = self._shop.sell(
             body.get("lines", ()),
             paid=bool(body.get("paid", True)),
@@ -108,6 +114,16 @@ class Control:
             cart_id=body.get("cart_id"),
         )
         return answer(show_sale(order), 201)
+
+    def _sell_rich(self, body: dict[str, Any]) -> Order:
+        return sell_rich(
+            self._shop,
+            body.get("lines", ()),
+            parts=PARTS if body["rich"] is True else tuple(body["rich"]),
+            paid=bool(body.get("paid", True)),
+            channel=int(body.get("channel", 1)),
+            source=body.get("source", "www"),
+        )
 
     async def act(self, request: web.Request) -> web.Response:
         """A step of an order's life."""
@@ -125,6 +141,10 @@ class Control:
             "delete": lambda: shop.delete(number),
             "ship": lambda: shop.ship(number, lines),
             "edit": lambda: shop.edit(number, lines, body.get("add", ())),
+            "message": lambda: shop.add_message(
+                number, body["text"], subject=body.get("subject", ""), by_customer=bool(body.get("by_customer"))
+            ),
+            "transaction": lambda: shop.transact(number, **body),
             "refund": lambda: shop.refund(number, lines, restock=bool(body.get("restock", False))),
         }
         if action not in steps:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
+from syncd.simulator.bigcommerce.dates import rfc_2822
 from syncd.simulator.bigcommerce.order_amounts import LineAmounts, of_line, of_order, rounded, shares
-from syncd.simulator.bigcommerce.order_details import Fee, LineDetails, Option, OrderDetails
+from syncd.simulator.bigcommerce.order_details import Coupon, Fee, LineDetails, Message, Option, OrderDetails, Pickup
 from syncd.simulator.bigcommerce.orders import Line, Order
 
 
@@ -118,4 +120,76 @@ def show_fee(order: Order, fee: Fee) -> dict[str, Any]:
         "cost_inc_tax": money(fee.cost_inc),
         "cost_tax": money(fee.cost_inc - fee.cost_ex),
         "tax_class_id": fee.tax_class_id,
+    }
+
+
+def address_costs(order: Order, number: int) -> dict[str, Decimal]:
+    """The costs of one shipping address: its part of the order's shipping and handling, the first one bears the rounding."""
+    whole, addresses = of_order(order), order.addresses
+    costs: dict[str, Decimal] = {}
+    for kind, prefix in (("shipping", ""), ("handling", "handling_")):
+        names = {f"{prefix}cost_{end}": f"{kind}_cost_{end}" for end in ("ex_tax", "inc_tax", "tax")}
+        for ours, theirs in {f"base_{prefix}cost": f"base_{kind}_cost", **names}.items():
+            part = rounded(whole[theirs] / len(addresses)) if addresses else Decimal(0)
+            costs[ours] = whole[theirs] - part * (len(addresses) - 1) if number == addresses[0] else part
+    return costs
+
+
+def show_coupon(order: Order, coupon: Coupon) -> dict[str, Any]:
+    """A coupon that was used, and what it took off the order."""
+    off = (
+        cut.amount for line in order.lines if line.details for cut in line.details.discounts if cut.code == coupon.code
+    )
+    return {
+        "id": coupon.id,
+        "coupon_id": coupon.coupon_id,
+        "order_id": order.id,
+        "code": coupon.code,
+        "amount": float(coupon.amount),
+        "type": coupon.kind,
+        "discount": float(sum(off, Decimal(0))),
+    }
+
+
+def show_message(order: Order, message: Message) -> dict[str, Any]:
+    """A message of an order."""
+    return {
+        "id": message.id,
+        "order_id": order.id,
+        "staff_id": message.staff_id,
+        "customer_id": message.customer_id,
+        "type": message.kind,
+        "subject": message.subject,
+        "message": message.text,
+        "status": message.status,
+        "is_flagged": message.flagged,
+        "date_created": rfc_2822(message.created_seconds),
+        "customer": {},
+    }
+
+
+def show_quote(order: Order, number: int) -> dict[str, Any]:
+    """The shipping quote that the storefront got for an address."""
+    return {
+        "id": str(number),
+        "uuid": str(UUID(int=number, version=4)),
+        "timestamp": rfc_2822(order.created_seconds),
+        "shipping_provider_id": "bcstatic",
+        "shipping_provider_quote": [],
+        "provider_code": "peritem",
+        "carrier_code": "",
+        "rate_code": "",
+        "rate_id": "",
+        "method_id": 2,
+    }
+
+
+def show_pickup(pickup: Pickup, lines: Sequence[Any]) -> dict[str, Any]:
+    """The pickup consignment of an order, with its lines as they are shown."""
+    return {
+        "id": pickup.id,
+        "pickup_method_id": pickup.method_id,
+        **pickup.fields,
+        "location": {"id": pickup.id, **pickup.location},
+        "line_items": lines,
     }

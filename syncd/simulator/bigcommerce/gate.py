@@ -119,8 +119,9 @@ class Gate:
         here = request.path.startswith(f"/stores/{self._store}/")
         if not here or request.headers.get("X-Auth-Token") != self._token:
             return _fault(request, 401, "Unauthorized")
-        hooks = request.path.startswith(f"/stores/{self._store}/v3/hooks")
-        if hooks and not self._shop.settings.switches.webhooks_allowed:
+        switches, path = self._shop.settings.switches, request.path.removeprefix(f"/stores/{self._store}")
+        hooks, carts = path.startswith("/v3/hooks"), path.startswith(("/v3/carts", "/v3/checkouts"))
+        if (hooks and not switches.webhooks_allowed) or (carts and not switches.carts_allowed):
             return _fault(request, 403, "Unauthorized Access. You do not have permission to make this request.")
         return None if self._quota.admit() else self._too_many()
 

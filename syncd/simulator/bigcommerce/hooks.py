@@ -210,5 +210,5 @@ class Hooks:
 
     def _note(self, call: Call, status: int, *, lost: bool = False) -> None:
         data = msgspec.json.decode(call.body)["data"]
-        number = data["id"] if "id" in data else data["product_id"]
+        number = next(data[name] for name in ("id", "order_id", "product_id") if name in data)
         self.calls.append(Made(self._shop.clock.now(), call.hook, call.scope, number, status, lost))

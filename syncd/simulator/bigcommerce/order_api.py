@@ -12,8 +12,9 @@ import msgspec
 from aiohttp import web
 
 from syncd.simulator.bigcommerce.answers import PAGE_MAX, answer, page_of, v2_error, v2_list, v2_missing
+from syncd.simulator.bigcommerce.line_shapes import show_line
 from syncd.simulator.bigcommerce.order_filters import BadFilter, Filters
-from syncd.simulator.bigcommerce.order_shapes import show_line, show_order, show_shipment, show_shipping_address
+from syncd.simulator.bigcommerce.order_shapes import show_order
 from syncd.simulator.bigcommerce.orders import STATUS_NAMES, Order
 from syncd.simulator.bigcommerce.shop import Shop
 
@@ -26,17 +27,25 @@ class Rendering:
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
-        self._kept: OrderedDict[tuple[int, str, int], tuple[int, msgspec.Raw]] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, str, bool, int, bool], tuple[int, msgspec.Raw]] = OrderedDict()
 
-    def show(self, order: Order, store: str, consignments: str) -> msgspec.Raw:
+    def show(self, order: Order, store: str, query: Mapping[str, str]) -> msgspec.Raw:
         """An order as `Shop.seen` gave it; stale and torn ones, which are copies, aren't kept."""
-        lines_max = self._shop.settings.switches.include_lines_max
-        key = (order.id, consignments, lines_max)
+        switches = self._shop.settings.switches
+        consignments, fees = consignments_of(query), fees_of(query)
+        key = (order.id, consignments, fees, switches.include_lines_max, switches.type_noise)
         kept = self._kept.get(key)
         whole = self._shop.book.get(order.id) is order
         if kept and kept[0] == order.version and whole:
             return kept[1]
-        raw = show_order(order, store, consignments=consignments, lines_max=lines_max)
+        raw = show_order(
+            order,
+            store,
+            consignments=consignments,
+            fees=fees,
+            lines_max=switches.include_lines_max,
+            noise=switches.type_noise,
+        )
         if whole:
             self._kept[key] = (order.version, raw)
             if len(self._kept) > RENDERED_MAX:
@@ -54,6 +63,11 @@ def consignments_of(query: Mapping[str, str]) -> str:
     return "links" if "consignments" in wanted else ""
 
 
+def fees_of(query: Mapping[str, str]) -> bool:
+    """Whether a request wants the fees in the order."""
+    return "fees" in {part.strip() for part in query.get("include", "").split(",")}
+
+
 class OrderApi:
     """The read side of the v2 orders API."""
 
@@ -69,11 +83,8 @@ class OrderApi:
             web.get(r"/v2/orders/{order:\d+}", self.one),
             web.get(r"/v2/orders/{order:\d+}/products", self.products),
             web.get(r"/v2/orders/{order:\d+}/products/{line:\d+}", self.product),
-            web.get(r"/v2/orders/{order:\d+}/shipping_addresses", self.addresses),
-            web.get(r"/v2/orders/{order:\d+}/shippingaddresses", self.addresses),
-            web.get(r"/v2/orders/{order:\d+}/shipments", self.shipments),
-            web.get(r"/v2/orders/{order:\d+}/shipments/{shipment:\d+}", self.shipment),
             web.get("/v2/order_statuses", self.statuses),
+            web.get(r"/v2/order_statuses/{status:\d+}", self.status),
         ]
 
     def found(self, request: web.Request) -> Order | None:
@@ -94,9 +105,9 @@ class OrderApi:
             return v2_error(400, str(bad))
         ties = shop.chance if shop.happens(shop.faults.shuffled_ties) else None
         found = filters.select(shop, ties)
-        whole, store = consignments_of(request.query), request.match_info["store"]
+        query, store = request.query, request.match_info["store"]
         rows = [
-            self._rendering.show(order, store, whole)
+            self._rendering.show(order, store, query)
             for row in islice(found, (page - 1) * limit, page * limit)
             if (order := shop.seen(row)) is not None
         ]
@@ -127,7 +138,7 @@ class OrderApi:
         order = self.found(request)
         if order is None:
             return v2_missing()
-        return answer(self._rendering.show(order, request.match_info["store"], consignments_of(request.query)))
+        return answer(self._rendering.show(order, request.match_info["store"], request.query))
 
     async def products(self, request: web.Request) -> web.Response:
         """The lines of an order."""
@@ -137,44 +148,26 @@ class OrderApi:
             return v2_error(413, f"The limit may not be above {PAGE_MAX}.")
         if order is None:
             return v2_missing()
-        return v2_list([show_line(order, line) for line in order.lines[(page - 1) * limit : page * limit]])
+        noise = self._shop.settings.switches.type_noise
+        return v2_list([show_line(order, line, noise=noise) for line in order.lines[(page - 1) * limit : page * limit]])
 
     async def product(self, request: web.Request) -> web.Response:
         """One line of an order."""
         order = self.found(request)
         number = int(request.match_info["line"])
         lines = [line for line in order.lines if line.id == number] if order else []
-        return answer(show_line(order, lines[0])) if order and lines else v2_missing()
-
-    async def addresses(self, request: web.Request) -> web.Response:
-        """The shipping addresses of an order."""
-        order = self.found(request)
-        if order is None:
-            return v2_missing()
-        page, limit = page_of(request.query)
-        numbers = order.addresses[(page - 1) * limit : page * limit]
-        return v2_list([show_shipping_address(order, request.match_info["store"], number) for number in numbers])
-
-    async def shipments(self, request: web.Request) -> web.Response:
-        """The shipments of an order; 204 when there are none."""
-        order = self.found(request)
-        if order is None:
-            return v2_missing()
-        page, limit = page_of(request.query)
-        shown = order.shipments[(page - 1) * limit : page * limit]
-        return v2_list([show_shipment(order, shipment) for shipment in shown])
-
-    async def shipment(self, request: web.Request) -> web.Response:
-        """One shipment."""
-        order = self.found(request)
-        number = int(request.match_info["shipment"])
-        found = [shipment for shipment in order.shipments if shipment.id == number] if order else []
-        return answer(show_shipment(order, found[0])) if order and found else v2_missing()
+        noise = self._shop.settings.switches.type_noise
+        return answer(show_line(order, lines[0], noise=noise)) if order and lines else v2_missing()
 
     async def statuses(self, request: web.Request) -> web.Response:
         """The statuses; a merchant may rename the custom labels."""
         del request
         return answer([{**row, "order": number} for number, row in enumerate(_statuses())])
+
+    async def status(self, request: web.Request) -> web.Response:
+        """One of the statuses."""
+        number = int(request.match_info["status"])
+        return answer({**_statuses()[number], "order": number}) if number < len(STATUS_NAMES) else v2_missing()
 
 
 def _statuses() -> list[dict[str, object]]:

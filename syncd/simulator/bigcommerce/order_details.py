@@ -76,6 +76,60 @@ class Fee:
 
 
 @dataclass(slots=True)
+class Tax:
+    """A tax that the order pays, in percent."""
+
+    id: str
+    name: str
+    rate: Decimal
+    class_id: int = 0
+    class_name: str = "Default Tax Class"
+    priority: int = 0
+
+
+@dataclass(slots=True)
+class Coupon:
+    """A coupon that was used. What it took off stands in the lines' discounts, by its code."""
+
+    id: int
+    coupon_id: int
+    code: str
+    amount: Decimal
+    kind: int
+    """The vendor's number: 0 off each item, 1 percent, 2 off the total, 3 off shipping, 4 free shipping, 5 promotion."""
+
+
+@dataclass(slots=True)
+class Message:
+    """A message between the merchant and the customer."""
+
+    id: int
+    staff_id: int
+    customer_id: int
+    kind: str
+    subject: str
+    text: str
+    created_seconds: int
+    status: str = "unread"
+    flagged: bool = False
+
+
+@dataclass(slots=True)
+class Transaction:
+    """Money that moved, or was meant to."""
+
+    id: int
+    event: str
+    method: str
+    amount: Decimal
+    gateway: str
+    gateway_transaction_id: str
+    created_seconds: int
+    status: str = "ok"
+    reference_id: int | None = None
+
+
+@dataclass(slots=True)
 class Pickup:
     """Where a shopper fetches an order; `fields` and `location` as they are shown."""
 
@@ -96,6 +150,10 @@ class OrderDetails:
     shown: dict[str, Any] = field(default_factory=dict)
     """Other members of the answer that are shown as they are."""
     fees: list[Fee] = field(default_factory=list)
+    taxes: list[Tax] = field(default_factory=list)
+    coupons: list[Coupon] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    transactions: list[Transaction] = field(default_factory=list)
     pickup: Pickup | None = None
     addresses: list[dict[str, Any]] = field(default_factory=list)
     """What the shipping addresses after the first one say."""

@@ -10,7 +10,7 @@ from aiohttp import web
 from syncd.simulator.bigcommerce import orders
 from syncd.simulator.bigcommerce.answers import answer, body_of, nothing, page_of, v2_error, v2_missing
 from syncd.simulator.bigcommerce.order_amounts import MANUAL
-from syncd.simulator.bigcommerce.order_api import consignments_of
+from syncd.simulator.bigcommerce.order_api import consignments_of, fees_of
 from syncd.simulator.bigcommerce.order_details import OrderDetails
 from syncd.simulator.bigcommerce.order_drafts import Draft, Drafts
 from syncd.simulator.bigcommerce.order_lines import LineDrafts
@@ -173,8 +173,15 @@ class OrderWrites:
         return nothing()
 
     def _shown(self, request: web.Request, order: Order, status: int) -> web.Response:
-        whole = consignments_of(request.query)
-        return answer(show_order(order, request.match_info["store"], consignments=whole), status)
+        query = request.query
+        shown = show_order(
+            order,
+            request.match_info["store"],
+            consignments=consignments_of(query),
+            fees=fees_of(query),
+            noise=self._shop.settings.switches.type_noise,
+        )
+        return answer(shown, status)
 
     def _short(self, short: BadQuantity | OutOfStock) -> web.Response:
         """409: each product with what is wrong with its quantity."""

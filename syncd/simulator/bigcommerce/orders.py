@@ -91,16 +91,29 @@ class Shipment:
 
 
 @dataclass(slots=True)
+class RefundPart:
+    """Something of an order that is refunded: units of a line (PRODUCT, GIFT_WRAPPING), or an amount (SHIPPING, FEE, ...)."""
+
+    kind: str
+    item_id: int
+    units: int
+    amount: Decimal | None = None
+    reason: str = ""
+
+
+@dataclass(slots=True)
 class Refund:
-    """A refund of money for units of lines, by the line's id."""
+    """A refund of money. `transaction_id`: the transaction that paid it back, if one did."""
 
     id: int
     order_id: int
     created_seconds: int
-    items: dict[int, int]
+    parts: list[RefundPart]
     amount: Decimal
+    tax: Decimal
     reason: str
     provider_id: str
+    transaction_id: str = ""
 
 
 @dataclass(slots=True)

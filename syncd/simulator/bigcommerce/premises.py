@@ -124,6 +124,7 @@ class Premises:
             created_seconds=second,
             modified_seconds=second,
             simple=not children,
+            kind=wanted.get("type", "physical"),
             minimum=int(wanted.get("minimum", 0)),
             maximum=int(wanted.get("maximum", 0)),
             modifiers=[Modifier(self.next_id("modifier"), **one) for one in wanted.get("modifiers", ())],

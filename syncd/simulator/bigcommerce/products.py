@@ -49,6 +49,7 @@ class Product:
     modified_seconds: int
     simple: bool
     variants: list[Variant] = field(default_factory=list)
+    kind: Literal["physical", "digital"] = "physical"
     minimum: int = 0
     maximum: int = 0
     """How many one may buy at once; 0 is without a limit."""

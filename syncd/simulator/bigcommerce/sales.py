@@ -11,7 +11,7 @@ from uuid import UUID
 from syncd.simulator.bigcommerce import orders
 from syncd.simulator.bigcommerce.dates import SECOND_US
 from syncd.simulator.bigcommerce.order_details import OrderDetails
-from syncd.simulator.bigcommerce.orders import Line, Order
+from syncd.simulator.bigcommerce.orders import NO_ADDRESS, Line, Order
 from syncd.simulator.bigcommerce.premises import Premises
 from syncd.simulator.bigcommerce.refusals import NoSuch, NotPossible, OutOfStock
 
@@ -40,7 +40,7 @@ class Sales(Premises):
         wanted = []
         for line in lines:
             wanted.append(self.line_of(line["sku"], int(line["quantity"])))
-            wanted[-1].address = int(line.get("address", 0))
+            wanted[-1].address = int(line.get("address", wanted[-1].address))
         wanted += [self.custom_line(line["name"], int(line["quantity"])) for line in custom_lines]
         if status_id is None:
             status_id = orders.AWAITING_FULFILLMENT if paid else self.settings.switches.unpaid_status
@@ -56,8 +56,11 @@ class Sales(Premises):
         if quantity < 1:
             raise NotPossible("a quantity is at least 1")
         shown = variant.price if price is None else price
-        number = self.next_id("line")
-        return Line(number, product.id, variant.id, sku, product.name, quantity, shown, product.item_of(variant.id))
+        number, item = self.next_id("line"), product.item_of(variant.id)
+        line = Line(number, product.id, variant.id, sku, product.name, quantity, shown, item)
+        if product.kind != "physical":
+            line.address, line.detailed().kind = NO_ADDRESS, product.kind
+        return line
 
     def custom_line(self, name: str, quantity: int, price: Decimal = Decimal(5), sku: str = "") -> Line:
         """A line that isn't in the catalog and never moves stock. Raises NotPossible."""
@@ -95,7 +98,7 @@ class Sales(Premises):
         )
         for name, value in fields.items():
             setattr(order, name, value)
-        if order.details is None and any(line.details is not None for line in lines):
+        if order.details is None and any(line.details is not None or line.address > 0 for line in lines):
             order.details = OrderDetails()
         if self.happens(self.faults.torn_orders):
             order.torn_until_us = order.visible_from_us + self.draw_us(self.faults.torn_seconds)
@@ -119,6 +122,11 @@ class Sales(Premises):
         if not (may_be_silent and self.happens(self.faults.silent_edits)):
             self.book.restamp(order, self.stamp())
             self.hooks.fire("store/order/updated", "order", order.id)
+        self._remember(order)
+
+    def changed_silently(self, order: Order) -> None:
+        """A change of an order that no stamp tells."""
+        order.version += 1
         self._remember(order)
 
     def _remember(self, order: Order) -> None:

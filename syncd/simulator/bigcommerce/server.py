@@ -15,11 +15,13 @@ from syncd.simulator.bigcommerce.gate import Gate, Handler
 from syncd.simulator.bigcommerce.hooks_api import HooksApi
 from syncd.simulator.bigcommerce.inventory_api import InventoryApi
 from syncd.simulator.bigcommerce.order_api import OrderApi
+from syncd.simulator.bigcommerce.order_parts_api import OrderPartsApi
 from syncd.simulator.bigcommerce.order_writes import OrderWrites
 from syncd.simulator.bigcommerce.refund_api import RefundApi
 from syncd.simulator.bigcommerce.shipment_writes import ShipmentWrites
 from syncd.simulator.bigcommerce.shop import Shop
 from syncd.simulator.bigcommerce.store_api import StoreApi
+from syncd.simulator.bigcommerce.transaction_api import TransactionApi
 
 STORE: Final = "simshop"
 """The store hash, unless the caller wants another."""
@@ -46,8 +48,10 @@ def make_app(shop: Shop, *, store: str = STORE, token: str = TOKEN) -> web.Appli
     parts = (
         StoreApi(shop),
         OrderApi(shop),
+        OrderPartsApi(shop),
         OrderWrites(shop),
         ShipmentWrites(shop),
+        TransactionApi(shop),
         RefundApi(shop),
         HooksApi(shop),
         inventory,

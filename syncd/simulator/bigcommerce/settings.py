@@ -57,6 +57,17 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A PUT of an order without `fees` deletes its fees; else only a list of other fees does ("replace", the document says)."""
     document_submission_strategy: Literal["ON_PAYMENT_CAPTURE", "ON_ORDER_CREATION"] = "ON_PAYMENT_CAPTURE"
     """When a tax provider is given an order's document (the vendor's tax settings)."""
+    message_moves_date: bool = True
+    transaction_moves_date: bool = True
+    refund_moves_date: bool = True
+    """A message, a transaction, a refund is a change of its order: date_modified moves, and `store/order/updated` is called."""
+    no_transactions: Literal[200, 204, 404] = 204
+    """The answer for an order without transactions (the document has all three)."""
+    fees_answer: Literal["object", "list"] = "object"
+    """`/fees` is `{"fees": [...]}`, as in the document's example, or a bare list, as the other lists of v2 are."""
+    type_noise: bool = False
+    """Fields come in the other types that the vendor's own examples show: ids as text, {} or null where a value is missing,
+    one object where a list should be."""
     bad_filters_ignored: bool = True
     """A filter that can't be read is dropped in silence and everything comes back; else 400."""
     min_date_inclusive: bool = True
@@ -91,6 +102,8 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A relative write during an absolute one in flight adds to the level from before it."""
     webhooks_allowed: bool = True
     """The token may manage webhooks; else 403."""
+    carts_allowed: bool = True
+    """The token may read and change carts and checkouts; else 403."""
     https_destinations: bool = False
     """Webhooks may only call https on port 443, as the vendor demands; else any address, for tests on one machine."""
     client_secret: str = ""

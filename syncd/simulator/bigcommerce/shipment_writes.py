@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from syncd.simulator.bigcommerce.address_shapes import show_shipment
 from syncd.simulator.bigcommerce.answers import answer, body_of, nothing, v2_error, v2_missing
-from syncd.simulator.bigcommerce.order_shapes import show_shipment
 from syncd.simulator.bigcommerce.orders import Order
 from syncd.simulator.bigcommerce.refusals import NoSuch, NotPossible
 from syncd.simulator.bigcommerce.shop import Shop

@@ -16,14 +16,13 @@ from syncd.simulator.bigcommerce.carts import Carts
 from syncd.simulator.bigcommerce.dates import Clock
 from syncd.simulator.bigcommerce.order_amounts import MANUAL, shares
 from syncd.simulator.bigcommerce.order_details import Discount
-from syncd.simulator.bigcommerce.orders import Line, Order, Refund, Shipment
-from syncd.simulator.bigcommerce.products import DEFAULT_LOCATION
+from syncd.simulator.bigcommerce.orders import Line, Order, Shipment
+from syncd.simulator.bigcommerce.refunds import Refunds
 from syncd.simulator.bigcommerce.refusals import NoSuch, NotPossible, OutOfStock
-from syncd.simulator.bigcommerce.sales import Sales
 from syncd.simulator.bigcommerce.truth import show_changes, show_order, tally
 
 
-class Shop(Sales):
+class Shop(Refunds):
     """One shop: catalog, counters, orders, carts, settings, faults. Nothing in it waits; time is the injected clock's."""
 
     def __init__(self, clock: Clock, chance: Random, *, name: str = "Simulated shop") -> None:
@@ -39,7 +38,7 @@ class Shop(Sales):
     def ship(self, number: int | str, lines: Iterable[Mapping[str, Any]] = (), **fields: Any) -> Shipment:
         """Ship units of lines, all that is left by default. Raises NoSuch, NotPossible (more than is left)."""
         order = self.order(number)
-        wanted = self._units(order, lines) or {line.id: line.quantity - line.shipped for line in order.lines}
+        wanted = self.units_of(order, lines) or {line.id: line.quantity - line.shipped for line in order.lines}
         wanted = {line_id: units for line_id, units in wanted.items() if units > 0}
         if not wanted or any(
             units > order.line(one).quantity - order.line(one).shipped for one, units in wanted.items()
@@ -88,7 +87,7 @@ class Shop(Sales):
         Stock moves only if the channel's edit_order_stock_adjustment is on. Only then is there a check of stock.
         """
         order = self.order(number)
-        wanted = self._units(order, lines)
+        wanted = self.units_of(order, lines)
         new = [self.line_of(one["sku"], int(one["quantity"])) for one in add]
         self.apply_edit(order, wanted, new)
         return order
@@ -132,82 +131,6 @@ class Shop(Sales):
             elif line.id in parts:
                 line.detailed().discounts.append(Discount(MANUAL[0], parts[line.id], MANUAL[1]))
                 order.detailed()
-
-    def refund(self, number: int | str, lines: Iterable[Mapping[str, Any]] = (), *, restock: bool = False) -> Refund:
-        """The merchant refunds units of lines, all that is left by default. Raises NoSuch, NotPossible.
-
-        With `restock` the units go back to the counter: where the refund completes the order and the channel's
-        refund_order_stock_adjustment is on, by the status Refunded; else the merchant adds them by hand (the platform
-        itself doesn't return units of a partial refund). Without `restock` a counter never moves.
-        """
-        order = self.order(number)
-        wanted = self._units(order, lines) or {line.id: line.quantity - line.refunded for line in order.lines}
-        refund = self.book_refund(order, wanted)
-        now_us = self.now()
-        if restock:
-            before = {line.id: line.taken_units for line in order.lines}
-            if order.status_id == orders.REFUNDED:
-                self.takings.entered(order, orders.REFUNDED, now_us)
-            for line in order.lines:
-                returned = before[line.id] - line.taken_units
-                units = wanted.get(line.id, 0)
-                if returned < units:
-                    returned += self._put_back(order, line, units - returned, now_us)
-                line.restocked += returned
-        return refund
-
-    def book_refund(
-        self, order: Order, items: Mapping[int, int], reason: str = "", provider_id: str = "custom"
-    ) -> Refund:
-        """A refund of money, as the refund API makes it. Raises NotPossible (more than is left)."""
-        items = {line_id: units for line_id, units in items.items() if units > 0}
-        if not items or any(
-            units > order.line(one).quantity - order.line(one).refunded for one, units in items.items()
-        ):
-            raise NotPossible("there is nothing to refund, or less than that")
-        self.now()
-        amount = Decimal(0)
-        for line_id, units in items.items():
-            line = order.line(line_id)
-            line.refunded += units
-            amount += line.price * units
-        refund = Refund(self.next_id("refund"), order.id, self.stamp(), items, amount, reason, provider_id)
-        order.refunds.append(refund)
-        self.refunds.append(refund)
-        self.hooks.fire("store/order/refund/created", "order", order.id, refund={"refund_id": refund.id})
-        whole = all(line.refunded >= line.quantity for line in order.lines)
-        order.payment_status = "refunded" if whole else "partially refunded"
-        before = {line.id: line.taken_units for line in order.lines}
-        self.set_status(order, orders.REFUNDED if whole else orders.PARTIALLY_REFUNDED, by_refund_api=True)
-        for line in order.lines:
-            line.restocked += before[line.id] - line.taken_units if whole else 0
-        self.touch(order, may_be_silent=True)
-        return refund
-
-    def _put_back(self, order: Order, line: Line, units: int, now_us: int) -> int:
-        """The merchant adds units to the counter by hand: those that were taken from it, or have left the house.
-
-        A later cancel doesn't give them back again. Returns how many were added.
-        """
-        if line.item is None:
-            return 0
-        cause = f"hand: refund of order {order.id}"
-        given = self.takings.give_back(order, line, units, now_us, cause)
-        more = min(units, line.shipped) - given
-        if more > 0:
-            counter = self.stockroom.counter(line.item, self.catalog.sku_of(line.item), DEFAULT_LOCATION)
-            self.stockroom.move(counter, more, now_us, cause)
-            self.takings.returned[line.sku] = self.takings.returned.get(line.sku, 0) + more
-        return given + max(0, more)
-
-    def _units(self, order: Order, lines: Iterable[Mapping[str, Any]]) -> dict[int, int]:
-        wanted: dict[int, int] = {}
-        for line in lines:
-            line_id = int(line["line"])
-            if not any(one.id == line_id for one in order.lines):
-                raise NoSuch(f"no line {line_id} in order {order.id}")
-            wanted[line_id] = wanted.get(line_id, 0) + int(line["quantity"])
-        return wanted
 
     def truth(self) -> dict[str, Any]:
         """What really happened; the shape is GET /_sim/truth (less the number of requests).

@@ -24,7 +24,9 @@ class Client(Protocol):
     async def read(self, path: str, query: Query = (), *, accept: Collection[int] = ()) -> Answer:
         """GET. Raises StoreFault, Throttled, RefusedError, NotFound, MisconfiguredError."""
 
-    async def write(self, method: str, path: str, body: bytes, *, not_after: Instant = NEVER) -> Answer:
+    async def write(
+        self, method: str, path: str, body: bytes, query: Query = (), *, not_after: Instant = NEVER
+    ) -> Answer:
         """Sent at most once, and not after `not_after`. Raises as `read`, then surely nothing was written, or OutcomeUnknown."""
 
 
