@@ -14,7 +14,6 @@ ERASED = {
     "payload": "raw_orders",
     "cart": "carts",
     "document": "waiting_documents",
-    "cart": "carts",
     "quarantine": "quarantine",
     "outbox": "waiting_events",
 }
