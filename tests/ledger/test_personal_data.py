@@ -12,8 +12,8 @@ NAMES_NOBODY = {
 }  # fmt: skip
 ERASED = {
     "payload": "raw_orders",
-    "document": "waiting_documents",
     "cart": "carts",
+    "document": "waiting_documents",
     "quarantine": "quarantine",
     "outbox": "waiting_events",
 }
