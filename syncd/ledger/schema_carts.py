@@ -27,5 +27,5 @@ cart_hold = Table(
     flag_column("part"), text_column("sku"), text_column("location"), number_column("units"), number_column("until"),
     number_column("share"), PrimaryKeyConstraint("tenant", "store", "cart", "line", "part"), sqlite_with_rowid=False,
 )  # fmt: skip
-Index("ix_cart_hold_sku", cart_hold.c.tenant, cart_hold.c.sku)
+Index("ix_cart_hold_sku", cart_hold.c.tenant, cart_hold.c.location, cart_hold.c.sku)
 Index("ix_cart_hold_until", cart_hold.c.tenant, cart_hold.c.store, cart_hold.c.until)

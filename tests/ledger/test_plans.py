@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from syncd.core.quantity import Instant
-from syncd.ledger import catalogue, flow, history, items, level_changes, levels, migrate, moves, orders
+from syncd.ledger import carts, catalogue, flow, history, items, level_changes, levels, migrate, moves, orders
 from syncd.ledger.connection import ledger_path, write_engine
 
 NOW = Instant(5)
@@ -53,6 +53,14 @@ QUESTIONS: dict[str, tuple[str, Callable[[Connection], Any]]] = {
     "levels that go": ("ix_level_change_at", lambda c: level_changes.purge(c, "t", NOW, 9)),
     "too many levels": ("ix_level_change_at", lambda c: level_changes.beyond(c, "t", 9)),
     "the flow": ("flow USING PRIMARY KEY", lambda c: flow.read(c, "t", NOW)),
+    "what carts hold of SKUs": ("ix_cart_hold_sku", lambda c: carts.holds(c, "t", "main", ["a", "b"], NOW)),
+    "holds that are over": ("ix_cart_hold_until", lambda c: carts.release_over(c, "t", "s", NOW)),
+    "the next hold that ends": ("ix_cart_hold_until", lambda c: carts.next_over(c, "t", "s")),
+    "carts to look at": ("ix_cart_look", lambda c: carts.due(c, "t", "s", NOW, 9)),
+    "the next look at a cart": ("ix_cart_look", lambda c: carts.next_look(c, "t", "s")),
+    "carts by state": ("ix_cart_state", lambda c: carts.counts(c, "t", "s")),
+    "carts that go": ("ix_cart_ended", lambda c: carts.purge(c, "t", NOW, NOW)),
+    "what a cart became": ("cart USING PRIMARY KEY", lambda c: carts.ordered(c, "t", "s", {"c": "1"}, NOW)),
     "unsettled moves of orders": ("order=?", lambda c: moves.live_moves(c, "t", "s", ["1", "2"])),
 }
 
