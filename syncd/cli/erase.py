@@ -24,6 +24,7 @@ NAMES = {
     "quarantine": "entries of the quarantine with raw data",
     "waiting_events": "events that wait for sinks",
 }
+UNDER_WAY = "orders of the ERP's that are still to be placed in a shop (withdraw them there, or wait; then again)"
 ELSEWHERE = (
     "Not within syncd's reach: the shops (erase there first, or the next reading brings it back), the ERP, receivers of events"
     " (those that were given personal data are told by customer.erased), backups made before, and copies of sinks' files."
@@ -87,6 +88,8 @@ def _print_found(plan: Mapping[str, Any]) -> None:
     )
     for name, count in plan["changed"].items():
         print_line(f"  {NAMES.get(name, name.replace('_', ' '))}: {count}")
+    if plan["under_way"]:
+        print_line(f"  left alone, {UNDER_WAY}: {plan['under_way']}", style="yellow")
     for each in plan["sinks"]:
         trouble = f" ({each['trouble']})" if each["trouble"] else ""
         print_line(f"  sink {each['sink']}: {each['events']} event(s) in {each['files']} file(s) here{trouble}")

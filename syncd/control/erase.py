@@ -49,7 +49,7 @@ async def erase(scene: Scene, request: EraseRequest, tell: Tell) -> dict[str, An
     whom = _whom(work, request)
     if request.only_look:
         changed, sinks, orders = await _look(scene, work, whom)
-        return {**_told(work, changed, sinks, orders), "done": False}
+        return {**_told(work, changed, sinks, orders), "under_way": await _under_way(scene, work, whom), "done": False}
     record, sinks = await _erase(scene, work, whom, request.who[:100], tell)
     failed = [each for each in sinks if each["trouble"]]
     answer = _told(work, record.changed, sinks, len(record.subjects))
@@ -71,6 +71,7 @@ async def erase(scene: Scene, request: EraseRequest, tell: Tell) -> dict[str, An
     told = await scene.ledger.run(end)
     work.context.log.emit(events.ERASURE_DONE, id=record.id, who=record.who, changed=record.changed)
     tidied = await _tidy(scene, compact=request.compact)
+    answer["under_way"] = await _under_way(scene, work, whom)
     return {**answer, "done": True, "id": record.id, "since": iso(record.since), "sinks_told": told, "tidied": tidied}
 
 
@@ -142,6 +143,11 @@ async def _sinks(work: TenantWork, whom: Whom, *, only_look: bool) -> list[dict[
             entry["trouble"] = str(error)
         told.append(entry)
     return told
+
+
+async def _under_way(scene: Scene, work: TenantWork, whom: Whom) -> int:
+    """Orders that are still to be placed in a shop are left alone: nobody could be sent what he has ordered."""
+    return await scene.ledger.read(partial(erasure.count_under_way, tenant=work.context.tenant, whom=whom))
 
 
 async def _tidy(scene: Scene, *, compact: bool) -> bool:

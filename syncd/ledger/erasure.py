@@ -31,6 +31,7 @@ from syncd.ledger.tenants import take_numbers
 RUNNING, DONE = "running", "done"
 PAGES_MAX: Final = 20  # of raw answers unpacked in one transaction: some MB
 ROWS_MAX: Final = 200
+UNDER_WAY_MAX: Final = 10_000
 SUBJECTS_TOLD_MAX: Final = 500  # in one event for sinks
 GONE: Final = {"erased": "by command"}  # in the place of an order as its store sent it, beside its id
 
@@ -79,6 +80,9 @@ _OUT = Statement(
     "WHERE tenant = :tenant AND seq > :after ORDER BY seq LIMIT :most"
 )
 _ROW = OneRow(outbox)
+_UNDER_WAY = Statement(
+    "SELECT store, content FROM placement WHERE tenant = :tenant AND state IN ('intended', 'sent', 'quarantined') LIMIT :most"
+)
 _HOLDING = Statement("SELECT sink FROM sink WHERE tenant = :tenant AND holds = 1")
 
 
@@ -253,6 +257,13 @@ def end(connection: Connection, tenant: str, record: Record, box: Outbox, now: I
     box.put_for(connection, sorted(told), happened, now, due)
     _keep(connection, tenant, msgspec.structs.replace(record, state=DONE), now)
     return len(told)
+
+
+def count_under_way(connection: Connection, tenant: str, whom: Whom) -> int:
+    """How many orders of the customer's, told by the ERP, are still to be placed in a shop: they name him until they are."""
+    mention = Mention(whom.email)
+    rows = _UNDER_WAY.read(connection, tenant=tenant, most=UNDER_WAY_MAX)
+    return sum(concerns(_decoded(content), store, whom, mention) for store, content in rows)
 
 
 def unfinished(connection: Connection, tenant: str) -> int:

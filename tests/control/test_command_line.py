@@ -196,6 +196,7 @@ def test_stock_can_be_imported_before_the_first_start(folder):
     assert json.loads(done.stdout)["level"] == "7"
     done = run("erp", "levels", folder=folder)
     assert done.stdout.split()[-3:] == ["BOLT", "main", "7"]
+    done = run("erp", "import", str(folder / "none.csv"), folder=folder)
     assert done.returncode == 1
     assert "can't read" in done.stderr
 
