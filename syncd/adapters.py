@@ -27,6 +27,7 @@ from syncd.ports.clock import Chance, Clock
 from syncd.ports.documents import DocumentsPort
 from syncd.ports.erp import Erp
 from syncd.ports.hooks import HooksPort, secret_of
+from syncd.ports.placing import PlacingPort
 from syncd.ports.shipments import ShipmentsPort
 from syncd.ports.sink import Aside, Sink
 from syncd.ports.store import LevelSweeps, Store
@@ -147,6 +148,13 @@ def carts_port(model: AnyStoreModel, port: Store) -> CartsPort | None:
     """How the store's carts are read, where the tenant wants that."""
     if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.carts:
         return port.carts
+    return None
+
+
+def placing_port(model: AnyStoreModel, port: Store) -> PlacingPort | None:
+    """How the ERP's orders get into the store, where the tenant wants that."""
+    if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.orders == "from_erp":
+        return port.placing
     return None
 
 

@@ -22,6 +22,7 @@ from syncd.adapters import (
     hooks_port,
     kinds_of,
     places_of,
+    placing_port,
     shipments_port,
     sink_port,
     store_client,
@@ -193,6 +194,7 @@ def _tenant(tenant: Tenant, given: Surroundings, books: list[StockBook], public_
         documents=erp if erp.traits.shipments or tenant.erp.documents else None,
         keeps_documents=tenant.erp.documents,
         outbox=Outbox(tenant.name, _subscriptions(tenant) if tenant.mode == LIVE else (), names=tenant.sinks),
+        orders=erp if isinstance(erp, HttpErpAdapter) and erp.traits.orders else None,
     )  # fmt: skip
     reconcilers = [Reconciler(build_store(name, tenant, context, given, public_url)) for name in tenant.stores]
     return TenantWork(context, reconcilers, sinks=_sinks(tenant, context, given))
@@ -230,7 +232,7 @@ def _erp(
         return EmbeddedErpAdapter(book, clock=given.clock), None, EMBEDDED_POLL_SECONDS
     assert isinstance(tenant.erp, HttpErp)
     client = erp_client(tenant.erp, given, log, given.meters.of(tenant.name, RESERVED_STORE))
-    return HttpErpAdapter(client, shipments=True), client, tenant.erp.poll_seconds
+    return HttpErpAdapter(client, shipments=True, orders=True), client, tenant.erp.poll_seconds
 
 
 def doors(app: App) -> dict[tuple[str, str], Door]:
@@ -266,6 +268,7 @@ def build_store(name: str, tenant: Tenant, context: TenantContext, given: Surrou
         shipments=shipments_port(model, port),
         carts=carts_port(model, port),
         cart_holds=_holds(model),
+        placing=placing_port(model, port),
         documents=documents_port(model, port) if _wants_documents(context) else None,
         hooks=hooks_port(model, client) if url and model.webhooks else None,
         hooks_address=f"{url}/{tenant.name}/{name}",

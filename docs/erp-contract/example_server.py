@@ -4,7 +4,8 @@
     python example_server.py erp.sqlite 8090 TOKEN
 
 A stock system of your own changes `level.available` itself, in the way of `change_level`: with a new revision, in one
-transaction. Order documents are optional: here they are kept as they come. Shipments are optional too, and left out.
+transaction. Orders for stores are in `wanted`: each change of an order is a new row. Order documents are kept as they
+come. Both are optional, as are shipments, which are left out here.
 """
 
 import json
@@ -21,6 +22,8 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS book (identity TEXT, epoch TEXT);
 CREATE TABLE IF NOT EXISTS level (sku TEXT PRIMARY KEY, available INTEGER, revision INTEGER);
 CREATE TABLE IF NOT EXISTS move (key TEXT PRIMARY KEY, sku TEXT, location TEXT, change INTEGER, reference TEXT);
+CREATE TABLE IF NOT EXISTS wanted (number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT, body TEXT);
+CREATE TABLE IF NOT EXISTS outcome (key TEXT PRIMARY KEY, body TEXT);
 CREATE TABLE IF NOT EXISTS document (key TEXT PRIMARY KEY, revision INTEGER, content TEXT);
 """  # quantities are whole ten-thousandths: never floats. A move's key is unique, and no row is ever deleted
 GONE = {"title": "cursor gone", "status": 410, "code": "cursor_gone", "detail": "a cursor of another epoch"}
@@ -82,6 +85,26 @@ def levels(book: sqlite3.Connection, epoch: str, since: str, limit: int) -> tupl
     return "200 OK", {"levels": found, "cursor": cursor, "complete": not since and not more, "more": more}
 
 
+def wanted(book: sqlite3.Connection, epoch: str, since: str, limit: int) -> tuple[str, dict[str, Any]]:
+    """Orders for stores since the cursor; an order that has changed stands there once more."""
+    told, _, number = since.rpartition(".")
+    if since and told != epoch:
+        return "410 Gone", GONE
+    query = "SELECT body, number FROM wanted WHERE number > ? ORDER BY number LIMIT ?"
+    rows = book.execute(query, (int(number or 0), limit + 1)).fetchall()
+    page = rows[:limit]
+    cursor = f"{epoch}.{page[-1][1] if page else int(number or 0)}"
+    return "200 OK", {"orders": [json.loads(row[0]) for row in page], "cursor": cursor, "more": len(rows) > limit}
+
+
+def hear(book: sqlite3.Connection, key: str, body: str) -> tuple[str, dict[str, Any] | None]:
+    """What became of an order; the last word is kept. A stock system of your own gives the units of a refused one back."""
+    if not book.execute("SELECT 1 FROM wanted WHERE key = ?", (key,)).fetchone():
+        return "404 Not Found", {"title": "no such order", "status": 404, "code": "unknown_order"}
+    book.execute("INSERT OR REPLACE INTO outcome VALUES (?, ?)", (key, body))
+    return "204 No Content", None
+
+
 def keep(book: sqlite3.Connection, key: str, body: bytes) -> tuple[str, dict[str, Any] | None]:
     """An order as a document: the one with the highest revision counts. It informs, and never changes a level."""
     document = json.loads(body)
@@ -109,6 +132,10 @@ def answer(book: sqlite3.Connection, environ: dict[str, Any]) -> tuple[str, dict
             return "200 OK", {"moves": [shown(row) for row in found if row]}
         case "GET", "/v1/levels":
             return levels(book, epoch, asked.get("since", [""])[0], min(int(asked.get("limit", ["1000"])[0]), 1000))
+        case "GET", "/v1/orders":
+            return wanted(book, epoch, asked.get("since", [""])[0], min(int(asked.get("limit", ["100"])[0]), 100))
+        case "POST", path if path.startswith("/v1/orders/") and path.endswith("/outcome"):
+            return hear(book, path[11:-8], environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])).decode())
         case "PUT", path if path.startswith("/v1/orders/"):
             body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
             return keep(book, path.removeprefix("/v1/orders/"), body)

@@ -58,11 +58,21 @@ def explain_order(words: Words, config: Folder = DEFAULT_FOLDER, json: Json = Fa
             "shipment", "key", "address", "units", "tracking", "state", "told", "confirmed", "in the shop", "reason",
         ]  # fmt: skip
         print_table("", columns, [_shipment_row(each) for each in told["shipments"]])
+    if told["placements"]:
+        print_line("placed by the ERP", style="bold")
+        columns = [
+            "its key", "our key", "units", "state", "told", "confirmed", "in the shop", "wanted", "status", "heard", "reason",
+        ]  # fmt: skip
+        print_table("", columns, [_placement_row(each) for each in told["placements"]])
     if told["document"]:
         _print_document(told["document"])
     for entry in told["quarantine"]:
         line = entry["line"] or "the order"
-        where = f"line {line}" if entry["line"] and line.split(" ")[0] not in ("shipment", "document") else line
+        where = (
+            f"line {line}"
+            if entry["line"] and line.split(" ")[0] not in ("shipment", "document", "placement")
+            else line
+        )
         print_line(f"quarantine {entry['id']} ({entry['state']}): {where}: {entry['reason']}", style="yellow")
         print_line(f"  hint: {entry['hint']}")
     if told["erp_trouble"]:
@@ -101,6 +111,15 @@ def _shipment_row(told: Mapping[str, Any]) -> list[Any]:
     return [
         told["shipment"], told["key"], told["address"], units, told["tracking"], told["state"], told["told_at"],
         told["confirmed_at"], told["in_shop"], told["reason"],
+    ]  # fmt: skip
+
+
+def _placement_row(told: Mapping[str, Any]) -> list[Any]:
+    units = ", ".join(f"{each['quantity']} of {each['of']}" for each in told["units"])
+    outcome = f"{told['outcome']}{'' if told['heard'] else ', not yet told'}" if told["outcome"] else None
+    return [
+        told["placement"], told["key"], units, told["state"], told["told_at"], told["confirmed_at"], told["in_shop"],
+        told["wanted"], told["following"], outcome, told["reason"],
     ]  # fmt: skip
 
 

@@ -48,6 +48,21 @@ def check_carts(stores: Any) -> Iterator[Mistake]:
             yield Mistake(("stores", name, "holds_minutes"), "carts = true beside it", "no carts", hint)
 
 
+def check_orders(table: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Orders come from an ERP that has a list of them; the embedded stock book has none."""
+    erp = table.get("erp")
+    if not isinstance(erp, Mapping) or erp.get("kind") != "embedded":
+        return
+    for name, store in _tables(table.get("stores")):
+        if store.get("orders") == "from_erp":
+            yield Mistake(
+                ("stores", name, "orders"),
+                '"off" with the embedded stock book',
+                show_value("from_erp"),
+                "It has no list of orders for stores: remove the key, or join an ERP by the REST contract.",
+            )
+
+
 def check_documents(table: Mapping[str, Any]) -> Iterator[Mistake]:
     """What the shop ships reaches the ERP in the orders' documents, and in no other way."""
     erp = table.get("erp")

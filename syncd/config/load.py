@@ -19,7 +19,7 @@ from typing import Any, Final
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_settings import SettingsError
 
-from syncd.config.agree import check_carts, check_documents, check_kits, check_together
+from syncd.config.agree import check_carts, check_documents, check_kits, check_orders, check_together
 from syncd.config.erp_models import EmbeddedErp, HttpErp
 from syncd.config.lines import find_lines, nearest_line
 from syncd.config.problem import Problem, did_you_mean, join_key, show_value
@@ -215,6 +215,7 @@ def _load_tenant(
         *check_kits(document.table.get("kits")),
         *check_carts(document.table.get("stores")),
         *check_documents(document.table),
+        *check_orders(document.table),
     ]
     tenant = None
     try:

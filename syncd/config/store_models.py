@@ -217,6 +217,13 @@ class BigCommerceStore(Store):
             description="Which share of what the ERP has of a SKU all carts of this store together may keep from other stores.",
         ),
     ] = 0.2
+    orders: Annotated[
+        Literal["off", "from_erp"],
+        Field(
+            description='"from_erp" places each order that the ERP wants in this store, from the moment it is switched on, and '
+            "lets its status follow; the shop takes its units, and sends no mail for it."
+        ),
+    ] = "off"
     order_parts: Annotated[
         tuple[OrderPart, ...],
         Strict(strict=False),

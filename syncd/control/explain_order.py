@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection
 
+from syncd.control.explain_placement import placement_view, placements_of
 from syncd.control.failure import EXIT_USAGE, CommandFailed
 from syncd.control.plain import iso
 from syncd.control.scene import Scene, Tell
@@ -18,6 +19,7 @@ from syncd.errors import SyncdError
 from syncd.ledger import documents, history, orders, quarantine, shipments
 from syncd.ledger.documents import DocumentState
 from syncd.ledger.history import MoveRecord, OrderHead
+from syncd.ledger.placing import PlacementRow
 from syncd.ledger.quarantine import Held
 from syncd.ledger.shipments import ShipmentRow
 from syncd.ports.erp import Erp, ErpMove
@@ -48,18 +50,27 @@ async def explain_order(scene: Scene, request: OrderRequest, tell: Tell) -> dict
 
     def unit(
         connection: Connection,
-    ) -> tuple[OrderHead | None, list[Account], list[MoveRecord], list[Held], list[ShipmentRow], DocumentState | None]:
+    ) -> tuple[
+        OrderHead | None,
+        list[Account],
+        list[MoveRecord],
+        list[Held],
+        list[ShipmentRow],
+        list[PlacementRow],
+        DocumentState | None,
+    ]:
         return (
             history.read_order_head(connection, tenant, name, order),
             orders.read_accounts(connection, tenant, name, [order]).get(order, []),
             history.moves_of_order(connection, tenant, name, order),
             quarantine.of_order(connection, tenant, name, order),
             shipments.of_order(connection, tenant, name, order),
+            placements_of(connection, tenant, name, order),
             documents.of_order(connection, tenant, name, order),
         )
 
-    head, accounts, moves, held, shipped, document = await scene.ledger.read(unit)
-    if head is None and not held and not shipped:
+    head, accounts, moves, held, shipped, placed, document = await scene.ledger.read(unit)
+    if head is None and not held and not shipped and not placed:
         scene.store(work, name)  # perhaps it is the store that is unknown
         raise CommandFailed(
             f"the ledger doesn't know order {order} of store {name}",
@@ -75,6 +86,7 @@ async def explain_order(scene: Scene, request: OrderRequest, tell: Tell) -> dict
         **(_head(head) if head is not None else {}),
         "lines": [_line(row, moves, found) for row in sorted(accounts, key=lambda row: (row.line, row.part))],
         "shipments": [_shipment(row) for row in shipped],
+        "placements": [placement_view(row) for row in placed],
         "document": _document(document) if document is not None else None,
         "quarantine": [_held(entry) for entry in held],
         "erp_trouble": trouble,

@@ -19,7 +19,7 @@ from syncd.core.quantity import Quantity, show
 from syncd.core.target import CartHold, ErpReading, OpenAccount, sku_target
 from syncd.engine.reconciler import Reconciler
 from syncd.engine.supervisor import TenantWork
-from syncd.ledger import carts, history, items, levels, stores
+from syncd.ledger import carts, history, items, levels, placing, stores
 from syncd.ledger.schema import erp_level, item
 from syncd.reconcile.evaluate import Evaluation, evaluate
 from syncd.reconcile.publish_step import PublishStep
@@ -119,8 +119,11 @@ def _shop(
     results = evaluate(connection, PublishStep(context).shop(), rows, moment)
     target = None
     if reading is not None:
+        rooms = placing.open_rooms(connection, tenant, name, [sku]).get(sku, ())
         buffer = context.options.buffer
-        target = target_terms(sku_target(sku, name, reading, accounts, buffer=buffer, now=moment.now, carts=held))
+        target = target_terms(
+            sku_target(sku, name, reading, accounts, buffer=buffer, now=moment.now, carts=held, rooms=rooms)
+        )
     titles = history.item_names(connection, tenant, name, names)
     return {
         "store": name,

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from syncd.control.failure import EXIT_AGAIN, EXIT_FAILED, EXIT_USAGE, CommandFailed
 from syncd.control.plain import iso
 from syncd.control.release_document import is_document, release_document
+from syncd.control.release_placement import is_placement, release_placement
 from syncd.control.release_shipment import is_shipment, release_shipment
 from syncd.control.scene import Scene, Tell
 from syncd.core.account import COUNTED, Account
@@ -120,6 +121,8 @@ async def release_held(scene: Scene, request: ReleaseRequest, tell: Tell) -> dic
         told: dict[str, Any] = {"moves": 0, "note": "it names no order: the entry is closed, nothing else changes"}
     elif is_shipment(entry):
         told = await release_shipment(scene, work, entry, booked=booked)
+    elif is_placement(entry):
+        told = await release_placement(scene, work, entry, booked=booked)
     elif is_document(entry):
         told = await release_document(scene, work, entry, left=booked)
     elif entry.line:

@@ -30,6 +30,11 @@ class Places(msgspec.Struct, frozen=True):
     taken_at: tuple[str, ...] = (MAIN,)
     pooled: bool = False
 
+    @property
+    def room_at(self) -> tuple[str, ...]:
+        """The one place where an order on its way into the shop finds its units; none where nobody can tell which it will be."""
+        return () if self.pooled else self.taken_at[:1]
+
     def counters(self, item: str) -> list[str]:
         """The names of a stock item's counters."""
         return [item + place for place in self.locations]

@@ -1,6 +1,6 @@
 """Targets: the level that a shop should show for a stock item.
 
-    target of a SKU = R - (untold decreases not confirmed before R's request) - claims - holds of other shops - buffer
+    target of a SKU = R - (untold decreases not confirmed before R's request) - claims - holds of other shops - buffer + room
 
 What carts of another shop hold is a hold, too, up to that shop's share of R for all of its carts.
 
@@ -60,8 +60,19 @@ class CartHold(msgspec.Struct, frozen=True):
     share: Quantity
 
 
+class OpenRoom(msgspec.Struct, frozen=True):
+    """ROOM: units of an order that the ERP has on its own book already, and that this shop takes from its counter when the order is
+    placed there. R lacks them if it was asked for since `since`, when the ERP told of the order; `is_open`: it was."""
+
+    key: str
+    units: Quantity
+    since: Instant
+    is_open: bool
+
+
 class Term(msgspec.Struct, frozen=True):
-    """One subtraction from R, for `explain`: what ("untold", "claim", "hold", "cart"), of which order or cart, how many units."""
+    """One subtraction from R, for `explain`: what ("untold", "claim", "hold", "cart", "room"), of which order or cart (of room:
+    the ERP's key of it), how many units."""
 
     what: str
     store: str
@@ -104,9 +115,10 @@ def sku_target(
     buffer: Quantity,
     now: Instant,
     carts: Iterable[CartHold] = (),
+    rooms: Iterable[OpenRoom] = (),
 ) -> SkuTarget:
     """The target of `sku` for the shop `store`. `accounts` are all open accounts of the SKU, of every shop, `carts` all that
-    carts hold of it."""
+    carts hold of it; `rooms` are this shop's."""
     terms: list[Term] = []
     for entry in accounts:
         where = (entry.store, entry.order, entry.line)
@@ -118,6 +130,7 @@ def sku_target(
         if entry.hold and entry.store != store and entry.hold_until > now:
             terms.append(Term("hold", *where, entry.hold))
     terms += _cart_terms(store, reading, carts, now)
+    terms += _room_terms(rooms, store, reading, reading.level - sum(term.units for term in terms), buffer)
     total = sum(term.units for term in terms)
     return SkuTarget(sku, Quantity(reading.level - total - buffer), reading, buffer, tuple(terms))
 
@@ -135,6 +148,18 @@ def _cart_terms(store: str, reading: ErpReading, carts: Iterable[CartHold], now:
             left[each.store] = room - units
             terms.append(Term("cart", each.store, each.cart, each.line, Quantity(units)))
     return terms
+
+
+def _room_terms(rooms: Iterable[OpenRoom], store: str, reading: ErpReading, without: int, buffer: int) -> list[Term]:
+    """ROOM: what orders on their way take from this shop's counter, beside what there is `without` them. The buffer is kept back
+    from shoppers, not from the ERP's own orders. What the ERP itself doesn't have, they don't find either."""
+    terms = [
+        Term("room", store, room.key, "", Quantity(-room.units))
+        for room in rooms
+        if room.is_open or reading.began >= room.since
+    ]
+    lent = min(buffer, max(0, buffer - without)) if without >= 0 else buffer
+    return [Term("buffer lent", store, "", "", Quantity(-lent)), *terms] if terms and lent else terms
 
 
 def item_target(recipe: Sequence[tuple[str, Quantity]], targets: Mapping[str, SkuTarget], *, whole: bool) -> Quantity:

@@ -15,6 +15,7 @@ from syncd.reconcile.hooks_step import HooksStep
 from syncd.reconcile.inventory_step import InventoryStep
 from syncd.reconcile.item_signal_step import ItemSignalStep
 from syncd.reconcile.order_step import OrderStep
+from syncd.reconcile.place_step import PlaceStep
 from syncd.reconcile.publish_step import PublishStep
 from syncd.reconcile.refund_poll import RefundPoll
 from syncd.reconcile.ship_step import ShipStep
@@ -27,7 +28,7 @@ RESTART_SECONDS = (1.0, 5.0, 15.0, 60.0, 300.0)
 RESTART_SECONDS_MAX = 60.0  # of a store: its orders wait too, and other shops sell what it has sold
 LONG_STEP_SECONDS = 10.0  # a shop that hangs, or much to read
 STEADY_SECONDS = 120.0  # a life that lasted so long was no failed start: the pauses begin anew
-WRITING_STEPS = frozenset({"publish", "shipments", "webhooks"})  # those that write to the store
+WRITING_STEPS = frozenset({"publish", "shipments", "placing", "webhooks"})  # those that write to the store
 MISCONFIGURED_SECONDS = 300.0  # somebody has to mend it; then it goes on by itself
 
 
@@ -202,12 +203,15 @@ def _documents(context: StoreContext) -> list[Timer]:
 
 
 def _shipping(context: StoreContext, signals: Timer) -> list[Timer]:
-    """The step that tells the store of shipments, if it is told of them. It goes after the signals: an order that it has changed
-    is read next."""
+    """The steps that tell the store of shipments and place the ERP's orders in it, if it is told of them, or gets them. They go
+    after the signals: an order that they have changed is read next."""
 
     def read_orders() -> None:
         signals.due = 0.0
 
-    if context.shipments is None:
-        return []
-    return [Timer("shipments", ShipStep(context, context.shipments, read_orders).run, rings=True)]
+    timers = []
+    if context.shipments is not None:
+        timers.append(Timer("shipments", ShipStep(context, context.shipments, read_orders).run, rings=True))
+    if context.placing is not None:
+        timers.append(Timer("placing", PlaceStep(context, context.placing, read_orders).run, rings=True))
+    return timers

@@ -28,6 +28,7 @@ from syncd.reconcile.post_step import PostStep
 from syncd.reconcile.put_step import PutStep
 from syncd.reconcile.sink_step import SinkStep
 from syncd.reconcile.watch_step import WatchStep
+from syncd.reconcile.wish_step import WishStep
 
 POST, PUT = "post", "put"
 FEED = "/feed"  # among the names of stores: no store's has a slash
@@ -48,6 +49,7 @@ class TenantWork:
     begun: Callable[[], None] = lambda: None  # told when all of its tasks are started
     feeds: bool = False  # the ERP's shipments are being read
     sinks: list[SinkStep] = field(default_factory=list)
+    wishes: WishStep | None = None  # reads the ERP's orders for stores
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -61,7 +63,8 @@ class TenantWork:
         async with anyio.create_task_group() as group:
             self.lives = Lives(group)
             watch, post, care = WatchStep(context), PostStep(context), CareStep(context)
-            group.start_soon(self._keep, "watch", watch.run, context.watcher_bell, name=f"{context.tenant}: watcher")
+            look = partial(self._watch, watch)
+            group.start_soon(self._keep, "watch", look, context.watcher_bell, name=f"{context.tenant}: watcher")
             group.start_soon(self._keep, POST, post.run, context.poster_bell, name=f"{context.tenant}: poster")
             group.start_soon(self._keep, "care", care.run, Bell(), name=f"{context.tenant}: care")
             for each in self.sinks:
@@ -76,7 +79,7 @@ class TenantWork:
             try:
                 await anyio.sleep_forever()
             finally:
-                self.lives, self.feeds = None, False
+                self.lives, self.feeds, self.wishes = None, False, None
 
     def _start(self, reconciler: Reconciler) -> None:
         if self.lives is not None:
@@ -98,6 +101,20 @@ class TenantWork:
             self.feeds = True
             feed = partial(self._keep, "feed", FeedStep(self.context).run, Bell())
             self.lives.start(FEED, feed, task_name=f"{self.context.tenant}: shipments")
+
+    async def _watch(self, watch: WatchStep) -> float:
+        """Read the ERP's orders for stores, then its levels: an order is known before the level that lacks its units."""
+        context = self.context
+        if self.wishes is None and context.orders is not None:
+            self.wishes = WishStep(context, context.orders)
+        try:
+            if self.wishes is not None:
+                await self.wishes.run_if_due()
+        except MisconfiguredError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug there must not stop the levels
+            context.log.bug(error)
+        return await watch.run()
 
     async def change_stores(self, gone: Collection[str], new: Sequence[Reconciler], *, drain_seconds: float) -> None:
         """Let the stores `gone` end (within a bound, and for sure), and begin the `new` ones, in the order of the names that

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from syncd.ledger import schema, schema_carts, schema_documents, schema_outbox
+from syncd.ledger import schema, schema_carts, schema_documents, schema_outbox, schema_placing
 from syncd.ledger.columns import metadata
 
 MODULES: Final = (
@@ -12,6 +12,7 @@ MODULES: Final = (
     schema_carts,
     schema_documents,
     schema_outbox,
+    schema_placing,
 )  # whoever imports this has every table in `metadata`
 
 __all__ = ["MODULES", "metadata"]

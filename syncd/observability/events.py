@@ -128,6 +128,28 @@ SHIPMENTS_STUCK = Event(
     "shipments.stuck", "error", "Shipments don't get from the ERP to a store: one of the two refuses all of them."
 )
 
+PLACEMENT_TOLD = Event("placement.told", "info", "The ERP wants an order in a store; it is on its way there.")
+PLACEMENT_MADE = Event("placement.made", "info", "A store has an order that the ERP wanted there.")
+PLACEMENT_REFUSED = Event(
+    "placement.refused", "warning", "An order of the ERP can't be placed in a store; the ERP is told why."
+)
+PLACEMENT_DOUBT = Event(
+    "placement.doubt",
+    "warning",
+    "An order, or its status, was sent and its outcome is unknown; the store is asked for it.",
+)
+PLACEMENT_FOLLOWED = Event("placement.followed", "info", "The status of an order was written, as the ERP wants it.")
+PLACEMENT_NOT_FOLLOWED = Event(
+    "placement.not_followed",
+    "warning",
+    "A change of an order's status isn't written to the store; the ERP is told why.",
+)
+PLACEMENT_HELD = Event("placement.held", "error", "An order of the ERP waits until someone decides.")
+PLACEMENT_UNHEARD = Event("placement.unheard", "warning", "The ERP doesn't want to hear what became of its order.")
+PLACING_STUCK = Event(
+    "placing.stuck", "error", "Orders don't get from the ERP to a store: one of the two refuses all of them."
+)
+
 DOCUMENT_TOLD = Event("document.told", "info", "The ERP has an order as a whole document, in its latest state.")
 DOCUMENT_INCOMPLETE = Event(
     "document.incomplete", "error", "A part of an order can't be read; its document goes without it, and says so."

@@ -60,6 +60,7 @@ class Meter:
         "drifts",
         "levels",
         "moves",
+        "placements",
         "requests",
         "retries",
         "shipments",
@@ -75,6 +76,8 @@ class Meter:
         self.shipments: dict[str, int] = {}  # for the store, by what became of them
         self.deliveries: dict[str, int] = {}  # to a sink, by what became of them
         self.carts: dict[str, int] = {}  # what has happened to the store's carts
+
+        self.placements: dict[str, int] = {}  # orders of the ERP for the store, by what became of them
         self.documents: dict[str, int] = {}  # of the store's orders, by what became of them
         self.document_requests = 0  # that were sent for them
         self.drifts = 0
@@ -110,6 +113,10 @@ class Meter:
     def delivery(self, outcome: str, times: int = 1) -> None:
         """Events for a sink: arrived, failed (tried again), refused, dropped."""
         self.deliveries[outcome] = self.deliveries.get(outcome, 0) + times
+
+    def placement(self, outcome: str) -> None:
+        """An order of the ERP for a store, or its status: placed, refused, held, not_sent, in_doubt, followed, not_followed."""
+        self.placements[outcome] = self.placements.get(outcome, 0) + 1
 
     def document(self, outcome: str) -> None:
         """An order's document: made, told, refused, incomplete."""

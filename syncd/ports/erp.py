@@ -23,6 +23,7 @@ class ErpTraits(msgspec.Struct, frozen=True):
     batch_max: int  # moves in one request
     late_us: int  # a request without an answer is surely dead after this
     shipments: bool = False
+    orders: bool = False  # it has orders for stores (`syncd.ports.placing.ErpOrdersPort`)
 
 
 class ErpDescription(msgspec.Struct, frozen=True):

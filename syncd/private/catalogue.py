@@ -120,6 +120,12 @@ CART_CHANGES = Metric(
     "What has happened to the store's carts: created, changed, abandoned, converted, deleted.",
     (*STORE, "what"),
 )
+PLACEMENT_OUTCOMES = Metric(
+    "syncd_placement_outcomes_total",
+    "counter",
+    "What became of the ERP's orders for the store: placed, refused, held, not_sent, in_doubt, followed, not_followed.",
+    (*STORE, "outcome"),
+)
 DOCUMENT_OUTCOMES = Metric(
     "syncd_document_outcomes_total",
     "counter",

@@ -23,6 +23,7 @@ ERP: Final = "erp"  # in the place of a store
 MOVE_OUTCOMES: Final = ("confirmed", "refused", "in_doubt")
 SHIPMENT_OUTCOMES: Final = ("made", "refused", "not_sent", "in_doubt")
 SINK_OUTCOMES: Final = ("arrived", "failed", "refused", "dropped")
+PLACEMENT_OUTCOMES: Final = ("placed", "refused", "held", "not_sent", "in_doubt", "followed", "not_followed")
 DOCUMENT_OUTCOMES: Final = ("made", "told", "refused", "incomplete")
 LEVEL_OUTCOMES: Final = ("written", "refused", "not_sent", "in_doubt")
 
@@ -74,6 +75,8 @@ def _counted(samples: Samples, meter: Meter, tenant: str, store: str) -> None:
         samples.add(of.SHIPMENT_OUTCOMES, meter.shipments.get(outcome, 0), tenant, store, outcome)
     for what, times in sorted(meter.carts.items()):
         samples.add(of.CART_CHANGES, times, tenant, store, what)
+    for outcome in PLACEMENT_OUTCOMES:
+        samples.add(of.PLACEMENT_OUTCOMES, meter.placements.get(outcome, 0), tenant, store, outcome)
     for outcome in DOCUMENT_OUTCOMES:
         samples.add(of.DOCUMENT_OUTCOMES, meter.documents.get(outcome, 0), tenant, store, outcome)
     samples.add(of.DOCUMENT_REQUESTS, meter.document_requests, tenant, store)

@@ -27,6 +27,7 @@ from syncd.ports.clock import Chance, Clock
 from syncd.ports.documents import DocumentsPort
 from syncd.ports.erp import Erp, ErpDocuments
 from syncd.ports.hooks import HooksPort
+from syncd.ports.placing import ErpOrdersPort, PlacingPort
 from syncd.ports.shipments import ShipmentsPort
 from syncd.ports.store import LevelSweeps, Store
 from syncd.transport.client import HttpClient
@@ -93,6 +94,7 @@ class TenantContext:
     documents: ErpDocuments | None = None  # the ERP again, where it tells shipments or keeps documents
     keeps_documents: bool = False  # it is put each order's document
     documents_bell: Bell = field(default_factory=Bell)
+    orders: ErpOrdersPort | None = None  # the ERP again, where it has orders for stores
     poster_bell: Bell = field(default_factory=Bell)
     watcher_bell: Bell = field(default_factory=Bell)
     erp_watched: Instant = LONG_AGO  # soft: when the last reading of the ERP's levels began
@@ -178,6 +180,8 @@ class StoreContext:
     cart_holds: HoldPolicy = field(default_factory=HoldPolicy)
     cart_bell: Bell = field(default_factory=Bell)
     carts_trouble: str = ""  # soft: why its carts can't be read
+    placing: PlacingPort | None = None  # None: this store gets no orders from the ERP
+    catalogued: Instant = LONG_AGO  # soft: when the last whole reading of its catalogue began
     documents: DocumentsPort | None = None  # None: nobody wants its orders whole
     hooks: HooksPort | None = None  # None: this store is only polled
     hooks_address: str = ""  # where it should call

@@ -15,7 +15,7 @@ from syncd.core.places import Places
 from syncd.core.publish import Blocked, Decision, Surroundings, decide
 from syncd.core.quantity import SECOND, ZERO, Instant, Quantity
 from syncd.core.target import SkuTarget, item_target, sku_target
-from syncd.ledger import carts, items, levels
+from syncd.ledger import carts, items, levels, placing
 from syncd.ledger.items import ItemRow
 from syncd.ledger.moves import sku_in_doubt
 from syncd.ports.store import InventoryTraits
@@ -119,22 +119,31 @@ def evaluate(connection: Connection, shop: Shop, rows: Sequence[ItemRow], moment
     targets: dict[str, dict[str, SkuTarget]] = {}
     for place in {row.place for row in rows}:
         skus = sorted({sku for row in rows if row.place == place for sku, _ in row.recipe})
-        targets[place] = _targets(connection, shop, shop.places.locations.get(place), skus, moment)
+        targets[place] = _targets(connection, shop, place, skus, moment)
     return [_evaluate(shop, row, books[row.item], targets[row.place], doubtful, moment) for row in rows]
 
 
 def _targets(
-    connection: Connection, shop: Shop, location: str | None, skus: Sequence[str], moment: Moment
+    connection: Connection, shop: Shop, place: str, skus: Sequence[str], moment: Moment
 ) -> dict[str, SkuTarget]:
-    """The targets of these SKUs at a location of the ERP."""
+    """The targets of these SKUs at a place, by the ERP's location for it. Orders find their room where orders take from."""
+    location = shop.places.locations.get(place)
     if location is None:
         return {}
     readings = levels.erp_readings(connection, shop.tenant, location, skus)
     accounts = levels.open_accounts(connection, shop.tenant, location, skus)
     held = carts.holds(connection, shop.tenant, location, skus, moment.now)
+    rooms = placing.open_rooms(connection, shop.tenant, shop.store, skus) if place in shop.places.room_at else {}
     return {
         sku: sku_target(
-            sku, shop.store, reading, accounts.get(sku, ()), buffer=shop.buffer, now=moment.now, carts=held.get(sku, ())
+            sku,
+            shop.store,
+            reading,
+            accounts.get(sku, ()),
+            buffer=shop.buffer,
+            now=moment.now,
+            carts=held.get(sku, ()),
+            rooms=rooms.get(sku, ()),
         )
         for sku, reading in readings.items()
     }

@@ -144,7 +144,7 @@ class InventoryStep:
             items.make_due(connection, tenant, {sku for _, _, recipe in changed.values() for sku, _ in recipe}, began)
 
         await context.tenant.ledger.run(unit)
-        self.catalogued = began
+        self.catalogued = context.catalogued = began
         context.tenant.publish()
 
     def _take_listings(self, connection: Connection, page: ListingPage, seen: Instant) -> None:

@@ -20,7 +20,7 @@ from syncd.core.order import Order, Phase, Unreadable
 from syncd.core.policy import Baseline
 from syncd.core.quantity import LONG_AGO, ZERO, Instant
 from syncd.core.taking import UNSEEN, put_back
-from syncd.ledger import documents, flow, items, moves, orders, payloads, quarantine, restored, stores
+from syncd.ledger import documents, flow, items, moves, orders, payloads, placing, quarantine, restored, stores
 from syncd.ledger.orders import OrderRow
 from syncd.ledger.tenants import assert_epoch, take_numbers
 from syncd.observability.events import QUARANTINE_GREW
@@ -59,6 +59,7 @@ class _Unit:
         self.takings: list[tuple[str, LineTaking, Order]] = []
         self.plans: list[tuple[str, NewMove]] = []
         self.voids: list[tuple[str, str, int]] = []
+        self.own: dict[str, str] = {}  # orders that the ERP has placed, by our key
 
     def run(self) -> None:
         tenant, store = self.facts.tenant, self.facts.store
@@ -134,6 +135,8 @@ class _Unit:
             )
             self._settle(order, before, after, live.get(order.order, ()), ask=forgotten)
             self._problems(order, outcome)
+            if order.own_key:
+                self.own[order.own_key] = order.order
             asked = order.order in self.taken.asking  # not all of it is counted: it is no state that is known yet
             state = msgspec.structs.replace(order, content=_in_part(order.content)) if asked else order
             self.order_rows.append(
@@ -273,6 +276,11 @@ class _Unit:
                 flow.count(connection, tenant, flow.ORDERS, page.ended, {store: len(self.order_rows)})
             if page.compressed:
                 payloads.keep(connection, tenant, store, page.reading, page.ended, page.compressed)
+        if self.own:
+            room, strange = placing.arrived(connection, tenant, store, self.own, page.ended)
+            self.taken.skus |= room
+            for order, known in strange:
+                self._hold(order, "", placing.STRANGE.format(known), placing.STRANGE_HINT, b"")
         for order, line, n in self.voids:
             moves.void_move(connection, tenant, store, order, line, n, "its order changed before it was sent")
         numbers = len(self.plans) + len(self.takings)

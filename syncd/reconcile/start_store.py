@@ -9,7 +9,7 @@ from syncd.core.policy import Baseline
 from syncd.core.quantity import LONG_AGO, Instant
 from syncd.core.taking_rule import TakingRule
 from syncd.errors import MisconfiguredError
-from syncd.ledger import items, stores, tenants, writes
+from syncd.ledger import items, placing, stores, tenants, writes
 from syncd.ledger.stores import StoreRow
 from syncd.ledger.switch import count_all
 from syncd.observability import events
@@ -108,6 +108,8 @@ def _begin(connection: Connection, context: StoreContext, told: StoreDescription
     values: dict[str, object] = {"mode": context.tenant.mode}
     if context.shipments is None:
         values["ships"] = 0  # what the ERP ships until it is told again isn't made up for
+    if context.placing is None:
+        placing.forget_store(connection, tenant, store)
     stores.change_store(connection, tenant, store, **values)
     if context.options.drift != "report":
         items.accept_nothing(connection, tenant, store, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -14,14 +15,19 @@ import yaml
 from jsonschema import Draft202012Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
+from yarl import URL
 
 from syncd.core.document import OrderDocument
+from syncd.core.following import ShopStatus
+from syncd.core.placing import KINDS, Flaw
 from syncd.core.quantity import Quantity, units
-from syncd.erps.http import wire
+from syncd.erps.http import orders_wire, wire
 from syncd.ports.erp import ErpMove
+from syncd.ports.placing import OrderOutcome, Result
 from syncd.testing.order_document import an_order
 from tests.erps.services import TOKEN, ExampleHand, example_server, simulated_erp
 
+BILLING = {"last_name": "Example", "zip": "53111", "country": "DE"}
 FOLDER = Path(__file__).resolve().parents[2] / "docs/erp-contract"
 METHODS = {"get", "put", "post", "delete", "patch"}
 REFERENCE = re.compile(r"#/components/(schemas|responses|parameters|headers)/([A-Za-z]+)")
@@ -112,7 +118,7 @@ def test_every_reference_leads_somewhere_and_everything_defined_is_used(document
 
 def test_every_operation_is_named_explained_and_answers_with_success_and_with_problems(document):
     names = [operation["operationId"] for _, _, operation in operations(document)]
-    assert len(names) == len(set(names)) == 6
+    assert len(names) == len(set(names)) == 8
     for path, method, operation in operations(document):
         assert operation["summary"], path
         assert {"200", "204"} & operation["responses"].keys(), path
@@ -163,9 +169,21 @@ def test_the_examples_of_the_document_keep_its_schemas(document, judge):
     assert count >= 4
 
 
+def test_the_document_names_the_statuses_results_and_kinds_that_there_are(document):
+    schemas = document["components"]["schemas"]
+    assert set(schemas["OrderStatus"]["enum"]) == set(ShopStatus)
+    assert set(schemas["OrderOutcome"]["properties"]["result"]["enum"]) == set(Result)
+    assert set(schemas["OutcomeDetail"]["properties"]["kind"]["enum"]) == KINDS
+
+
 def test_what_the_adapter_sends_keeps_the_document(judge):
     moves = wire.moves_body([ErpMove("a_b-1", "A", "", Quantity(-12_345), "shop 1"), ErpMove("k", "B", "WH", units(3))])
     assert judge.complaints("Moves", msgspec.json.decode(moves)) == []
+    flaw = Flaw("out_of_stock", "A", "OutOfStock", units(1), units(2))
+    outcome = OrderOutcome("k", "shop", 2, Result.REFUSED, "", "", "out of stock", (flaw, Flaw("refused")))
+    assert judge.complaints("OrderOutcome", msgspec.json.decode(orders_wire.outcome_body(outcome))) == []
+    placed = OrderOutcome("k", "shop", 1, Result.PLACED, "1001", ShopStatus.PENDING)
+    assert judge.complaints("OrderOutcome", msgspec.json.decode(orders_wire.outcome_body(placed))) == []
     order = msgspec.json.decode(wire.order_body(an_order("k")))
     assert judge.complaints("Order", order) == []
     assert order["created"] == "2023-11-14T22:13:20.123456Z"
@@ -254,6 +272,21 @@ async def test_the_example_server_answers_as_the_document_says(judge, tmp_path):
         await tour(judge, base_url)
 
 
+async def test_the_example_server_keeps_the_newest_document_of_an_order(judge, session, tmp_path):
+    path = tmp_path / "erp.sqlite"
+    with example_server(path) as base_url:
+        whole = an_order("acme-us-1001")
+        for revision, phase in ((2, "paid"), (3, "cancelled"), (2, "paid"), (3, "cancelled")):
+            body = wire.order_body(msgspec.structs.replace(whole, revision=revision, phase=phase))
+            async with session.put(f"{base_url}/v1/orders/{whole.key}", data=body) as answer:
+                await judge.check("/v1/orders/{key}", answer)
+        async with session.put(f"{base_url}/v1/orders/another", data=wire.order_body(whole)) as answer:
+            assert answer.status == 422
+        with sqlite3.connect(path) as book:
+            ((content,),) = book.execute("SELECT content FROM document").fetchall()
+        assert msgspec.json.decode(content)["phase"] == "cancelled"
+
+
 async def test_the_simulated_erp_answers_as_the_document_says(judge, session, document):
     async with simulated_erp() as simulated:
         await simulated.set_level("A", units(3))
@@ -270,6 +303,18 @@ async def test_the_simulated_erp_answers_as_the_document_says(judge, session, do
             assert len((await judge.check("/v1/shipments", answer))["shipments"]) == 1
         async with session.get(f"{base_url}/v1/shipments", params={"since": "x"}) as answer:
             await judge.check("/v1/shipments", answer)
+        wanted = {"key": "SO/1", "store": "s", "billing": BILLING, "lines": [{"sku": "A", "quantity": "1"}]}
+        async with session.post(f"{base_url}/_sim/orders", json=wanted) as answer:
+            assert answer.status == 200
+        async with session.get(f"{base_url}/v1/orders") as answer:
+            assert len((await judge.check("/v1/orders", answer))["orders"]) == 1
+        async with session.get(f"{base_url}/v1/orders", params={"since": "x"}) as answer:
+            await judge.check("/v1/orders", answer)
+        outcome = {"store": "s", "revision": 1, "result": "placed", "order": "100"}
+        for key in ("SO%2F1", "nobody"):
+            path = URL(f"{base_url}/v1/orders/{key}/outcome", encoded=True)
+            async with session.post(path, json=outcome) as answer:
+                await judge.check("/v1/orders/{key}/outcome", answer)
         no_key = {"key": "?", "sku": "A", "location": "", "change": "1"}
         malformed: list[dict[str, Any]] = [{}, {"moves": []}, {"moves": [{"key": "k"}]}, {"moves": [no_key]}]
         for bad in malformed:

@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from syncd.core.document import OrderDocument
 from syncd.core.quantity import microseconds
-from syncd.erps.http import wire
+from syncd.erps.http import orders_wire, wire
 from syncd.errors import BugError, MisconfiguredError, OutcomeUnknown, RefusedError, StoreFault, TransientError
 from syncd.ports.erp import (
     ErpDescription,
@@ -31,12 +31,14 @@ from syncd.ports.erp import (
     PostResult,
     ShipmentPage,
 )
+from syncd.ports.placing import OrderOutcome, WishPage
 from syncd.transport.answer import Answer
 from syncd.transport.client import HttpClient
 
 BATCH_MAX = 100  # keys of 35 characters in one query: 4 kB, half of what servers take as a request line
 LEVELS_MAX = 5_000  # asked for in one answer: below 1 MB
 SHIPMENTS_MAX = 200  # asked for in one answer
+WISHES_MAX = 100  # orders asked for in one answer
 LATE_SECONDS = 120.0  # longer than the common time limits of proxies and application servers
 REFUSED_WHOLE = frozenset({409, 413, 422})
 NO_DOCUMENTS = frozenset({404, 405})  # the address isn't there at all
@@ -49,7 +51,7 @@ R = TypeVar("R")
 
 
 class HttpErp:
-    """`Erp` and `ErpDocuments` of a service that keeps the contract. It doesn't own the client."""
+    """`Erp`, `ErpDocuments` and `ErpOrdersPort` of a service that keeps the contract. It doesn't own the client."""
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class HttpErp:
         levels_max: int = LEVELS_MAX,
         late_seconds: float = LATE_SECONDS,
         shipments: bool = False,
+        orders: bool = False,
     ) -> None:
         """`late_seconds`: after which a request without an answer is surely dead; `describe` checks it against the ERP's."""
         if not 1 <= batch_max <= BATCH_MAX:
@@ -66,7 +69,7 @@ class HttpErp:
         self._client = client
         self._levels_max = levels_max
         self._late_seconds = late_seconds
-        self._traits = ErpTraits(frozenset({"move"}), batch_max, microseconds(late_seconds), shipments)
+        self._traits = ErpTraits(frozenset({"move"}), batch_max, microseconds(late_seconds), shipments, orders)
 
     @property
     def traits(self) -> ErpTraits:
@@ -156,6 +159,23 @@ class HttpErp:
             raise _nonsense(answer, "it says that there is more, and its cursor didn't move")
         shipments = _mapped(answer, lambda: tuple(wire.port_shipment(one) for one in page.shipments))
         return ShipmentPage(shipments, page.cursor, page.more)
+
+    async def wanted(self, cursor: str) -> WishPage:
+        """One page, oldest change first. A cursor that the ERP doesn't know any more begins from the start."""
+        limit = ("limit", str(WISHES_MAX))
+        answer = await self._read(ORDERS_PATH, [("since", cursor), limit] if cursor else [limit], accept={GONE})
+        if answer.status == GONE:
+            cursor = ""
+            answer = await self._read(ORDERS_PATH, [limit])
+        page = answer.json(orders_wire.Orders)
+        if page.more and page.cursor == cursor:
+            raise _nonsense(answer, "it says that there is more, and its cursor didn't move")
+        return WishPage(tuple(orders_wire.port_wish(bytes(raw)) for raw in page.orders), page.cursor, page.more)
+
+    async def tell(self, outcome: OrderOutcome) -> None:
+        """Tell what became of an order. RefusedError where the ERP says no to it."""
+        path = f"{ORDERS_PATH}/{quote(outcome.key, safe='')}/outcome"
+        await self._client.write("POST", path, orders_wire.outcome_body(outcome))
 
     async def _post_each(self, moves: Sequence[ErpMove]) -> tuple[PostOutcome, ...]:
         """The moves of a refused batch, each alone, so that one bad move fails alone."""

@@ -11,11 +11,12 @@ from aiohttp import web
 
 from syncd.simulator.erp.book import Book
 from syncd.simulator.erp.faults import Faults
+from syncd.simulator.erp.wishes import Wishes
 
 Action = Callable[[dict[str, Any]], Any]
 
 
-def control_routes(book: Book, faults: Faults) -> list[web.RouteDef]:
+def control_routes(book: Book, faults: Faults, wishes: Wishes) -> list[web.RouteDef]:
     """The routes under /_sim/. A wrong body is 400 with a word about it."""
 
     def products(body: dict[str, Any]) -> dict[str, int]:
@@ -43,6 +44,14 @@ def control_routes(book: Book, faults: Faults) -> list[web.RouteDef]:
             book.shipments.append(shipped)
         return {"shipments": len(book.shipments)}
 
+    def order(body: dict[str, Any]) -> dict[str, int]:
+        """An order of the contract, taken by the ERP's people; `{"key": "SO-1", "status": "cancelled"}` of a known one changes it."""
+        if body["key"] in wishes.orders:
+            wishes.change(body["key"], body["status"])
+        else:
+            wishes.take(body)
+        return {"orders": len(wishes.orders)}
+
     def restore(body: dict[str, Any]) -> dict[str, str]:
         """`{"forget": 3}`: the newest three entries are gone, and there is a new epoch."""
         book.restore(int(body["forget"]))
@@ -58,10 +67,13 @@ def control_routes(book: Book, faults: Faults) -> list[web.RouteDef]:
         web.post("/_sim/receipts", _route(receipt)),
         web.post("/_sim/sales", _route(sale)),
         web.post("/_sim/shipments", _route(shipment)),
+        web.post("/_sim/orders", _route(order)),
         web.post("/_sim/restore", _route(restore)),
         web.post("/_sim/faults", _route(turn)),
         web.get("/_sim/faults", _route(lambda _: faults.shown())),
-        web.get("/_sim/truth", _route(lambda _: book.truth())),
+        web.get(
+            "/_sim/truth", _route(lambda _: {**book.truth(), "wanted": wishes.orders, "outcomes": wishes.outcomes})
+        ),
     ]
 
 

@@ -14,6 +14,7 @@ from aiohttp import web
 from syncd.simulator.erp.book import KEY, QUANTITY, Book, decimal_text
 from syncd.simulator.erp.control import control_routes
 from syncd.simulator.erp.faults import Faults
+from syncd.simulator.erp.wishes import Wishes
 
 BODY_BYTES_MAX = 2**20
 MOVES_MAX = 100
@@ -31,12 +32,14 @@ class SimulatedErp:
         self, *, now: Callable[[], int], chance: random.Random, token: str = "", page_max: int = PAGE_MAX
     ) -> None:
         self.book = Book(now)
+        self.wishes = Wishes(self.book)
         self.faults = Faults()
         self.now = now
         self.chance = chance
         self.token = token
         self.page_max = page_max
         self.tells_shipments = True  # an optional part of the contract
+        self.tells_orders = True  # another
         self.keeps_orders = True  # another
         self.order_faults = 0  # documents to come that find it busy
         self.refused_orders: set[str] = set()  # keys of documents that it can't take
@@ -51,7 +54,9 @@ class SimulatedErp:
         app.router.add_get("/v1/levels", self._levels)
         app.router.add_put("/v1/orders/{key}", self._put_order)
         app.router.add_get("/v1/shipments", self._shipments)
-        app.add_routes(control_routes(self.book, self.faults))
+        app.router.add_get("/v1/orders", self._wanted)
+        app.router.add_post("/v1/orders/{key}/outcome", self._outcome)
+        app.add_routes(control_routes(self.book, self.faults, self.wishes))
         app.on_shutdown.append(self._forget_late)
         return app
 
@@ -197,6 +202,27 @@ class SimulatedErp:
         reached = since + len(page)
         more = reached < len(self.book.shipments)
         return answer({"shipments": page, "cursor": f"{self.book.epoch}.{reached}", "more": more})
+
+    async def _wanted(self, request: web.Request) -> web.StreamResponse:
+        if not self.tells_orders:
+            raise web.HTTPNotFound
+        since = self._position(request.query.get("since", ""), len(self.wishes.told))
+        if since is None:
+            return problem(410, "cursor_gone", "this cursor is of another epoch")
+        page = self.wishes.told[since : since + self._limit(request)]
+        reached = since + len(page)
+        more = reached < len(self.wishes.told)
+        return answer({"orders": page, "cursor": f"{self.book.epoch}.{reached}", "more": more})
+
+    async def _outcome(self, request: web.Request) -> web.StreamResponse:
+        if not self.wishes.hear(request.match_info["key"], await request.json()):
+            return problem(404, "unknown_order", "there is no such order")
+        fault = self.faults.strike(self.chance)
+        if fault in {"error_after", "error_before", "late", "partial"}:
+            return problem(500, "crashed", "after it was heard")
+        if fault in {"timeout_after", "reset_after"}:
+            return _cut(request)
+        return web.Response(status=204)
 
     def _limit(self, request: web.Request) -> int:
         wanted = request.query.get("limit", "")

@@ -11,12 +11,14 @@ from syncd.stores.bigcommerce.documents import BigCommerceDocuments
 from syncd.stores.bigcommerce.inventory import BigCommerceInventory
 from syncd.stores.bigcommerce.locations import DEFAULT_LOCATION_ID, Locations
 from syncd.stores.bigcommerce.orders import SETTLE_US, SETTLE_WAIT_MAX_US, BigCommerceOrders
+from syncd.stores.bigcommerce.placing import BigCommercePlacing
 from syncd.stores.bigcommerce.settings import ShopSettings
 from syncd.stores.bigcommerce.shipments import BigCommerceShipments
 
 APPLY_US = 5 * SECOND  # the vendor names no bound for "a short delay"
 STALE_US = 5 * SECOND  # reads straight after a write show the old value for as long
 SHIPMENTS_STALE_US = 30 * SECOND  # the vendor names no bound for an order's lists
+PLACING_STALE_US = 60 * SECOND  # nor for how soon a new order is in the list of orders
 LATE_US = 30 * SECOND  # a request that long without an answer has been dropped by the vendor's gateway
 
 
@@ -59,6 +61,7 @@ class BigCommerceStore:
         self._client = client
         self._shipments = BigCommerceShipments(client, late_us=late_us, stale_us=SHIPMENTS_STALE_US)
         self._carts = BigCommerceCarts(client, late_us=late_us)
+        self._placing = BigCommercePlacing(client, late_us=late_us, stale_us=PLACING_STALE_US)
 
     @property
     def orders(self) -> BigCommerceOrders:
@@ -83,3 +86,8 @@ class BigCommerceStore:
     def carts(self) -> BigCommerceCarts:
         """Its carts: to be read only with the scope for that."""
         return self._carts
+
+    @property
+    def placing(self) -> BigCommercePlacing:
+        """Orders for it: to be placed only with the scope to modify orders."""
+        return self._placing

@@ -94,6 +94,19 @@ class Order(msgspec.Struct, gc=False):
     consignments: Consignments | list[object] | None = None
 
 
+class MadeOrder(msgspec.Struct, gc=False):
+    """The answer to an order that was posted: its number is what matters."""
+
+    id: int
+
+
+class OrderError(msgspec.Struct, gc=False):
+    """One entry of a v2 error's list. `details` tell of the products concerned."""
+
+    message: Noise = ""
+    details: Noise = None
+
+
 class OrderStub(msgspec.Struct, gc=False):
     """What can be told of an order that can't be read."""
 
