@@ -20,6 +20,7 @@ EPILOG = "Examples: syncd erase acme --email - --customer us/17 < address.txt; s
 NAMES = {
     "raw_orders": "orders as the stores sent them",
     "waiting_documents": "documents that wait for the ERP",
+    "carts": "carts",
     "quarantine": "entries of the quarantine with raw data",
     "waiting_events": "events that wait for sinks",
 }

@@ -16,11 +16,12 @@ from sqlalchemy import select
 from syncd.control import erase as erase_module
 from syncd.control.failure import CommandFailed
 from syncd.control.server import _for_log
+from syncd.core.cart import Cart, CartState, KnownCart
 from syncd.core.document import Customer, OrderDocument
 from syncd.core.document_place import Address
 from syncd.core.quantity import Instant
 from syncd.errors import StoreFault
-from syncd.ledger import deliveries, documents, erasure, payloads, quarantine
+from syncd.ledger import carts, deliveries, documents, erasure, payloads, quarantine
 from syncd.ledger.outbox import Event
 from syncd.ledger.schema_outbox import erasure as table
 from tests.control.bench import TENANT, Bench, open_bench, order
@@ -85,6 +86,7 @@ async def a_life(folder: Path) -> Any:
 
         await bench.ledger.run(unit)
         await bench.ledger.run(keep_documents)
+        await bench.ledger.run(keep_carts)
         await put(bench, happened(bench, 1, ADA, 7), happened(bench, 2, BOB, 8))
         for step in bench.work.sinks:
             await step.run()
@@ -102,6 +104,16 @@ def keep_documents(connection: Any) -> None:
         documents.make_due(connection, "acme", "us", [str(number)], Instant(1))
         body = {"body": msgspec.json.encode(whole), "content": "digest", "waits": 1}
         documents.change(connection, "acme", "us", str(number), body)
+
+
+def keep_carts(connection: Any) -> None:
+    """Ada's by her number, Ada's by her e-mail, and Bob's."""
+    for name, number, email in (("c-1", "7", ""), ("c-2", "", ADA), ("c-3", "8", BOB)):
+        content = Cart(name, 1, Instant(1), Instant(2), "EUR", (), customer=number, email=email)
+        known = KnownCart(CartState.OPEN, content)
+        carts.write_cart(
+            connection, "acme", "us", name, known, began=Instant(1), look=None, now=Instant(2), ended=Instant(0)
+        )
 
 
 async def put(bench: Bench, *some: Event) -> None:
@@ -142,8 +154,8 @@ async def test_what_there_is_is_shown_first_and_nothing_is_changed(tmp_path):
         before = await bench.ledger.read(lambda c: payloads.read(c, "acme", 1_000))
         told = await erase(bench, only_look=True)
         assert told == {
-            "tenant": "acme", "done": False, "orders": 3,
-            "changed": {"raw_orders": 3, "waiting_documents": 1, "quarantine": 1, "waiting_events": 2},
+            "tenant": "acme", "done": False, "orders": 5,
+            "changed": {"raw_orders": 3, "waiting_documents": 1, "carts": 2, "quarantine": 1, "waiting_events": 2},
             "sinks": [
                 {"sink": "lake", "events": 1, "files": 1, "trouble": None},
                 {"sink": "counts", "events": 0, "files": 0, "trouble": None},
@@ -199,6 +211,15 @@ async def test_a_document_reaches_the_erp_without_it(tmp_path):
         assert (left["2"].billing.email, left["2"].customer.id) == (BOB, "8")
 
 
+async def test_a_cart_stays_without_whose_it_is(tmp_path):
+    async with a_life(tmp_path) as bench:
+        await erase(bench)
+        rows = await bench.ledger.read(lambda c: carts.read_carts(c, "acme", "us", ["c-1", "c-2", "c-3"]))
+        left = {name: row.known.content for name, row in rows.items()}
+        assert [(left[name].customer, left[name].email) for name in sorted(left)] == [("", ""), ("", ""), ("8", BOB)]
+        assert {content.currency for content in left.values()} == {"EUR"}
+
+
 async def test_sinks_are_told_with_keys_and_orders_and_nothing_personal(tmp_path):
     async with a_life(tmp_path) as bench:
         told = await erase(bench)
@@ -209,7 +230,8 @@ async def test_sinks_are_told_with_keys_and_orders_and_nothing_personal(tmp_path
         keys = {*outbox.persons(email=ADA), *outbox.persons(store="us", customer="7")}
         data = json.loads(row.data)
         assert set(data["persons"]) == keys == set(json.loads(row.persons))
-        assert data["subjects"] == [{"store": "us", "subject": f"orders/{k}"} for k in (1, 3, 5)]
+        theirs = ["carts/c-1", "carts/c-2", "orders/1", "orders/3", "orders/5"]
+        assert data["subjects"] == [{"store": "us", "subject": name} for name in theirs]
         assert row.due > bench.clock.now(), "after what was on its way"
         step = next(each for each in bench.work.sinks if each.name == "lake")
         sent = step.delivery(row)
@@ -237,7 +259,7 @@ async def test_it_is_recorded_with_who_and_when_and_without_the_customer(tmp_pat
         assert (row.id, row.who, row.state) == (told["id"], "carol (sudo: dave)", "done")
         assert row.ended >= row.since > 0
         assert json.loads(row.changed) == {
-            "raw_orders": 3, "waiting_documents": 1, "quarantine": 1, "waiting_events": 2, "sinks/lake": 1, "sinks/counts": 0,
+            "raw_orders": 3, "waiting_documents": 1, "carts": 2, "quarantine": 1, "waiting_events": 2, "sinks/lake": 1, "sinks/counts": 0,
         }  # fmt: skip
         assert "ada" not in str(row).lower()
         assert "ada" not in bench.log.getvalue().lower()
@@ -251,7 +273,7 @@ async def test_to_give_the_command_again_changes_nothing(tmp_path):
         assert set(told["changed"].values()) == {0}
 
 
-@pytest.mark.parametrize("parts", range(5))
+@pytest.mark.parametrize("parts", range(6))
 async def test_a_kill_after_any_part_is_made_good_by_the_same_command(tmp_path, monkeypatch, parts):
     async with a_life(tmp_path) as bench:
         left = parts
@@ -266,13 +288,13 @@ async def test_a_kill_after_any_part_is_made_good_by_the_same_command(tmp_path, 
 
         with monkeypatch.context() as patched:
             patched.setattr(erasure, "take_part", killed)
-            if parts == 4:
+            if parts == 5:
                 patched.setattr(erase_module, "_sinks", killed)
             with pytest.raises(KeyError):
                 await erase(bench)
         assert await bench.ledger.read(lambda c: erasure.unfinished(c, "acme")) == 1
         told = await erase(bench)
-        assert told["orders"] == 3, "also those that can't be found any more"
+        assert told["orders"] == 5, "also those that can't be found any more"
         assert places_of_ada(tmp_path / "state") == []
         assert await bench.ledger.read(lambda c: erasure.unfinished(c, "acme")) == 0
 

@@ -6,12 +6,13 @@ from syncd.ledger.erasure import HOLDERS
 from syncd.ledger.tables import MODULES, metadata
 
 NAMES_NOBODY = {
-    "alert", "clock", "drift", "erasure", "erp", "erp_level", "flow", "ingredient", "item", "lease", "level_change",
+    "alert", "cart_hold", "clock", "drift", "erasure", "erp", "erp_level", "flow", "ingredient", "item", "lease", "level_change",
     "level_write", "line", "listing", "move", "orders", "person_key", "reading", "refund_feed", "refund_seen", "shipment",
     "signal", "sink", "store", "taking",
 }  # fmt: skip
 ERASED = {
     "payload": "raw_orders",
+    "cart": "carts",
     "document": "waiting_documents",
     "quarantine": "quarantine",
     "outbox": "waiting_events",

@@ -10,9 +10,12 @@ import pytest
 from syncd.core.order import Unreadable
 from syncd.core.quantity import Instant, units
 from syncd.ledger import levels
+from syncd.ledger.outbox import Subscription
 from syncd.ledger.schema import level_write
 from syncd.page import site
 from syncd.page.words import ago, change, clock_text, lasting, link, quantity, seen
+from syncd.reconcile.sink_step import SinkOptions, SinkStep
+from syncd.testing.fake_sink import FakeSink
 from tests.control.bench import SECOND, order
 from tests.page.life import doubt
 from tests.page.test_access import LOOKS, visiting
@@ -401,3 +404,17 @@ async def test_without_a_token_no_page_makes_a_request_to_the_erp(lively, monkey
             assert status == 200
             assert "In the ERP</th>" not in text
             assert "ask=erp" not in text
+
+
+async def test_a_sink_is_shown_with_what_waits_and_its_trouble_as_text(lively):
+    context = lively.work.context
+    crm = SinkStep(context, Subscription("crm", frozenset()), FakeSink(), SinkOptions(), trouble=HOSTILE)
+    lively.work.sinks.append(crm)
+    async with visiting(lively) as visitor:
+        await visitor.log_in()
+        _, text, _ = await visitor.get("/")
+    sheet = Sheet()
+    sheet.feed(text)
+    assert "Sink crm: 0 waiting; " in sheet.text
+    assert 'alert("x")' in sheet.text
+    assert "<script>alert" not in text
