@@ -96,7 +96,8 @@ class Customer(msgspec.Struct, frozen=True):
 class OrderDocument(msgspec.Struct, frozen=True):
     """One order, whole.
 
-    `key` is stable: TENANT-STORE-ORDER; `own_key` is the ERP's, of an order that it has put into the shop itself. `phase` is
+    `key` is stable: TENANT-STORE-ORDER; of an order that the ERP has put into the shop itself
+    `erp_key` is the ERP's key, and `own_key` the name that it carries in the shop for us. `phase` is
     one word for all platforms (draft, pending, placed, paid, completed, refunded, cancelled, gone), `status` the platform's.
     A document of phase `gone` says only that the shop has no such order any more: all else in it is empty.
 
@@ -118,6 +119,7 @@ class OrderDocument(msgspec.Struct, frozen=True):
     modified: datetime | None = None
     completed: datetime | None = None
     own_key: str = ""
+    erp_key: str = ""
     cart: str = ""
     is_archived: bool = False
     prices_include_tax: bool | None = None

@@ -222,6 +222,12 @@ def of_order(connection: Connection, tenant: str, store: str, order: str) -> lis
     return [PlacementRow(*row) for row in _OF_ORDER.read(connection, tenant=tenant, store=store, shop_order=order)]
 
 
+def keys_of(connection: Connection, tenant: str, store: str, own_keys: Iterable[str]) -> dict[str, str]:
+    """The ERP's keys of the orders that carry these names of ours in the shop."""
+    rows = _OF_KEYS.read(connection, own_keys, tenant=tenant, store=store)
+    return {found.own_key: found.key for found in [PlacementRow(*row) for row in rows]}
+
+
 def change(connection: Connection, tenant: str, row: PlacementRow, **values: object) -> None:
     """Set columns of one."""
     _ROW.change(connection, (tenant, row.key), values)

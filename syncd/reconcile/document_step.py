@@ -23,7 +23,7 @@ from syncd.core.order import Phase
 from syncd.core.quantity import LONG_AGO, Instant, microseconds, seconds
 from syncd.core.signal import Kind
 from syncd.errors import MisconfiguredError, RefusedError
-from syncd.ledger import documents, orders, payloads, quarantine, signals, stores, tenants
+from syncd.ledger import documents, orders, payloads, placing, quarantine, signals, stores, tenants
 from syncd.ledger.documents import DueDocument
 from syncd.observability import events
 from syncd.observability.events import QUARANTINE_GREW
@@ -196,6 +196,7 @@ class _Unit:
         self.asleep = asleep
         self.now = context.tenant.clock.now()
         self.made = self.held = 0
+        self.erp_keys: dict[str, str] = {}
         self.left_out: list[tuple[str, str, str]] = []  # order, part, reason
         self.refused: list[tuple[str, str]] = []  # order, reason
 
@@ -206,6 +207,8 @@ class _Unit:
         self.made = self.held = 0
         self.left_out, self.refused = [], []
         accounts = orders.read_accounts(connection, tenant.tenant, self.context.store, [row.order for row in self.rows])
+        own_keys = [read.document.own_key for read in self.ends.values() if read.document and read.document.own_key]
+        self.erp_keys = placing.keys_of(connection, tenant.tenant, self.context.store, own_keys)
         for row in self.rows:
             read = self.ends.get(row.order)
             if row.order in self.asleep:
@@ -255,6 +258,7 @@ class _Unit:
             key=document_key(tenant, store, row.order),
             store=store,
             revision=self.now,
+            erp_key=self.erp_keys.get(document.own_key, ""),
             lines=with_erp_units(document.lines, accounts, self.context.policy),
         )
         content = digest(whole)
