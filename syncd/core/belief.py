@@ -183,10 +183,9 @@ class Course:
     def __init__(self, book: ItemBook, floor: Quantity | None = None) -> None:
         self._floor = floor
         self._changes = book.changes
-        self._lowerings: list[Change] = []
-        if floor is not None:
-            own = [write for write in book.writes if not write.is_absolute and write.change < 0]
-            self._lowerings = [_as_change(write) for write in own if write.state == CONFIRMED]
+        own = [write for write in book.writes if floor is not None and not write.is_absolute and write.change < 0]
+        self._own_lowerings = [_as_change(write) for write in own]  # those under way together are dropped together
+        self._lowerings = [_as_change(write) for write in own if write.state == CONFIRMED]
         self._moves = [*book.changes, *(_as_change(w) for w in book.writes if not w.is_absolute)]
         self._puts = _puts([w for w in book.writes if w.is_absolute], self._moves)
 
@@ -204,7 +203,17 @@ class Course:
         return not any(a <= change.ended and change.began <= b for change in hiding for a, b in spans)
 
     def carried(self, reading: Reading) -> Interval:
-        """What one reading says about the item now: surely later changes move it, unclear ones widen it."""
+        """What one reading says about the item now: surely later changes move it, unclear ones widen it, and so does an own
+        lowering that may have been dropped."""
+        course = self._all_applied(reading)
+        return Interval(course.lo, Quantity(course.hi + self._dropped(reading, course.hi)))
+
+    def dropped(self, reading: Reading) -> Quantity:
+        """By how much the upper end is higher since own lowerings after this reading may not have fitted."""
+        return self._dropped(reading, self._all_applied(reading).hi)
+
+    def _all_applied(self, reading: Reading) -> Interval:
+        """What the reading says if the shop has dropped nothing."""
         lo = hi = int(reading.level)
         for move in self._moves:
             if move.ended < reading.began:
@@ -224,10 +233,11 @@ class Course:
                 lo, hi = lo + effect.lo, hi + effect.hi
             else:
                 lo, hi = lo + min(0, effect.lo), hi + max(0, effect.hi)
-        return Interval(Quantity(lo), Quantity(hi + self.dropped(reading)))
+        return Interval(Quantity(lo), Quantity(hi))
 
-    def dropped(self, reading: Reading) -> Quantity:
-        """How many units of own lowerings after this reading may not have fitted, so that the shop has dropped them."""
+    def _dropped(self, reading: Reading, hi: Quantity) -> Quantity:
+        """A lowering is dropped only where there was less than it takes (and than those that were under way with it take). So if
+        one was, the level is bounded anew by that, moved along from there: by the last that was, whichever it is."""
         if self._floor is None or not self._lowerings:
             return Quantity(0)
         after = [move for move in self._moves if move.ended >= reading.began]
@@ -236,11 +246,20 @@ class Course:
         least += sum(min(0, put.effect.lo) for put in puts)
         if least >= self._floor:
             return Quantity(0)  # all of it together leaves the floor
-        units = 0
-        for lowering in self._lowerings:
-            if lowering.began > reading.ended and self._least(reading, lowering, after, puts) < self._floor:
-                units += lowering.high
-        return Quantity(units)
+        doubtful = [
+            lowering
+            for lowering in self._lowerings
+            if lowering.began > reading.ended and self._least(reading, lowering, after, puts) < self._floor
+        ]
+        units = sum(lowering.high for lowering in doubtful)
+        bound = max((self._bound_if_dropped(lowering) for lowering in doubtful), default=hi)
+        return Quantity(max(0, min(units, bound - hi)))
+
+    def _bound_if_dropped(self, lowering: Change) -> int:
+        """The most that the level can be now, if this lowering was dropped and none after it."""
+        together = [one for one in self._own_lowerings if one.began <= lowering.ended and lowering.began <= one.ended]
+        level = (self._floor or 0) + sum(one.most for one in together)
+        return self._all_applied(Reading(Quantity(level), lowering.began, lowering.ended)).hi
 
     def _least(self, reading: Reading, lowering: Change, after: Sequence[Change], puts: Sequence[_Put]) -> int:
         """The least that the level can be after this own lowering, if it is applied: all that may have been taken by then was,
