@@ -164,3 +164,18 @@ def _history(random: Random) -> tuple[int, ItemBook]:
     if not readings:
         return level, ItemBook((), tuple(changes), tuple(writes))
     return level, ItemBook(tuple(readings), tuple(changes), tuple(writes))
+
+
+def test_a_small_lowering_beside_a_raise_in_doubt_isnt_sent_again_and_again():
+    """If it was dropped, there was less than it takes: the upper end is that of the raise that landed."""
+    book = ItemBook((reading(0, 0, 1),), (), (add(132, 10, 40, state=DOUBT), add(-1, 50, 55, seq=2)))
+    belief = believe(book, NEVER, ZERO)
+    assert belief.interval == Interval(units(-1), units(131))
+    assert not belief.unsure
+
+
+def test_a_dropped_lowering_bounds_the_level_by_what_it_takes():
+    book = ItemBook((reading(0, 0, 1),), (), (add(9, 10, 40, state=DOUBT), add(-7, 50, 55, seq=2)))
+    belief = believe(book, NEVER, ZERO)
+    assert belief.interval == Interval(units(-7), units(7))
+    assert belief.unsure
