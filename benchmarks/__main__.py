@@ -17,10 +17,10 @@ from typing import Any
 
 from benchmarks.order_path import BASELINE, MOVES
 from benchmarks.report import failures, lines
-from benchmarks.worker import BURST, FLOOR, GROUPS, HOOKS, IDLE, MEMORY, PAGE, REACTION
+from benchmarks.worker import BURST, DOCUMENTS, FLOOR, GROUPS, HOOKS, IDLE, MEMORY, PAGE, REACTION
 
 ORDERS = "orders"
-OTHERS = (IDLE, MEMORY, GROUPS, HOOKS, REACTION, BURST, PAGE)
+OTHERS = (IDLE, MEMORY, GROUPS, HOOKS, REACTION, BURST, PAGE, DOCUMENTS)
 EXIT_TERMINATED = 128 + signal.SIGTERM
 WORKER_SECONDS = 300.0  # one measurement; a machine that needs longer is not worth measuring on
 

@@ -52,6 +52,20 @@ def lines(results: Results) -> Iterator[str]:
         yield "The page, 10,000 SKUs in three shops, 100,000 orders: milliseconds (middle, worst), kB"
         for name, told in results["page"].items():
             yield f"  {name:18} {told['middle_ms']:6.0f} {told['worst_ms']:6.0f} {told['kb']:6.0f}"
+    if "documents" in results:
+        yield from _documents(results["documents"])
+
+
+def _documents(told: Results) -> Iterator[str]:
+    orders = told["orders"]
+    yield f"Requests for {orders:,} orders as whole documents, all parts wanted (asked; the least; one for each part)"
+    sums = [0, 0, 0]
+    for name, counts in told["parts"].items():
+        yield f"  {name:14}" + "".join([f"{count:8,}" for count in counts])
+        sums = [so_far + count for so_far, count in zip(sums, counts, strict=True)]
+    yield f"  {'together':14}" + "".join([f"{count:8,}" for count in sums])
+    yield f"  {'per order':14}" + "".join([f"{count / orders:8.2f}" for count in sums])
+    yield f"  the list brought the orders themselves by {told['list']} requests; {told['others']} others"
 
 
 def _order_path(results: Results) -> Iterator[str]:
@@ -147,4 +161,7 @@ def failures(results: Results) -> list[str]:
             found.append(f"burst, {name}: {told['lost']} orders lost that were answered with 200")
         if told["requests"] > BURST_REQUESTS_MAX:
             found.append(f"burst, {name}: {told['requests']} requests for {told['orders']} orders")
+    whole = results.get("documents")
+    if whole and (whole["wrong"] or whole["documents"] != whole["orders"]):
+        found.append(f"documents: {whole['documents']} of {whole['orders']}, {whole['wrong']} lack what the shop has")
     return found

@@ -11,17 +11,18 @@ from typing import Any
 
 import anyio
 
-from benchmarks import burst, floor, groups, hooks, idle, memory, order_path, page, reaction
+from benchmarks import burst, documents, floor, groups, hooks, idle, memory, order_path, page, reaction
 
 FLOOR, IDLE, GROUPS, HOOKS, MEMORY = "floor", "idle", "groups", "hooks", "memory"
-REACTION, BURST, PAGE = "reaction", "burst", "page"
-KINDS = (FLOOR, order_path.BASELINE, order_path.MOVES, IDLE, GROUPS, HOOKS, REACTION, BURST, PAGE, MEMORY)
+REACTION, BURST, PAGE, DOCUMENTS = "reaction", "burst", "page", "documents"
+KINDS = (FLOOR, order_path.BASELINE, order_path.MOVES, IDLE, GROUPS, HOOKS, REACTION, BURST, PAGE, DOCUMENTS, MEMORY)
 IN_FOLDER = {
     GROUPS: groups.measure,
     HOOKS: hooks.measure,
     REACTION: reaction.measure,
     BURST: burst.measure,
     PAGE: page.measure,
+    DOCUMENTS: documents.measure,
 }
 
 

@@ -18,8 +18,9 @@ progress may have either sign. A write that is known to have been applied is a r
 
 A shop that can't show less than its floor drops a lowering that doesn't fit when it is applied, though it has accepted it
 (BigCommerce, whose sales go on meanwhile). So a lowering counts as surely done only where it must have fitted: where the
-least that the level can have been before it, by all that is known now, leaves the floor. Otherwise it is in doubt, and the
-upper end of belief doesn't count on it.
+least that the level can have been before it, by all that is known now, leaves the floor. Otherwise it is in doubt. But then
+there are two cases and no third: it was done, or the level was below the floor and the units of all that was in flight, and has
+grown since by what was given. The upper end of belief is the greater of the two; far above the floor the doubt costs nothing.
 
 A change that may hide more than is known of it (an order edited up and down again between two looks) makes the readings that
 touch it unclean. They are used only where there is no clean one.
@@ -156,7 +157,7 @@ def believe(book: ItemBook, drained: Instant, floor: Quantity | None = None) -> 
         belief = _intersect(course, used)
     else:
         drift = False
-    unsure = any(course.dropped(reading) for reading in used)
+    unsure = any(course.carried_and_drops(reading)[1] for reading in used)
     return Belief(belief, drift, tuple(used), unsure)
 
 
@@ -183,10 +184,9 @@ class Course:
     def __init__(self, book: ItemBook, floor: Quantity | None = None) -> None:
         self._floor = floor
         self._changes = book.changes
-        self._lowerings: list[Change] = []
-        if floor is not None:
-            own = [write for write in book.writes if not write.is_absolute and write.change < 0]
-            self._lowerings = [_as_change(write) for write in own if write.state == CONFIRMED]
+        own = [write for write in book.writes if not write.is_absolute and write.change < 0 and floor is not None]
+        self._own = [_as_change(write) for write in own]
+        self._lowerings = [_as_change(write) for write in own if write.state == CONFIRMED]
         self._moves = [*book.changes, *(_as_change(w) for w in book.writes if not w.is_absolute)]
         self._puts = _puts([w for w in book.writes if w.is_absolute], self._moves)
 
@@ -204,7 +204,12 @@ class Course:
         return not any(a <= change.ended and change.began <= b for change in hiding for a, b in spans)
 
     def carried(self, reading: Reading) -> Interval:
-        """What one reading says about the item now: surely later changes move it, unclear ones widen it."""
+        """What one reading says about the item now: surely later changes move it, unclear ones widen it, and so does a lowering
+        that may have been dropped."""
+        return self.carried_and_drops(reading)[0]
+
+    def _moved(self, reading: Reading) -> Interval:
+        """The same, as if all that was confirmed was done."""
         lo = hi = int(reading.level)
         for move in self._moves:
             if move.ended < reading.began:
@@ -224,23 +229,46 @@ class Course:
                 lo, hi = lo + effect.lo, hi + effect.hi
             else:
                 lo, hi = lo + min(0, effect.lo), hi + max(0, effect.hi)
-        return Interval(Quantity(lo), Quantity(hi + self.dropped(reading)))
+        return Interval(Quantity(lo), Quantity(hi))
 
-    def dropped(self, reading: Reading) -> Quantity:
-        """How many units of own lowerings after this reading may not have fitted, so that the shop has dropped them."""
+    def carried_and_drops(self, reading: Reading) -> tuple[Interval, bool]:
+        """As `carried`, and whether it makes a difference that the shop may have dropped own lowerings."""
+        plain = self._moved(reading)
+        doubtful, puts = self._doubtful(reading)
+        if not doubtful or self._floor is None:
+            return plain, False
+        none_done = plain.hi + sum(lowering.high for lowering in doubtful)
+        last_dropped = max(self._floor + self._in_flight(each) + self._given_since(each, puts) for each in doubtful)
+        hi = Quantity(max(plain.hi, min(none_done, last_dropped)))
+        return Interval(plain.lo, hi), hi > plain.hi
+
+    def _doubtful(self, reading: Reading) -> tuple[list[Change], list[_Put]]:
+        """Own lowerings after this reading that may not have fitted, so that the shop has dropped them; and the puts after it."""
         if self._floor is None or not self._lowerings:
-            return Quantity(0)
+            return [], []
         after = [move for move in self._moves if move.ended >= reading.began]
         puts = self._after(reading)
         least = reading.level - sum(_most_taken(move, reading) for move in after)
         least += sum(min(0, put.effect.lo) for put in puts)
         if least >= self._floor:
-            return Quantity(0)  # all of it together leaves the floor
-        units = 0
-        for lowering in self._lowerings:
-            if lowering.began > reading.ended and self._least(reading, lowering, after, puts) < self._floor:
-                units += lowering.high
-        return Quantity(units)
+            return [], puts  # all of it together leaves the floor
+        return [
+            lowering
+            for lowering in self._lowerings
+            if lowering.began > reading.ended and self._least(reading, lowering, after, puts) < self._floor
+        ], puts
+
+    def _in_flight(self, lowering: Change) -> int:
+        """The units of this own lowering, and of those that may have been in flight with it: together they may have failed where
+        either would have fitted (the vendor's page on adjusting inventory)."""
+        with_it = [each for each in self._own if each.began <= lowering.ended and each.ended >= lowering.began]
+        return sum(each.high for each in with_it)
+
+    def _given_since(self, lowering: Change, puts: Sequence[_Put]) -> int:
+        """The most by which the level can have grown since this lowering was dropped."""
+        moves = [move for move in self._moves if move.ended >= lowering.began]
+        given = sum(_most_given(move, surely_after=move.began > lowering.ended) for move in moves)
+        return given + sum(max(0, put.effect.hi) for put in puts if put.write.ended >= lowering.began)
 
     def _least(self, reading: Reading, lowering: Change, after: Sequence[Change], puts: Sequence[_Put]) -> int:
         """The least that the level can be after this own lowering, if it is applied: all that may have been taken by then was,
@@ -289,6 +317,13 @@ def _most_taken(move: Change, reading: Reading) -> int:
     if move.plain:
         return max(0, move.high - move.was)
     return max(0, move.most - (move.was if move.began > reading.ended else move.least))
+
+
+def _most_given(move: Change, *, surely_after: bool) -> int:
+    """The most by which this change can have raised the level since some instant that it touches, or that is before it."""
+    if move.plain or surely_after:
+        return max(0, move.was - move.low)
+    return max(0, max(move.was, move.most) - min(move.low, move.least))
 
 
 def _as_change(write: Write) -> Change:

@@ -26,6 +26,8 @@ PLACED: Final = frozenset({Phase.PLACED, Phase.PAID, Phase.COMPLETED, Phase.REFU
 """The phases of an order that has come of its cart. A draft is only a look at the payment page; one that was declined may be tried again."""
 PERSONAL: Final = ("customer.id", "customer.email")
 """The dotted paths of what names a person in `document`."""
+KEPT_PERSONAL: Final = ("customer", "email")
+"""The same in a `Cart` as the ledger keeps it."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 

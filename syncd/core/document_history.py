@@ -13,7 +13,7 @@ class Message(msgspec.Struct, frozen=True):
     """A message between the shopper and the shop. `kind` and `status` are the platform's words."""
 
     id: str
-    text: str
+    text: str = ""
     kind: str = ""
     subject: str = ""
     status: str = ""

@@ -44,7 +44,7 @@ class Option(msgspec.Struct, frozen=True):
     the platform keeps."""
 
     name: str
-    value: str
+    value: str = ""
     kind: str = ""
     id: str = ""
     raw: str = ""

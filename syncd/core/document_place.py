@@ -15,7 +15,7 @@ class NamedValue(msgspec.Struct, frozen=True):
     """A field of the shop's own making (a form, a line's text): its name and what was entered."""
 
     name: str
-    value: str
+    value: str = ""
 
 
 class Address(msgspec.Struct, frozen=True):

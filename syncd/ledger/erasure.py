@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from sqlalchemy import Connection, insert, select, update
 
+from syncd.core.cart import KEPT_PERSONAL
 from syncd.core.document import PERSONAL
 from syncd.core.erasure import Mention, Whom, concerns, without
 from syncd.core.event import ERASED, Event, event_id
@@ -184,8 +185,8 @@ def erase_kept(connection: Connection, tenant: str, whom: Whom, after: Any, *, k
     return Part(changed, frozenset(subjects), tuple(rows[-1][:2]) if len(rows) == ROWS_MAX else None)
 
 
+CARTS: Final = Kept("cart", "cart", "content", "carts/", KEPT_PERSONAL)
 WAITING_DOCUMENTS: Final = Kept("document", "order", "body", "orders/", PERSONAL)
-CARTS: Final = Kept("cart", "cart", "content", "carts/", ("customer", "email"))
 HOLDERS: Final[tuple[Holder, ...]] = (
     Holder("raw_orders", erase_pages),
     Holder("waiting_documents", partial(erase_kept, kept=WAITING_DOCUMENTS)),

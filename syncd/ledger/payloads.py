@@ -47,6 +47,7 @@ def unpack(body: bytes) -> bytes:
 
 class _Named(msgspec.Struct):
     id: int | str
+    erased: str = ""  # in the place of an order whose customer's data was erased
 
 
 def order_in(connection: Connection, tenant: str, number: int, place: int, order: str) -> bytes:
@@ -61,7 +62,7 @@ def order_in(connection: Connection, tenant: str, number: int, place: int, order
 
 
 def orders_in(connection: Connection, tenant: str, number: int, wanted: Mapping[str, int]) -> dict[str, bytes]:
-    """Several orders of one page, each by its place: those that are there."""
+    """Several orders of one page, each by its place: those that are there, and not erased."""
     try:
         rows = msgspec.json.decode(read(connection, tenant, number) or b"[]", type=list[msgspec.Raw])
     except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -70,7 +71,8 @@ def orders_in(connection: Connection, tenant: str, number: int, wanted: Mapping[
     for order, place in wanted.items():
         row = bytes(rows[place]) if place < len(rows) else b""
         with suppress(msgspec.MsgspecError, UnicodeDecodeError):
-            if row and str(msgspec.json.decode(row, type=_Named).id) == order:
+            named = msgspec.json.decode(row, type=_Named) if row else None
+            if named is not None and str(named.id) == order and not named.erased:
                 found[order] = row
     return found
 

@@ -9,7 +9,7 @@ A few orders a turn, and the turn is the store's only one: nothing else is read 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -30,9 +30,12 @@ from syncd.observability.events import QUARANTINE_GREW
 from syncd.ports.documents import DocumentRead, DocumentsPort, RawOrder
 from syncd.reconcile.context import StoreContext
 from syncd.reconcile.document_events import happenings
-from syncd.reconcile.refund_poll import RefundPoll
+from syncd.reconcile.refund_poll import REFUNDS, RefundPoll
 
-BATCH_MAX = 20  # orders in one turn: some hundred requests at the most
+BATCH_MAX = 20  # orders in one turn
+TURN_REQUESTS_MAX = (
+    24  # in one turn, about: the store's orders and levels wait for its end, and a slow plan allows 2.5 a second
+)
 SIGNALS_MAX = 500  # taken up in one turn
 IDLE_SECONDS = 5.0  # a look into the ledger; the bell rings for most of what becomes due
 RETRY_SECONDS = (5.0, 15.0, 60.0, 300.0, 900.0)  # after failures in a row of one order; the last one stays
@@ -60,7 +63,8 @@ class DocumentStep:
         try:
             wait = await self.refunds.run()
             await self._hear()
-            rows, later, ready = await context.tenant.ledger.read(self._look)
+            most = orders_in_turn(self.port.wanted)
+            rows, later, ready = await context.tenant.ledger.read(partial(self._look, most=most))
             if not ready:
                 return context.options.poll_seconds
             if rows:
@@ -69,14 +73,14 @@ class DocumentStep:
             self._tell_stuck(error)
             return MISCONFIGURED_SECONDS
         self.stuck = False
-        if len(rows) == BATCH_MAX:
+        if len(rows) == most:
             return 0.0
         now = context.tenant.clock.now()
         return min([IDLE_SECONDS, wait, *([max(0.2, seconds(later - now))] if later is not None else [])])
 
-    def _look(self, connection: Connection) -> tuple[list[DueDocument], Instant | None, bool]:
+    def _look(self, connection: Connection, most: int) -> tuple[list[DueDocument], Instant | None, bool]:
         tenant, store = self.context.tenant.tenant, self.context.store
-        rows, later = documents.due(connection, tenant, store, self.context.tenant.clock.now(), BATCH_MAX)
+        rows, later = documents.due(connection, tenant, store, self.context.tenant.clock.now(), most)
         known = stores.read_store(connection, tenant, store) if rows else None
         return rows, later, not rows or (known is not None and known.state == stores.READY)
 
@@ -157,6 +161,12 @@ class DocumentStep:
 
     def _gone(self, order: str) -> OrderDocument:
         return OrderDocument("", self.context.store, order, str(Phase.GONE), str(Phase.GONE))
+
+
+def orders_in_turn(wanted: Collection[str]) -> int:
+    """How many orders a turn takes: the fewer, the more parts of each are read. Refunds of all of them are one request."""
+    alone = len({*wanted} - {REFUNDS})
+    return max(1, min(BATCH_MAX, TURN_REQUESTS_MAX // max(1, alone)))
 
 
 def _is_asleep(row: DueDocument) -> bool:

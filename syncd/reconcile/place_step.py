@@ -65,6 +65,10 @@ class PlaceStep:
     follower: FollowStatus = field(init=False)
     stuck_until: Instant = LONG_AGO  # soft: the store takes no orders from us
     waited: dict[str, Instant] = field(default_factory=dict)  # soft: since when an order waits for its counters
+    absent: set[tuple[str, int]] = field(
+        default_factory=set
+    )  # soft: orders that the shop surely hasn't, after so many attempts
+    doubted: set[str] = field(default_factory=set)  # soft: orders whose end is unknown; the order stream may tell it
 
     def __post_init__(self) -> None:
         self.placements = Placements(self.context, self.port, self.context.tenant.clock.now())
@@ -76,9 +80,11 @@ class PlaceStep:
         now = context.tenant.clock.now()
         row, due, may_write = await context.tenant.ledger.read(self._look)
         await self._end_left_over()
+        await self._tell_arrived()
         if row is None and due is None:
             self.placements.failures.clear()
             self.waited.clear()
+            self.absent.clear()
             return IDLE_SECONDS
         if not may_write or not context.may_write:
             return context.options.poll_seconds
@@ -129,14 +135,7 @@ class PlaceStep:
             context.tenant.watcher_bell.ring()
             await self.placements.wait(row, "the ERP's levels haven't been asked for since it told of the order")
             return
-        found = await self.port.find(row.own_key)
-        if await self._there(row, found):
-            return
-        if row.state == SENT:
-            if found.began <= self.placements.dead_at(row) + self.port.traits.stale_us:
-                await self.placements.wait(row, "its request may still arrive")
-            else:  # it never arrived, and can't any more: the very same is sent again
-                await self.placements.change(row, state=INTENDED, retry_at=0)
+        if (row.key, row.attempts) not in self.absent and await self._asked(row):
             return
         if row.wanted == ShopStatus.CANCELLED:
             await self._conclude(row, WITHDRAWN, Result.WITHDRAWN, "cancelled in the ERP before it was placed")
@@ -153,6 +152,21 @@ class PlaceStep:
         if await self._is_early(row, counters):
             return
         await self._send(row, resolved, counters)
+
+    async def _asked(self, row: PlacementRow) -> bool:
+        """Ask the shop for it. Returns whether that was all that can be done now. What was surely absent after the last attempt
+        stays so, since nobody else sends it: it isn't asked for again while something else is waited for."""
+        found = await self.port.find(row.own_key)
+        if await self._there(row, found):
+            return True
+        if row.state == INTENDED:
+            self.absent.add((row.key, row.attempts))
+            return False
+        if found.began <= self.placements.dead_at(row) + self.port.traits.stale_us:
+            await self.placements.wait(row, "its request may still arrive")
+        else:  # it never arrived, and can't any more: the very same is sent again
+            await self.placements.change(row, state=INTENDED, retry_at=0)
+        return True
 
     async def _there(self, row: PlacementRow, found: FoundOrders) -> bool:
         """Whether the shop has it: then it is there, by whatever hands."""
@@ -241,6 +255,7 @@ class PlaceStep:
         try:
             answer = await self.port.place(Placement(row.own_key, order, resolved.lines), not_after=not_after)
         except OutcomeUnknown as error:
+            self.doubted.add(row.key)
             await self.placements.doubt(sent, str(error))
             return
         except (TransientError, MisconfiguredError) as error:  # surely nothing was made
@@ -282,16 +297,8 @@ class PlaceStep:
             return not ended
 
         await context.tenant.ledger.run(unit)
-        self._forget(row)
         self.read_orders()
-        self.placements.count("placed")
-        context.log.emit(
-            events.PLACEMENT_MADE,
-            order=order,
-            effect=row.key,
-            key=row.own_key,
-            **({"reason": reason} if reason else {}),
-        )
+        self._made(row, order, reason)
 
     async def _refuse(self, row: PlacementRow, refusal: Refusal, names: Mapping[str, str]) -> None:
         """It isn't in the shop, and nothing was counted: the ERP hears why, in its own SKUs."""
@@ -349,9 +356,27 @@ class PlaceStep:
         if keys:
             await context.tenant.ledger.run(unit)
 
+    async def _tell_arrived(self) -> None:
+        """Say of an order in doubt that the order stream has settled it."""
+        context = self.context
+        for key in list(self.doubted):
+            row = await context.tenant.ledger.read(
+                lambda connection, key=key: placing.read_placement(connection, context.tenant.tenant, key)  # type: ignore[misc]
+            )
+            if row is not None and row.state == CONFIRMED:
+                self._made(row, row.shop_order, row.reason)
+
+    def _made(self, row: PlacementRow, order: str, reason: str) -> None:
+        self._forget(row)
+        self.placements.count("placed")
+        details = {"reason": reason} if reason else {}
+        self.context.log.emit(events.PLACEMENT_MADE, order=order, effect=row.key, key=row.own_key, **details)
+
     def _forget(self, row: PlacementRow) -> None:
         self.placements.failures.pop(row.key, None)
         self.waited.pop(row.key, None)
+        self.doubted.discard(row.key)
+        self.absent = {each for each in self.absent if each[0] != row.key}
 
 
 def _by_shop_sku(row: PlacementRow, lines: tuple[PlacedLine, ...]) -> dict[str, str]:

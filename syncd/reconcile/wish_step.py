@@ -27,6 +27,7 @@ from syncd.reconcile.context import StoreContext, TenantContext
 
 PAGES_MAX = 10_000  # of one list
 FAILURES_TOLD = 10  # in a row: the watcher tells of an ERP that can't be reached, this of a list that can't be read
+FAILED_SECONDS_MAX = 120.0  # a list that can't be read is tried again after this, or sooner
 REFUSED_SECONDS = 300.0  # an ERP that has no such list is asked again after this
 NO_ADDRESS = Address()
 
@@ -42,7 +43,7 @@ class WishStep:
     due: Instant = LONG_AGO
 
     async def run_if_due(self) -> None:
-        """Run, unless the ERP has said not long ago that it has no such list."""
+        """Run, unless the ERP has refused not long ago, or failed to answer: its levels are read behind this, in the same task."""
         clock = self.context.clock
         if clock.now() >= self.due:
             wait_seconds = await self.run()
@@ -66,7 +67,9 @@ class WishStep:
             self.failures += 1
             if self.failures == FAILURES_TOLD:
                 self._tell_stuck(error)
-            return poll
+            return min(
+                FAILED_SECONDS_MAX, poll * 2.0 ** min(self.failures, FAILURES_TOLD)
+            )  # the levels don't wait for it
         self.failures, self.stuck = 0, False
         return poll
 

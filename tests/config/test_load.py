@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from syncd.adapters import places_of
+from syncd.app import policy_of
 from syncd.config import BigCommerceStore, EmbeddedErp, HttpErp, WooCommerceStore, load
 from syncd.core.quantity import Quantity, units
 
@@ -374,3 +376,56 @@ def test_carts_that_nobody_would_hear_of_and_holds_without_carts_are_mistakes(fo
         )
     )
     assert {"acme.toml:stores.us.carts", "other.toml:stores.us.holds_minutes"} <= set(found)
+
+
+def test_several_locations_have_a_location_of_the_erp_each(folder):
+    configuration = load(folder(acme=TENANT + '[stores.us.locations]\n1 = "main"\n2 = "outlet"\n'), TOKENS)
+    assert not configuration.errors
+    [tenant] = configuration.tenants
+    store = tenant.stores["us"]
+    places = places_of(store, tenant.erp.location)
+    assert (places.locations, places.home, places.taken_at) == ({"": "main", "@2": "outlet"}, "main", ("",))
+    assert policy_of(tenant, "us").location == "main"
+
+
+@pytest.mark.parametrize(
+    ("more", "locations", "home", "taken_at", "pooled"),
+    [
+        ("", {"": "main"}, "main", ("",), False),
+        ("location = 4", {"": "main"}, "main", (), False),
+        ('location = 4\nlocations = { 4 = "far", 1 = "near" }', {"": "far", "@1": "near"}, "near", ("@1",), False),
+        ('stock = "aggregated"\nlocations = { 1 = "a", 2 = "b" }', {"": "a", "@2": "b"}, "a", ("", "@2"), True),
+    ],
+)
+def test_orders_take_at_location_1_or_anywhere(folder, more, locations, home, taken_at, pooled):
+    [tenant] = load(folder(acme=TENANT + more), TOKENS).tenants
+    places = places_of(tenant.stores["us"], tenant.erp.location)
+    assert (places.locations, places.home, places.taken_at, places.pooled) == (locations, home, taken_at, pooled)
+
+
+@pytest.mark.parametrize(
+    ("locations", "expected"),
+    [
+        ('2 = "main"\n3 = "outlet"', "the location 1 among them"),
+        ('1 = "main"\n2 = "main"', "another location of the ERP for each"),
+        ('one = "main"', ""),
+    ],
+)
+def test_locations_that_do_not_fit_together_are_refused(folder, locations, expected):
+    configuration = load(folder(acme=f"{TENANT}[stores.us.locations]\n{locations}\n"), TOKENS)
+    [problem] = configuration.errors
+    assert problem.key.startswith("stores.us.locations")
+    assert expected in problem.expected
+
+
+@pytest.mark.parametrize("way", ["to_erp", "both"])
+def test_what_the_shop_ships_needs_an_erp_that_keeps_documents(folder, way):
+    store = f'shipments = "{way}"\norder_parts = ["taxes"]\n'
+    complaint = said(load(folder(acme=TENANT + store), TOKENS))["acme.toml:stores.us.shipments"]
+    assert "documents = true in [erp]" in complaint
+    text = TENANT.replace('kind = "embedded"', 'kind = "embedded"\ndocuments = true') + store
+    [tenant] = load(folder(acme=text), TOKENS).tenants
+    us = tenant.stores["us"]
+    assert isinstance(us, BigCommerceStore)
+    assert us.parts_wanted == {"taxes", "shipments"}
+    assert us.ships_from_erp == (way == "both")

@@ -62,6 +62,24 @@ def test_two_lowerings_in_flight_together_that_dont_fit_together_are_both_in_dou
     assert interval(book) == Interval(units(-2), units(10))
 
 
+def test_a_shop_that_has_dropped_a_lowering_had_less_than_its_units_then():
+    """An order of which nobody knows how much of it the shop took doesn't make each lowering a doubtful one for ever."""
+    huge = Change(Instant(2), Instant(30), ZERO, ZERO, units(9_000), ZERO, units(9_000), plain=True)
+    book = ItemBook((reading(20, 0, 1),), (huge,), (add(-1, 20, 25), add(-2, 40, 45, seq=2)))
+    belief = believe(book, NEVER, ZERO)
+    assert belief.interval == Interval(units(-8_983), units(17))
+    assert not belief.unsure
+    few = believe(ItemBook((reading(4, 0, 1),), (huge,), (add(-3, 20, 25),)), NEVER, ZERO)
+    assert (few.interval.hi, few.unsure) == (units(3), True)  # 4 less 3, or fewer than 3 and none taken off
+
+
+def test_what_was_given_after_a_lowering_was_dropped_counts():
+    sold_out = (sale(9, 2, 3),)
+    writes = (add(-3, 20, 25), add(5, 40, 45, seq=2))
+    belief = believe(ItemBook((reading(10, 0, 1),), sold_out, writes), NEVER, ZERO)
+    assert belief.interval == Interval(units(3), units(6))  # 1 was left: in truth 6
+
+
 def test_a_reading_after_the_lowering_tells_what_became_of_it():
     book = ItemBook((reading(10, 0, 1), reading(4, 40, 41)), (sale(6, 10, 11),), (add(-7, 20, 25),))
     belief = believe(book, NEVER, ZERO)

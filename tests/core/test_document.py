@@ -21,7 +21,9 @@ from syncd.core.document import (
     moment,
 )
 from syncd.core.document_money import Amount, Totals, parse_money
+from syncd.core.event import strike
 from syncd.core.quantity import Instant
+from syncd.testing.order_document import an_order
 
 
 def document(**fields: Any) -> OrderDocument:
@@ -69,6 +71,13 @@ def test_when_it_was_read_is_no_content() -> None:
     assert digest(first) == digest(second)
     assert digest(first) != digest(third)
     assert digest(first) != digest(document(customer=Customer(message="call me")))
+
+
+def test_a_document_whose_personal_data_was_erased_is_still_a_document() -> None:
+    told = msgspec.json.decode(msgspec.json.encode(an_order("k")))
+    left = msgspec.json.decode(msgspec.json.encode(strike(told, PERSONAL)), type=OrderDocument)
+    assert (left.billing.last_name, left.messages[0].text, left.lines[0].options[0].value) == ("", "", "")
+    assert left.lines[0].quantity == Decimal("2.5")
 
 
 def test_instants_come_back() -> None:

@@ -55,3 +55,13 @@ def test_the_page_names_every_switch_of_the_simulated_shop_that_says_when_orders
     section, _, _ = after.partition("\n## ")
     named = {name for name in SPAN.findall(section) if name in Switches.__struct_fields__}
     assert named == {*SWITCHES, "aggregated_locations"} - {"unpaid_status"}
+
+
+def test_the_page_names_switches_that_there_are_for_what_else_is_left_open():
+    _, _, after = PAGE.partition("## What else is left open")
+    section, _, _ = after.partition("\n## ")
+    named = {
+        name for row in section.splitlines() if row.startswith("|") for name in SPAN.findall(row.rpartition(" | ")[2])
+    }
+    assert len(named) == 8
+    assert named <= set(Switches.__struct_fields__)

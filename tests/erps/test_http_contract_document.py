@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -269,6 +270,21 @@ async def test_the_example_server_answers_as_the_document_says(judge, tmp_path):
         await hand.set_level("A", units(3))
         await hand.set_level("B", units(0))
         await tour(judge, base_url)
+
+
+async def test_the_example_server_keeps_the_newest_document_of_an_order(judge, session, tmp_path):
+    path = tmp_path / "erp.sqlite"
+    with example_server(path) as base_url:
+        whole = an_order("acme-us-1001")
+        for revision, phase in ((2, "paid"), (3, "cancelled"), (2, "paid"), (3, "cancelled")):
+            body = wire.order_body(msgspec.structs.replace(whole, revision=revision, phase=phase))
+            async with session.put(f"{base_url}/v1/orders/{whole.key}", data=body) as answer:
+                await judge.check("/v1/orders/{key}", answer)
+        async with session.put(f"{base_url}/v1/orders/another", data=wire.order_body(whole)) as answer:
+            assert answer.status == 422
+        with sqlite3.connect(path) as book:
+            ((content,),) = book.execute("SELECT content FROM document").fetchall()
+        assert msgspec.json.decode(content)["phase"] == "cancelled"
 
 
 async def test_the_simulated_erp_answers_as_the_document_says(judge, session, document):

@@ -132,6 +132,7 @@ async def test_what_a_shop_says_of_one_change_is_read_once(tmp_path: Path) -> No
     """A new cart of two lines is spoken of four times."""
     async with shop_with_carts(tmp_path) as (world, us), world.daemon():
         await begun(world)
+        await us.call("PUT", "/faults", {"webhook_seconds": [0.1, 0.9]})
         cart = await put(us, A=2, B=1)
         await until_state(world, cart["cart"], "open")
         await anyio.sleep(10)
@@ -343,3 +344,23 @@ async def test_the_status_tells_of_carts(tmp_path: Path) -> None:
         await until_state(world, name, "open")
         (tenant,) = (await call(world, app, "status"))["tenants"]
         assert tenant["stores"][0]["carts"] == {"open": 1, "abandoned": 0, "waiting": 0, "trouble": None}
+
+
+async def test_a_customers_data_is_erased_from_carts_and_what_became_of_them_stays(tmp_path: Path) -> None:
+    async with shop_with_carts(tmp_path) as (world, us), world.daemon() as app:
+        await begun(world)
+        mine, others = (await put(us, A=1))["cart"], (await put(us, B=1))["cart"]
+        await us.call("POST", f"/carts/{others}/email", {"email": "bob@example.com"})
+        await until_state(world, mine, "open")
+        (order,) = (await us.call("POST", f"/carts/{mine}/checkout", {}))["orders"]
+        await until_state(world, mine, "converted", order)
+        await until_state(world, others, "open")
+        await call(world, app, "erase", tenant="acme", email="ada@example.com", only_look=False)
+        gone, kept = await row(world, mine), await row(world, others)
+        assert gone is not None
+        assert kept is not None
+        assert "ada" not in gone.content
+        assert "bob@example.com" in kept.content
+        content = gone.known.content
+        assert content is not None
+        assert (content.email, content.lines[0].sku, gone.order) == ("", "A", order)

@@ -17,6 +17,8 @@ from syncd.ledger.documents import DueDocument
 from syncd.ledger.outbox import Outbox, Subscription
 from syncd.ledger.schema_outbox import outbox as table
 from syncd.reconcile.document_events import ORDER_KINDS, happenings
+from syncd.reconcile.document_step import orders_in_turn
+from syncd.stores.bigcommerce.document_rules import PARTS
 from syncd.testing.order_document import an_order
 from tests.reconcile.test_documents import shop_and_erp, until_quiet, until_told
 
@@ -97,6 +99,12 @@ def test_what_nobody_wants_is_not_made() -> None:
     happened, _ = happenings(some, order("paid"), row(), "a", NOW)
     assert [each.kind for each in happened] == ["order.paid"]
     assert set(ORDER_KINDS) == {kind for kind in KINDS if kind.startswith("order.")}
+
+
+def test_a_turn_is_short_whatever_is_wanted() -> None:
+    assert orders_in_turn(()) == orders_in_turn({"refunds"}) == 20
+    assert orders_in_turn({"taxes", "refunds"}) == 20
+    assert orders_in_turn(PARTS) == 4
 
 
 @pytest.mark.parametrize("erp", [True, False])

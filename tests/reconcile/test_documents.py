@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from aiohttp.web import HTTPForbidden
 
+from syncd.core.erasure import Whom
 from syncd.core.quantity import Instant
 from syncd.ledger import documents, payloads, quarantine
 from syncd.ledger.documents import DocumentState
+from syncd.ledger.erasure import erase_pages
 from syncd.ports.hooks import secret_of
 from tests.reconcile.test_crash_points import FragileHop
 from tests.reconcile.test_pause import call
@@ -259,6 +261,27 @@ async def test_purged_pages_cost_one_reading_of_the_order(tmp_path: Path) -> Non
         asked = await world.asked(us, before)
         assert sum(f"/orders/{bought['order']}?" in row for row in asked) == 1
         assert puts(world, bought["order"]) == 1  # it says what the ERP has already
+
+
+async def test_an_erased_order_is_read_anew(tmp_path: Path) -> None:
+    async with shop_and_erp(tmp_path) as (world, us), world.daemon():
+        await world.started()
+        bought = await us.buy({"A": 1})
+        assert bought is not None
+        order = bought["order"]
+        await until_told(world, order)
+        await until_quiet(world)
+
+        def erase(connection: Any) -> None:
+            whom = Whom("jane.doe@example.com", frozenset(), frozenset(), frozenset())
+            assert erase_pages(connection, "acme", whom, 0, only_look=False).changed
+            documents.make_due(connection, "acme", "us", [order], world.clock.now())
+
+        await world.ledger.run(erase)
+        await until_quiet(world)
+        seen = await state(world, order)
+        assert seen is not None
+        assert (seen.held, seen.reason) == (0, "")
 
 
 @pytest.mark.parametrize("lost", [False, True])

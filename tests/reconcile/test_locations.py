@@ -41,6 +41,10 @@ def erp(world: World, sku: str) -> dict[str, int]:
         book.close()
 
 
+async def until_erp(world: World, sku: str, **wanted: int) -> None:
+    await world.until(lambda: "" if erp(world, sku) == wanted else f"{sku}: {erp(world, sku)}, not {wanted}")
+
+
 def shown(shop: Store, sku: str, *numbers: int) -> list[int | None]:
     """What each location has, with what is on its way."""
     return [shop.shop.stockroom.final_level(shop.shop.counter(sku, number)) for number in numbers]
@@ -75,10 +79,7 @@ async def test_each_location_shows_the_erps_level_at_its_own_and_orders_take_fro
             assert await shop.buy({"A": 2})
             receive(world, "A", OUTLET, 5)
             await until_shown(world, shop, "A", 8, 9)
-            # The shop itself has taken the two: that it shows 8 doesn't tell that the ERP has heard of them yet.
-            await world.until(
-                lambda: "" if erp(world, "A") == {MAIN: 8, OUTLET: 9} else "the ERP hasn't counted the order"
-            )
+            await until_erp(world, "A", main=8, outlet=9)
             receive(world, "A", MAIN, -1)
             await until_shown(world, shop, "A", 7, 9)
         drifts = [event for event in world.events() if event["event"] == "drift.found"]
@@ -161,7 +162,7 @@ async def test_a_store_that_pools_its_stock_comes_to_the_erps_levels_whichever_l
             assert order is not None
             assert [shop.shop.counter("A", number).level for number in (1, 2)] == [10, 1]
             await until_shown(world, shop, "A", 7, 4)
-            assert erp(world, "A") == {MAIN: 7, OUTLET: 4}
+            await until_erp(world, "A", main=7, outlet=4)
             await shop.act(str(order["order"]), "cancel")
             await until_shown(world, shop, "A", 10, 4)
         drifts = [event for event in world.events() if event["event"] == "drift.found"]

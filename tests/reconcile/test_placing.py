@@ -191,6 +191,7 @@ async def test_the_last_units_can_be_placed(tmp_path: Path, level_first: bool) -
         else:
             wants(world, "SO1", {"A": 20})
         await until_heard(world, "SO1", "placed")
+        assert sum("external_order_id" in row for row in await world.asked(us)) == 2, "asked for once, archived or not"
         await anyio.sleep(60)
         assert (await us.levels())["A"] == 0
         assert (await world.stores["shop"].levels())["A"] == 0
@@ -226,6 +227,8 @@ async def test_a_lost_answer_makes_one_order(tmp_path: Path, lost_by: str) -> No
         assert len(ours(us)) == 2
         await world.settled({"A": 16, "B": 20, "C": 20})
         assert [event["effect"] for event in world.events() if event["event"] == "placement.doubt"]
+        made = [event["effect"] for event in world.events() if event["event"] == "placement.made"]
+        assert sorted(made) == ["SO1", "SO2"]
 
 
 @pytest.mark.parametrize("hidden", [False, True])

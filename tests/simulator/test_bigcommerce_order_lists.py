@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from tests.simulator.bigcommerce_bench import WHOLE, Bench, open_bench
@@ -81,6 +83,18 @@ async def test_upper_bounds_and_created_bounds_hold(bench):
         assert await bench.listed(min_date_created=bound) == second
     assert await bench.listed(max_date_created="2023-11-14T22:13:30Z") == first + second
     assert await bench.listed(max_date_created="2023-11-14T22:13:21Z", sort="date_created:desc") == first
+
+
+async def test_totals_are_bounds_too(bench):
+    first, second = sell(bench, 2)
+    fee = {"display_name_customer": "Fee", "cost_ex_tax": "90.50", "cost_tax": 0}
+    await bench.call("PUT", f"/v2/orders/{second}", {"status_id": 11, "fees": [fee]})
+    totals = [row["total_inc_tax"] for row in (await bench.get("/v2/orders")).json]
+    assert Decimal(totals[0]) + Decimal("90.5") == Decimal(totals[1])
+    assert await bench.listed(min_total="90") == [second]
+    assert await bench.listed(max_total="90") == [first]
+    assert await bench.listed(min_total=totals[0], max_total=totals[1]) == [first, second]
+    assert await bench.listed(min_total="much") == [first, second]
 
 
 async def test_a_raw_plus_in_a_date_is_a_space_and_the_filter_is_dropped_in_silence(bench):

@@ -145,6 +145,14 @@ async def test_a_bundle_has_its_price_in_the_parent_and_its_stock_in_the_child(b
     assert await bench.level("B") == 50 - 3 - 1
 
 
+async def test_a_line_tells_its_options_its_event_and_its_fields(bench):
+    line, other = await rows(bench, f"{rich(bench, 'options')}/products")
+    assert [(option["display_name"], option["value"]) for option in line["product_options"]] == [("Add Letters", "Zoë")]
+    assert (line["event_name"], line["event_date"]) == ("Delivery Date", "2023-12-24")
+    assert line["configurable_fields"] == [{"name": "Engraving", "value": "Rabin"}]
+    assert (other["product_options"], other["event_date"]) == ([], None)
+
+
 async def test_a_coupon_is_told_with_what_it_took_off(bench):
     path = rich(bench)
     (coupon,) = await rows(bench, f"{path}/coupons")

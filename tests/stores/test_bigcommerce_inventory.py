@@ -12,6 +12,7 @@ from syncd.ports.store import InventoryPort, LevelPage, LevelWrite, Listing, Wri
 from syncd.stores.bigcommerce import BigCommerceStore
 from syncd.stores.bigcommerce.adjustments import WRITES_MAX
 from syncd.stores.bigcommerce.inventory import BATCH_MAX
+from syncd.stores.bigcommerce.locations import Locations
 from syncd.transport import Answer
 from tests.stores.bigcommerce_bodies import raw
 from tests.stores.bigcommerce_world import EPOCH, open_world
@@ -244,6 +245,68 @@ async def test_what_lies_beyond_the_last_page_that_is_read_is_unknown():
     )
     assert shown(await inventory.levels(["p:1", "p:2"])) == {"p:1": units(1)}
     assert len(client.asked) == 20
+
+
+# --- locations ----------------------------------------------------------------------------------------------------
+
+
+async def test_the_counters_of_several_locations_are_read_and_written_together():
+    async with open_world(locations=(2,)) as world:
+        world.shop.add_location(2, "B", "Second")
+        (red,) = world.add({"sku": "RED", "stock": {1: 5, 2: 7}, "safety_stock": 2})
+        page = await world.store.inventory.levels([red, f"{red}@2", f"{red}@3", f"{red}@"])
+        assert shown(page) == {red: units(3), f"{red}@2": units(5)}
+        outcomes = await world.store.inventory.write([change(red, -1), change(f"{red}@2", 4), change(f"{red}@3", 1)])
+        assert [one.result for one in outcomes] == [APPLIED, APPLIED, REFUSED]
+        assert [world.shop.counter("RED", number).level for number in (1, 2)] == [4, 11]
+        assert [path for path, _ in world.asked.reads] == ["/v3/inventory/items"]
+        assert len(world.asked.writes) == 1
+
+
+async def test_the_main_location_need_not_be_the_default_one():
+    async with open_world(location_id=2, locations=(1, 2)) as world:
+        world.shop.add_location(2, "B", "Second")
+        (red,) = world.add({"sku": "RED", "stock": {1: 5, 2: 7}})
+        assert shown(await world.store.inventory.levels([red, f"{red}@1"])) == {red: units(7), f"{red}@1": units(5)}
+
+
+async def test_locations_that_cannot_be_used_are_told_and_left_alone():
+    async with open_world(locations=(2, 3)) as world:
+        world.shop.add_location(2, "B", "Second", enabled=False)
+        (red,) = world.add({"sku": "RED", "stock": {1: 5, 2: 7}})
+        told = await world.store.orders.describe()
+        assert [warning for warning in told.warnings if "location" in warning] == [
+            "location 2 (Second) is disabled in the store: nothing is written there",
+            "the store has no location 3: nothing is written there",
+        ]
+        outcomes = await world.store.inventory.write([change(red, -1), change(f"{red}@2", -1), change(f"{red}@3", -1)])
+        assert [one.result for one in outcomes] == [APPLIED, WriteResult.IGNORED, WriteResult.IGNORED]
+        assert shown(await world.store.inventory.levels([red, f"{red}@2", f"{red}@3"])) == {red: units(4)}
+        world.shop.add_location(2, "B", "Second")
+        await world.store.orders.describe()
+        (outcome,) = await world.store.inventory.write([change(f"{red}@2", -1)])
+        assert outcome.result is APPLIED
+
+
+async def test_a_location_that_is_found_to_be_closed_by_a_write_stops_alone():
+    async with open_world(locations=(2,)) as world:
+        world.shop.add_location(2, "B", "Second", enabled=False)
+        red, blue = world.add({"sku": "RED", "stock": {1: 5, 2: 7}}, {"sku": "BLUE", "stock": 9})
+        outcomes = await world.store.inventory.write([change(f"{red}@2", -1), change(red, -1), change(blue, -2)])
+        assert [one.result for one in outcomes] == [WriteResult.IGNORED, APPLIED, APPLIED]
+        assert (on_hand(world, "RED"), on_hand(world, "BLUE")) == (4, 7)
+
+
+async def test_a_token_that_may_not_list_locations_is_told_and_goes_on():
+    locations = Locations(Script(lambda path, query: MisconfiguredError("403")), 1, (2,))
+    (warning,) = await locations.refresh()
+    assert "right to read locations" in warning
+    assert locations.open_ids == (1, 2)
+
+
+async def test_location_1_alone_is_not_asked_about(world):
+    await world.store.orders.describe()
+    assert not [path for path, _ in world.asked.reads if "locations" in path]
 
 
 # --- writes -------------------------------------------------------------------------------------------------------

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal, InvalidOperation
 from itertools import groupby
 from random import Random
 from typing import Any, Final
 
 from syncd.simulator.bigcommerce.book import OrderBook
 from syncd.simulator.bigcommerce.dates import parse_moment
+from syncd.simulator.bigcommerce.order_amounts import of_order
 from syncd.simulator.bigcommerce.orders import Order
 from syncd.simulator.bigcommerce.settings import Switches
 from syncd.simulator.bigcommerce.shop import Shop
 
 _NUMBERS: Final = ("min_id", "max_id", "status_id", "channel_id", "customer_id")
 _DATES: Final = ("min_date_modified", "max_date_modified", "min_date_created", "max_date_created")
+_TOTALS: Final = ("min_total", "max_total")
 _TEXTS: Final = ("cart_id", "external_order_id", "payment_method", "email")
 _SORTS: Final[dict[str, Callable[[Order], Any]]] = {
     "id": lambda order: order.id,
@@ -47,11 +50,11 @@ class Filters:
         self._archived = "listed" if switches.archived_listed else "hidden"
         if ignored:
             return
-        for name in (*_NUMBERS, *_DATES):
+        for name in (*_NUMBERS, *_DATES, *_TOTALS):
             text = query.get(name)
             if text is None:
                 continue
-            value = parse_moment(text) if name in _DATES else _integer(text)
+            value = parse_moment(text) if name in _DATES else _cents(text) if name in _TOTALS else _integer(text)
             if value is not None:
                 self._numbers[name] = value
             elif not switches.bad_filters_ignored:
@@ -118,6 +121,10 @@ class Filters:
             and order.modified_seconds <= wanted.get("max_date_modified", order.modified_seconds)
         ):
             return False
+        if _TOTALS[0] in wanted or _TOTALS[1] in wanted:
+            total = of_order(order)["total_inc_tax"] * 100
+            if not wanted.get("min_total", total) <= total <= wanted.get("max_total", total):
+                return False
         return all(_text(order, name) == value for name, value in self._texts.items())
 
 
@@ -127,6 +134,14 @@ def _text(order: Order, name: str) -> str:
 
 def _integer(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _cents(text: str) -> int | None:
+    """An amount in hundredths."""
+    try:
+        return int(Decimal(text) * 100)
+    except (InvalidOperation, ValueError, OverflowError):
+        return None
 
 
 def _shuffle(found: Iterator[Order], key: Callable[[Order], Any], ties: Random) -> Iterator[Order]:

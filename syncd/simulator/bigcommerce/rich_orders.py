@@ -161,6 +161,11 @@ class _Rich:
             lines[0].detailed().options.append(
                 Option(shop.next_id("option"), 122, "Add Letters", "Zoë", "Zoë", "Text field")
             )
+            lines[0].detailed().shown |= {
+                "event_name": "Delivery Date",
+                "event_date": "2023-12-24",
+                "configurable_fields": [{"name": "Engraving", "value": "Rabin"}],
+            }
         if "bundle" in self._parts:
             self._bundle(lines, wanted[-1]["sku"])
         if "custom" in self._parts:

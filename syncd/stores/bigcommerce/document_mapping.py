@@ -178,8 +178,9 @@ def place_of(line: Fields, places: Iterable[Place]) -> str:
         return name
     if line.ident("order_pickup_method_id"):
         return pickup_of(known.values())
-    others = [name for name, place in known.items() if place.kind in (PlaceKind.DOWNLOAD, PlaceKind.EMAIL)]
-    return others[0] if len(others) == 1 and line.text("type") != "physical" else ""
+    kind = {"digital": PlaceKind.DOWNLOAD, "giftcertificate": PlaceKind.EMAIL}.get(line.text("type"))
+    mailed = [name for name, place in known.items() if place.kind is kind]
+    return mailed[0] if len(mailed) == 1 else ""
 
 
 def pickup_of(places: Iterable[Place]) -> str:

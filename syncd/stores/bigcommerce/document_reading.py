@@ -48,20 +48,26 @@ class OrderReader:
         self._client = client
         self.requests = 0
 
-    async def rows(self, path: str, query: Iterable[tuple[str, str]] = (), *, has_data: bool = False) -> Rows:
-        """A list, whole. `has_data`: a v3 list. Raises PartUnreadable, StoreFails."""
+    async def rows(
+        self, path: str, query: Iterable[tuple[str, str]] = (), *, has_data: bool = False, is_paged: bool = True
+    ) -> Rows:
+        """A list, whole. `has_data`: a v3 list. Not `is_paged`: the vendor names no pages of it, and one is asked for only where an
+        answer says that there are more. Raises PartUnreadable, StoreFails."""
         found: dict[str, Fields] = {}
         bodies: list[bytes] = []
         began = Instant(0)
         for page in range(1, PAGES_MAX + 1):
-            body, asked = await self._body(path, [*query, ("page", str(page)), ("limit", str(PAGE))])
+            paging = (
+                [("page", str(page)), ("limit", str(PAGE))] if is_paged else [("page", str(page))] if page > 1 else []
+            )
+            body, asked = await self._body(path, [*query, *paging])
             began = began or asked
             bodies.append(body)
             rows, more = self._read(body, path, has_data=has_data)
             known = len(found)
             found |= {row.ident("id") or str(known + place): row for place, row in enumerate(rows)}
             if more is None:
-                more = len(rows) >= PAGE
+                more = is_paged and len(rows) >= PAGE
             if not more or len(found) == known:  # nothing new: the list ignores the page
                 return Rows(list(found.values()), b"\n".join(bodies), began)
         raise PartUnreadable(f"{path} has more than {PAGE * PAGES_MAX} rows")

@@ -217,7 +217,8 @@ class BigCommerceDocuments:
         """Read a list into the document. What is wrong with it is left out."""
         body = b""
         try:
-            rows = await work.reader.rows(path, query, has_data=path.startswith("/v3/"))
+            is_v3 = path.startswith("/v3/")  # of these lists transactions alone, of which the vendor names no pages
+            rows = await work.reader.rows(path, query, has_data=is_v3, is_paged=not is_v3)
             body = rows.bodies
             mapper(work, rows.rows)
         except (PartUnreadable, ValueError) as error:
