@@ -86,7 +86,10 @@ class Calls:
         for place in named:
             if int(place[2]) >= FORGED_FROM:
                 self._blame("FORGED", f"the daemon asks for {place}, which only a forged call spoke of")
-            self._read[place] = (came, status != 404)  # not there (yet): nothing of it need be known
+            before = self._read.get(
+                place, (-1.0, False)
+            )  # an answer that was long in coming doesn't undo a later reading
+            self._read[place] = max(before, (came, status != 404))  # not there (yet): nothing of it need be known
         return True
 
     def _named(self, store: str, request: web.Request) -> list[Place] | None:
