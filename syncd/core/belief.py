@@ -120,12 +120,12 @@ class ItemBook(msgspec.Struct, frozen=True):
 
 class Belief(msgspec.Struct, frozen=True):
     """The interval, whether the readings contradicted each other (then only the newest speaks), and the readings that tell it:
-    the ones to keep. `unsure`: an own lowering may not have fitted."""
+    the ones to keep. `dropped`: by how much the upper end is higher since own lowerings may not have fitted."""
 
     interval: Interval
     drift: bool = False
     used: tuple[Reading, ...] = ()
-    unsure: bool = False
+    dropped: Quantity = Quantity(0)
 
 
 def believe(book: ItemBook, drained: Instant, floor: Quantity | None = None) -> Belief:
@@ -156,8 +156,8 @@ def believe(book: ItemBook, drained: Instant, floor: Quantity | None = None) -> 
         belief = _intersect(course, used)
     else:
         drift = False
-    unsure = any(course.dropped(reading) for reading in used)
-    return Belief(belief, drift, tuple(used), unsure)
+    dropped = min((course.dropped(reading) for reading in used), default=Quantity(0))
+    return Belief(belief, drift, tuple(used), dropped)
 
 
 def _intersect(course: Course, readings: Sequence[Reading]) -> Interval:

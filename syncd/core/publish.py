@@ -7,7 +7,7 @@ no write of ours that may still land, and no move of the SKU whose end is unknow
 Where the shop has a floor, a lowering by units that aren't there any more is refused, or dropped without a word: at the last
 units that is the rule, as sales that nobody has read yet come first. So a shop is sold out by putting the floor itself,
 which fits whatever was sold. It isn't put while another write of ours is landing: then the units are taken off at once, and
-the floor is put when that has landed, if it must be.
+the floor is put when that has landed, if it must be. Above the floor, what may have been dropped waits for a reading.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Surroundings(msgspec.Struct, frozen=True):
 
 class Decision(msgspec.Struct, frozen=True):
     """`change`: units to add to the counter, 0 for none. `blocked` says why it is 0 though it shouldn't be. `puts`: the shop
-    could drop the change; it is read, and gets a level."""
+    could drop the change; it is read, and gets its floor."""
 
     change: Quantity
     shown: Quantity
@@ -67,8 +67,11 @@ def decide(
     if absolute and around.write_alive:  # two absolute writes to one item are never alive together
         return Decision(ZERO, shown, Blocked.LANDING)
     if change < 0:
-        fails = floor is not None and (shown <= floor or belief.unsure)
-        return Decision(change, shown, puts=fails and not around.write_alive)
+        if floor is not None and shown <= floor and not around.write_alive:
+            return Decision(change, shown, puts=True)
+        # What may have been dropped isn't sent again before a reading tells: it would sell out the shop.
+        change = Quantity(change + belief.dropped)
+        return Decision(change, shown) if change < 0 else Decision(ZERO, shown, Blocked.DOUBT)
     if change == 0:
         return Decision(ZERO, shown)
     return Decision(ZERO, shown, why) if (why := _why_not_raise(target, floor, around)) else Decision(change, shown)

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from syncd.core.belief import CONFIRMED, DOUBT, Change, Interval, ItemBook, Reading, Write, believe
-from syncd.core.publish import Surroundings, decide
+from syncd.core.publish import Blocked, Surroundings, decide
 from syncd.core.quantity import NEVER, ZERO, Instant, Quantity, units
 
 CALM = Surroundings(erp_fresh=True, orders_fresh=True, in_doubt=False, write_alive=False, lowering_alive=False)
@@ -35,14 +35,14 @@ def test_a_lowering_that_must_have_fitted_is_done():
     book = ItemBook((reading(10, 0, 1),), (sale(3, 10, 11),), (add(-7, 20, 25),))
     belief = believe(book, NEVER, ZERO)
     assert belief.interval == Interval(ZERO, ZERO)
-    assert not belief.unsure
+    assert not belief.dropped
 
 
 def test_a_lowering_before_which_too_much_was_sold_may_have_been_dropped():
     book = ItemBook((reading(10, 0, 1),), (sale(6, 10, 11),), (add(-7, 20, 25),))
     belief = believe(book, NEVER, ZERO)
     assert belief.interval == Interval(units(-3), units(4))
-    assert belief.unsure
+    assert belief.dropped
     assert interval(book, floor=None) == Interval(units(-3), units(-3))
 
 
@@ -101,10 +101,14 @@ def test_while_a_write_lands_the_units_are_taken_off_at_once():
     assert (decision.change, decision.puts, decision.blocked) == (units(-5), False, None)
 
 
-def test_after_a_lowering_that_may_have_been_dropped_a_level_is_put():
+def test_what_may_have_been_dropped_is_put_at_the_floor_and_waits_for_a_reading_above_it():
     book = ItemBook((reading(10, 0, 1),), (sale(6, 10, 11),), (add(-7, 20, 25),))
-    decision = decide(units(2), believe(book, NEVER, ZERO), ZERO, CALM, absolute=False)
-    assert (decision.change, decision.puts) == (units(-2), True)
+    belief = believe(book, NEVER, ZERO)
+    above = decide(units(2), belief, ZERO, CALM, absolute=False)
+    assert (above.change, above.puts, above.blocked) == (ZERO, False, Blocked.DOUBT)
+    out = decide(units(-3), belief, ZERO, CALM, absolute=False)
+    assert (out.change, out.puts) == (units(-4), True)
+    assert decide(units(-3), belief, ZERO, BUSY, absolute=False).change == ZERO
 
 
 @pytest.mark.parametrize("part", range(8))
@@ -171,11 +175,11 @@ def test_a_small_lowering_beside_a_raise_in_doubt_isnt_sent_again_and_again():
     book = ItemBook((reading(0, 0, 1),), (), (add(132, 10, 40, state=DOUBT), add(-1, 50, 55, seq=2)))
     belief = believe(book, NEVER, ZERO)
     assert belief.interval == Interval(units(-1), units(131))
-    assert not belief.unsure
+    assert not belief.dropped
 
 
 def test_a_dropped_lowering_bounds_the_level_by_what_it_takes():
     book = ItemBook((reading(0, 0, 1),), (), (add(9, 10, 40, state=DOUBT), add(-7, 50, 55, seq=2)))
     belief = believe(book, NEVER, ZERO)
     assert belief.interval == Interval(units(-7), units(7))
-    assert belief.unsure
+    assert belief.dropped
