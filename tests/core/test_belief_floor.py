@@ -68,9 +68,9 @@ def test_a_shop_that_has_dropped_a_lowering_had_less_than_its_units_then():
     book = ItemBook((reading(20, 0, 1),), (huge,), (add(-1, 20, 25), add(-2, 40, 45, seq=2)))
     belief = believe(book, NEVER, ZERO)
     assert belief.interval == Interval(units(-8_983), units(17))
-    assert not belief.unsure
+    assert not belief.dropped
     few = believe(ItemBook((reading(4, 0, 1),), (huge,), (add(-3, 20, 25),)), NEVER, ZERO)
-    assert (few.interval.hi, few.unsure) == (units(3), True)  # 4 less 3, or fewer than 3 and none taken off
+    assert (few.interval.hi, few.dropped) == (units(3), units(2))  # 4 less 3, or fewer than 3 and none taken off
 
 
 def test_what_was_given_after_a_lowering_was_dropped_counts():
