@@ -304,10 +304,11 @@ def _puts(writes: Sequence[Write], moves: Sequence[Change]) -> list[_Put]:
 
 
 def _most_taken(move: Change, reading: Reading) -> int:
-    """The most that this change may have taken at some time since the reading."""
+    """The most that this change has taken since the reading, in the end. What may have been taken and given back meanwhile has
+    no bound that helps (an order nobody saw in between), and would put every lowering near it in doubt."""
     if move.plain:
         return max(0, move.high - move.was)
-    return max(0, move.most - (move.was if move.began > reading.ended else move.least))
+    return max(0, move.high - (move.was if move.began > reading.ended else move.least))
 
 
 def _as_change(write: Write) -> Change:
