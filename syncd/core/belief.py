@@ -139,7 +139,7 @@ def believe(book: ItemBook, drained: Instant, floor: Quantity | None = None) -> 
     told = [reading for reading in book.readings if reading.ended <= drained]
     if not told:
         return Belief(ANYTHING)
-    course = Course(book, floor)
+    course = Course(book, floor, told)
     oldest = min(reading.began for reading in book.readings)
     usable = [reading for reading in told if course.needed_since(reading) >= oldest]
     clean = [reading for reading in usable if course.is_clean(reading)]
@@ -180,8 +180,9 @@ class Course:
     """All that moved the item's counter, worked out once for all of its readings: a shop that can't add may have hundreds of
     absolute writes in ten minutes, and each looks at those before it."""
 
-    def __init__(self, book: ItemBook, floor: Quantity | None = None) -> None:
+    def __init__(self, book: ItemBook, floor: Quantity | None = None, told: Sequence[Reading] = ()) -> None:
         self._floor = floor
+        self._told = told
         self._changes = book.changes
         own = [write for write in book.writes if floor is not None and not write.is_absolute and write.change < 0]
         self._own_lowerings = [_as_change(write) for write in own]  # those under way together are dropped together
@@ -249,11 +250,24 @@ class Course:
         doubtful = [
             lowering
             for lowering in self._lowerings
-            if lowering.began > reading.ended and self._least(reading, lowering, after, puts) < self._floor
+            if lowering.began > reading.ended
+            and self._least(reading, lowering, after, puts) < self._floor
+            and not self._surely_fitted(lowering)
         ]
         units = sum(lowering.high for lowering in doubtful)
         bound = max((self._bound_if_dropped(lowering) for lowering in doubtful), default=hi)
         return Quantity(max(0, min(units, bound - hi)))
+
+    def _surely_fitted(self, lowering: Change) -> bool:
+        """Whether any reading before this own lowering tells that there was enough for it."""
+        return any(
+            self._least(
+                reading, lowering, [move for move in self._moves if move.ended >= reading.began], self._after(reading)
+            )
+            >= (self._floor or 0)
+            for reading in self._told
+            if reading.ended < lowering.began
+        )
 
     def _bound_if_dropped(self, lowering: Change) -> int:
         """The most that the level can be now, if this lowering was dropped and none after it."""
@@ -304,10 +318,11 @@ def _puts(writes: Sequence[Write], moves: Sequence[Change]) -> list[_Put]:
 
 
 def _most_taken(move: Change, reading: Reading) -> int:
-    """The most that this change may have taken at some time since the reading."""
+    """The most that this change has taken since the reading, in the end. What may have been taken and given back meanwhile has
+    no bound that helps (an order nobody saw in between), and would put every lowering near it in doubt."""
     if move.plain:
         return max(0, move.high - move.was)
-    return max(0, move.most - (move.was if move.began > reading.ended else move.least))
+    return max(0, move.high - (move.was if move.began > reading.ended else move.least))
 
 
 def _as_change(write: Write) -> Change:
