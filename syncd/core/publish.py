@@ -16,8 +16,8 @@ from enum import StrEnum
 
 import msgspec
 
-from syncd.core.belief import Belief
-from syncd.core.quantity import ZERO, Quantity
+from syncd.core.belief import DOUBT, Belief, ItemBook
+from syncd.core.quantity import ZERO, Instant, Quantity
 
 
 class Blocked(StrEnum):
@@ -34,7 +34,8 @@ class Blocked(StrEnum):
 
 
 class Surroundings(msgspec.Struct, frozen=True):
-    """What holds at this moment for an item: freshness, doubt, and whether a write of ours is alive."""
+    """What holds at this moment for an item: freshness, doubt, and whether a write of ours is alive. `lost`: units of own
+    lowerings that were sent a moment ago, and of which neither an answer nor a reading tells."""
 
     erp_fresh: bool
     orders_fresh: bool
@@ -42,6 +43,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     write_alive: bool
     lowering_alive: bool
     drift_blocks: bool = False
+    lost: Quantity = ZERO
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -69,12 +71,20 @@ def decide(
     if change < 0:
         if floor is not None and shown <= floor and not around.write_alive:
             return Decision(change, shown, puts=True)
-        # What may have been dropped isn't sent again before a reading tells: it would sell out the shop.
-        change = Quantity(change + belief.dropped)
+        # What may have been dropped, or lost on its way a moment ago, isn't sent again before a reading tells: it would sell out
+        # the shop.
+        change = Quantity(change + belief.dropped + around.lost)
         return Decision(change, shown) if change < 0 else Decision(ZERO, shown, Blocked.DOUBT)
     if change == 0:
         return Decision(ZERO, shown)
     return Decision(ZERO, shown, why) if (why := _why_not_raise(target, floor, around)) else Decision(change, shown)
+
+
+def lost_lowerings(book: ItemBook, belief: Belief, since: Instant) -> Quantity:
+    """Units of own lowerings that were sent after `since`, and of which neither an answer nor a usable reading tells."""
+    told = max((reading.began for reading in belief.used), default=since)
+    lost = [w for w in book.writes if w.state == DOUBT and not w.is_absolute and w.change < 0]
+    return Quantity(-sum(write.change for write in lost if write.began > max(told, since)))
 
 
 def _why_not_raise(target: Quantity, floor: Quantity | None, around: Surroundings) -> Blocked | None:

@@ -7,16 +7,14 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Connection
 
-from syncd.core.quantity import Instant, Quantity, show
+from syncd.core.quantity import Instant, Quantity, seconds, show
 from syncd.ledger import items, tenants, writes
 from syncd.ledger.writes import PlannedWrite
 from syncd.ports.store import WriteOutcome, WriteResult
-from syncd.reconcile.evaluate import Shop
+from syncd.reconcile.evaluate import DOUBT_PAUSE_US, Shop
 from syncd.reconcile.publish_round import RECHECK_SECONDS, later
 
-DOUBT_RECHECK_SECONDS = (
-    15.0  # a lowering that may have been lost isn't sent again before a reading can tell: it would sell out the shop
-)
+DOUBT_RECHECK_SECONDS = seconds(DOUBT_PAUSE_US)
 IGNORED_RECHECK_SECONDS = 3_600.0  # the shop doesn't count it, or its location can't be used: a person's business
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from syncd.core.belief import DOUBT, UNKNOWN, Belief, Interval, ItemBook, believe
 from syncd.core.places import Places
-from syncd.core.publish import Blocked, Decision, Surroundings, decide
+from syncd.core.publish import Blocked, Decision, Surroundings, decide, lost_lowerings
 from syncd.core.quantity import SECOND, ZERO, Instant, Quantity
 from syncd.core.target import SkuTarget, item_target, sku_target
 from syncd.ledger import carts, items, levels, placing
@@ -20,6 +20,7 @@ from syncd.ledger.items import ItemRow
 from syncd.ledger.moves import sku_in_doubt
 from syncd.ports.store import InventoryTraits
 
+DOUBT_PAUSE_US = 15 * SECOND  # for so long a reading may tell what became of a lowering; then it is sent once more
 RESTLESS_US = 10 * SECOND  # an item that sells all the time is read so often, until belief is narrow
 
 
@@ -172,6 +173,7 @@ def _evaluate(
         write_alive=any(w.is_alive(moment.now) for w in book.writes),
         lowering_alive=any(w.change < 0 and w.is_alive(moment.now) for w in book.writes),
         drift_blocks=bool(row.accepted) and shop.drift == "report",
+        lost=lost_lowerings(book, belief, Instant(moment.now - DOUBT_PAUSE_US)),
     )
     absolute = not shop.traits.relative or row.needs_absolute
     decision = decide(target, belief, shop.traits.floor, around, absolute=absolute)

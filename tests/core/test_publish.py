@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.core.belief import ANYTHING, Belief, Interval
-from syncd.core.publish import BRAKE_ITEMS_MIN, Blocked, Surroundings, brake, decide
-from syncd.core.quantity import Quantity, units
+from syncd.core.belief import ANYTHING, CONFIRMED, DOUBT, Belief, Interval, ItemBook, Reading, Write
+from syncd.core.publish import BRAKE_ITEMS_MIN, Blocked, Surroundings, brake, decide, lost_lowerings
+from syncd.core.quantity import Instant, Quantity, units
 
 CALM = Surroundings(erp_fresh=True, orders_fresh=True, in_doubt=False, write_alive=False, lowering_alive=False)
 TROUBLES = {
@@ -106,3 +106,29 @@ def test_brake_many_items_falling_to_zero_at_once_stop_the_shop():
 def test_brake_a_handful_of_items_selling_out_is_a_good_day():
     assert not brake(BRAKE_ITEMS_MIN - 1, BRAKE_ITEMS_MIN - 1, 0.3)
     assert brake(BRAKE_ITEMS_MIN, BRAKE_ITEMS_MIN, 0.3)
+
+
+def lowering(count: int, began: int, state: str = DOUBT, seq: int = 1) -> Write:
+    return Write(seq, units(-count), None, Instant(began), Instant(began + 30), state)
+
+
+def read(began: int, level: int = 35) -> Reading:
+    return Reading(units(level), Instant(began), Instant(began + 1))
+
+
+def test_a_lowering_whose_answer_was_lost_is_not_sent_again_before_a_reading_can_tell():
+    book = ItemBook((read(10),), (), (lowering(1, 20), lowering(2, 5, seq=2), lowering(4, 21, CONFIRMED, seq=3)))
+    belief = Belief(Interval(units(34), units(35)), used=book.readings)
+    lost = lost_lowerings(book, belief, since=Instant(0))
+    assert lost == units(1)  # the one of 5 is older than the reading, which has seen the most that it can have left
+    assert written(34, 34, 35, lost=lost) == (0, Blocked.DOUBT)
+    assert written(31, 34, 35, lost=lost) == (-3, None)  # what else is to be taken off goes at once
+
+
+def test_it_is_sent_again_when_a_reading_has_told_or_when_none_came_for_long():
+    book = ItemBook((read(10), read(25)), (), (lowering(1, 20),))
+    belief = Belief(Interval(units(34), units(35)), used=book.readings)
+    assert lost_lowerings(book, belief, since=Instant(0)) == 0
+    unread = Belief(Interval(units(34), units(35)), used=book.readings[:1])
+    assert lost_lowerings(book, unread, since=Instant(0)) == units(1)
+    assert lost_lowerings(book, unread, since=Instant(20)) == 0
