@@ -69,6 +69,12 @@ _ROOMS = Among(
 )
 _ROOM_SKUS = Among("SELECT DISTINCT sku FROM placing_room WHERE tenant = :tenant AND store = :store AND key IN :among")
 _END_ROOMS = Among("DELETE FROM placing_room WHERE tenant = :tenant AND store = :store AND key IN :among")
+_ALL_ROOMS = Statement("SELECT DISTINCT key FROM placing_room WHERE tenant = :tenant AND store = :store")
+_WAITING_ROOMS = Statement(
+    "SELECT DISTINCT placing_room.key FROM placing_room JOIN placement ON placement.tenant = placing_room.tenant AND "
+    "placement.key = placing_room.key WHERE placing_room.tenant = :tenant AND placing_room.store = :store AND "
+    "placement.state IN ('intended', 'sent')"
+)
 _OLD_ROOMS = Statement(
     "SELECT placing_room.key FROM placing_room JOIN placement ON placement.tenant = placing_room.tenant AND "
     "placement.key = placing_room.key WHERE placing_room.tenant = :tenant AND placing_room.store = :store AND "
@@ -145,9 +151,11 @@ def read_feed(connection: Connection, tenant: str) -> tuple[str, set[str]]:
     return str(_FEED.scalar(connection, tenant=tenant) or ""), set(_STORES.scalars(connection, tenant=tenant))
 
 
-def forget_store(connection: Connection, tenant: str, store: str) -> None:
-    """The store gets no orders any more: what the ERP tells until it does again isn't made up for."""
+def forget_store(connection: Connection, tenant: str, store: str) -> set[str]:
+    """The store gets no orders any more: what the ERP tells until it does again isn't made up for, and what waits has no room.
+    Returns the SKUs whose targets fall."""
     _END.change(connection, tenant=tenant, store=store)
+    return end_rooms(connection, tenant, store, _ALL_ROOMS.scalars(connection, tenant=tenant, store=store))
 
 
 def take_wishes(
@@ -320,6 +328,12 @@ def end_rooms(connection: Connection, tenant: str, store: str, keys: Collection[
     skus = {row[0] for row in _ROOM_SKUS.read(connection, keys, tenant=tenant, store=store)}
     _END_ROOMS.change(connection, keys, tenant=tenant, store=store)
     return skus
+
+
+def end_waiting_rooms(connection: Connection, tenant: str, store: str) -> set[str]:
+    """No room for any order that waits. Returns the SKUs whose targets fall."""
+    keys = _WAITING_ROOMS.scalars(connection, tenant=tenant, store=store)
+    return end_rooms(connection, tenant, store, keys)
 
 
 def left_over(connection: Connection, tenant: str, store: str, before: Instant) -> list[str]:

@@ -95,25 +95,24 @@ class PlaceStep:
             return max(0.2, seconds(due - now))
         try:
             await (self.follower.run(row) if row.state == CONFIRMED else self._work(row))
-        except RefusedError as error:  # about no single order: the shop doesn't answer the questions
+        except (RefusedError, MisconfiguredError) as error:  # about no single order: all else goes on
             await self.placements.later(row, str(error))
-            return self._stand_back(error)
-        except MisconfiguredError as error:  # its orders and levels go on
-            await self.placements.change(row, end_room=True)  # it may take long: meanwhile nothing is shown for it
-            await self.placements.later(row, str(error))
-            return self._stand_back(error)
+            return await self._stand_back(error)
         except TransientError as error:
             await self.placements.later(row, str(error), error.wait_seconds if isinstance(error, Throttled) else 0.0)
             raise
-        self.stuck_until = LONG_AGO
+        if row.state == CONFIRMED:
+            context.takes_no_orders = False
         return 0.0
 
-    def _stand_back(self, error: MisconfiguredError | RefusedError) -> float:
+    async def _stand_back(self, error: MisconfiguredError | RefusedError) -> float:
         """The store takes no order from us at all: said once, and tried again now and then."""
         context = self.context
-        if self.stuck_until == LONG_AGO:
+        if not context.takes_no_orders:
             hint = error.hint or "give the access token the right to modify orders"
             context.log.emit(events.PLACING_STUCK, reason=str(error), hint=hint)
+        context.takes_no_orders = True
+        await self.placements.end_rooms()
         self.stuck_until = Instant(context.tenant.clock.now() + microseconds(MISCONFIGURED_SECONDS))
         return MISCONFIGURED_SECONDS
 
@@ -262,6 +261,7 @@ class PlaceStep:
             await self.placements.change(sent, state=INTENDED, reason=str(error)[:500])
             self.placements.count("not_sent")
             raise
+        context.takes_no_orders = False
         if isinstance(answer, str):
             await self._end(sent, answer, "")
         elif self._is_short_for_now(sent, answer, counters):

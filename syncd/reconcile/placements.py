@@ -94,6 +94,19 @@ class Placements:
 
         await context.tenant.ledger.run(unit)
 
+    async def end_rooms(self) -> None:
+        """The store takes no order from us, perhaps for long: meanwhile nothing is shown for any that waits."""
+        context = self.context
+        tenant = context.tenant.tenant
+
+        def unit(connection: Connection) -> None:
+            tenants.assert_epoch(connection, tenant, context.tenant.epoch)
+            skus = placing.end_waiting_rooms(connection, tenant, context.store)
+            items.make_due(connection, tenant, skus, context.tenant.clock.now())
+
+        await context.tenant.ledger.run(unit)
+        context.bell.ring()
+
     def count(self, outcome: str) -> None:
         """One more that ended so."""
         self.context.tenant.meters.of(self.context.tenant.tenant, self.context.store).placement(outcome)

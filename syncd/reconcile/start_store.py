@@ -109,7 +109,7 @@ def _begin(connection: Connection, context: StoreContext, told: StoreDescription
     if context.shipments is None:
         values["ships"] = 0  # what the ERP ships until it is told again isn't made up for
     if context.placing is None:
-        placing.forget_store(connection, tenant, store)
+        items.make_due(connection, tenant, placing.forget_store(connection, tenant, store), now)
     stores.change_store(connection, tenant, store, **values)
     if context.options.drift != "report":
         items.accept_nothing(connection, tenant, store, now)

@@ -656,6 +656,51 @@ async def test_a_reload_switches_orders_on_and_off(tmp_path: Path) -> None:
         assert len(ours(us)) == 2
 
 
+async def test_what_waits_when_orders_are_switched_off_has_no_room_any_more(tmp_path: Path) -> None:
+    """Nobody places it now: what the ERP hasn't got the shop must not sell."""
+    async with shop_and_erp(tmp_path) as (world, us), reloading(world) as (app, reloader):
+        await begun(world)
+        await call(world, app, "pause", tenant="acme", store="us", writes=True)
+        wants(world, "SO1", {"A": 3}, status="awaiting_fulfillment")
+        await until_state(world, SO1="intended")
+        world.configure()
+        await reloader.reload()
+        await call(world, app, "resume", tenant="acme", store="us")
+        await world.settled({"A": 17, "B": 20, "C": 20})
+        await anyio.sleep(60)
+        await world.settled({"A": 17, "B": 20, "C": 20})
+        world.configure(per_store={"us": FROM_ERP})
+        await reloader.reload()
+        await until_heard(world, "SO1", "placed")
+        await world.settled({"A": 17, "B": 20, "C": 20})
+        assert len(ours(us)) == 1
+
+
+async def test_a_token_that_may_not_write_orders_has_no_room_made_for_any_of_them(tmp_path: Path) -> None:
+    async with shop_and_erp(tmp_path) as (world, us), world.daemon():
+        await begun(world)
+        real = us.shop.place
+
+        def forbid(*_args: Any, **_fields: Any) -> Any:
+            text = '[{"status":403,"message":"You don\'t have a required scope to access the endpoint"}]'
+            raise HTTPForbidden(text=text, content_type="application/json")
+
+        us.shop.place = forbid
+        for number in range(3):
+            wants(world, f"SO{number}", {"A": 2}, status="awaiting_fulfillment")
+        await anyio.sleep(60)
+        await world.settled({"A": 14, "B": 20, "C": 20})
+        wants(world, "SO3", {"A": 4}, status="awaiting_fulfillment")  # told while it is known that none can be placed
+        await anyio.sleep(60)
+        await world.settled({"A": 10, "B": 20, "C": 20})
+        us.shop.place = real
+        await anyio.sleep(600)
+        for number in range(4):
+            await until_heard(world, f"SO{number}", "placed")
+        await world.settled({"A": 10, "B": 20, "C": 20})
+        assert len(ours(us)) == 4
+
+
 async def test_a_token_that_may_not_write_orders_holds_them_back_and_nothing_else(tmp_path: Path) -> None:
     async with shop_and_erp(tmp_path) as (world, us), world.daemon():
         await begun(world)
