@@ -158,11 +158,14 @@ class PlaceStep:
         found = await self.port.find(row.own_key)
         if await self._there(row, found):
             return True
-        if row.state == INTENDED:
+        dead_at = await self.placements.forgotten_dead_at()
+        if row.state == SENT:
+            dead_at = max(dead_at, self.placements.dead_at(row))
+        if dead_at and found.began <= dead_at + self.port.traits.stale_us:
+            await self.placements.wait(row, "its request may still arrive")
+        elif row.state == INTENDED:
             self.absent.add((row.key, row.attempts))
             return False
-        if found.began <= self.placements.dead_at(row) + self.port.traits.stale_us:
-            await self.placements.wait(row, "its request may still arrive")
         else:  # it never arrived, and can't any more: the very same is sent again
             await self.placements.change(row, state=INTENDED, retry_at=0)
         return True

@@ -15,7 +15,8 @@ import pytest
 from aiohttp.web import HTTPForbidden
 
 from syncd.core.placing import order_key
-from syncd.ledger import placing
+from syncd.ledger import placing, restored
+from syncd.ledger.connection import ledger_path, write_engine
 from syncd.simulator.erp.book import Book
 from tests.reconcile.test_crash_points import FragileHop
 from tests.reconcile.test_pause import call
@@ -773,6 +774,49 @@ async def test_a_ledger_that_forgot_an_order_finds_it_in_the_shop(tmp_path: Path
             await anyio.sleep(120)
             await world.settled({"A": 0, "B": 20, "C": 20})
         assert len(ours(us)) == 1
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_a_ledger_put_back_from_a_backup_waits_for_what_may_still_arrive(tmp_path: Path, known: bool) -> None:
+    """The request left after the backup was made. `known`: the order was told before it, and is to be placed."""
+    async with shop_and_erp(tmp_path) as (world, us):
+        real = us.shop.place
+
+        def later(*args: Any, **fields: Any) -> Any:
+            us.shop.place = real
+            asyncio.get_running_loop().call_later(30.0, lambda: real(*args, **fields))
+            raise ConnectionError  # the shop answers 500
+
+        async with world.daemon() as app:
+            await begun(world)
+            if known:
+                await call(world, app, "pause", tenant="acme", store="us", writes=True)
+                wants(world, "SO1", {"A": 3}, status="awaiting_fulfillment")
+                await until_state(world, SO1="intended")
+        shutil.copytree(tmp_path / "state", tmp_path / "backup")
+        async with world.daemon(crash=True) as app:
+            us.shop.place = later
+            if known:
+                await call(world, app, "resume", tenant="acme", store="us")
+            else:
+                wants(world, "SO1", {"A": 3}, status="awaiting_fulfillment")
+            await until_state(world, SO1="sent")
+            await anyio.sleep(1)
+        shutil.rmtree(tmp_path / "state")
+        shutil.copytree(tmp_path / "backup", tmp_path / "state")
+        engine = write_engine(ledger_path(tmp_path / "state"))
+        with engine.begin() as connection:
+            restored.mark(connection, world.clock.now())
+        engine.dispose()
+        async with world.daemon() as app:
+            if known:
+                await call(world, app, "resume", tenant="acme", store="us")
+            await until_state(world, SO1="confirmed")
+            await anyio.sleep(60)
+            await world.settled({"A": 17, "B": 20, "C": 20})
+            assert len(ours(us)) == 1
+            wants(world, "SO2", {"B": 1}, status="awaiting_fulfillment")
+            await until_heard(world, "SO2", "placed")
 
 
 async def test_outcomes_are_told_until_the_erp_has_answered(tmp_path: Path) -> None:
