@@ -23,7 +23,8 @@ WITHDRAWN, SKIPPED, BOOKED = "withdrawn", "skipped", "booked"  # by the ERP; not
 ENDED = frozenset({CONFIRMED, REFUSED, WITHDRAWN, SKIPPED, BOOKED})  # nothing is sent any more: nobody has to be named
 DONE = "done"  # of a change of status, beside intended, sent and refused
 STRANGE = "it carries the key of order {}, which the ERP has placed: nothing is counted for it"
-STRANGE_HINT = "was it copied in the shop? Book what it sold in the ERP by hand, then release --already-counted"
+REFUSED_YET_THERE = "the ERP was told that it is {}, and it is there all the same: nothing is counted for it"
+STRANGE_HINT = "was it copied in the shop? Cancel it there, or book what it sold in the ERP by hand; then release --already-counted"
 WAITING_MAX = 500  # looked at for the next one to work on
 UNTOLD_MAX = 100  # told in one go
 
@@ -265,22 +266,28 @@ def placed(row: PlacementRow, order: str) -> OrderOutcome:
 
 
 def arrived(
-    connection: Connection, tenant: str, store: str, read: Mapping[str, str], now: Instant
+    connection: Connection, tenant: str, store: str, read: Mapping[str, Collection[str]], now: Instant
 ) -> tuple[set[str], list[tuple[str, str]]]:
-    """Orders with our keys (own key -> the shop's id) are in the ledger now, with what the shop has taken for them: their room ends
+    """Orders with our keys (own key -> the shop's ids) are in the ledger now, with what the shop has taken for them: their room ends
     in the same transaction. Whatever became of the answers, they are there. Returns the SKUs of that room; and orders that carry
-    the key of another one, as (the shop's id, the id of that one)."""
+    the key of another one, or that shouldn't be there, as (the shop's id, why)."""
     strange: list[tuple[str, str]] = []
     ended: list[str] = []
     for row in (PlacementRow(*each) for each in _OF_KEYS.read(connection, read, tenant=tenant, store=store)):
-        order = read[row.own_key]
-        if row.state in (INTENDED, SENT):
-            reason = "read among the shop's orders"
-            conclude(connection, tenant, row, placed(row, order), **confirmed(row, order, now, reason))
-        elif row.shop_order not in ("", order):
-            strange.append((order, row.shop_order))
+        found = sorted(
+            read[row.own_key], key=lambda order: (len(order), order)
+        )  # the shop counts up: the first is ours
+        if row.state in (REFUSED, WITHDRAWN) and not row.shop_order:
+            strange += [(order, REFUSED_YET_THERE.format(row.state)) for order in found]
             continue
-        ended.append(row.key)
+        known = row.shop_order
+        if row.state in (INTENDED, SENT):
+            known, reason = found[0], "read among the shop's orders"
+            conclude(connection, tenant, row, placed(row, known), **confirmed(row, known, now, reason))
+        if known:
+            strange += [(order, STRANGE.format(known)) for order in found if order != known]
+        if not known or known in found:
+            ended.append(row.key)
     return end_rooms(connection, tenant, store, ended), strange
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import anyio
 import pytest
-from aiohttp.web import HTTPForbidden
+from aiohttp.web import HTTPConflict, HTTPForbidden
 
 from syncd.core.placing import order_key
 from syncd.ledger import placing, restored
@@ -863,6 +863,55 @@ async def test_several_orders_with_one_key_wait_for_a_person(tmp_path: Path) -> 
         (told,) = (await call(world, app, "explain.order", order="us/SO1", ask=False))["placements"]
         assert (told["state"], told["units"]) == ("booked", [{"of": "A", "quantity": "3"}])
         await world.settled({"A": 17, "B": 20, "C": 20})
+
+
+async def held_orders(world: World, app: Any) -> dict[str, str]:
+    return {each["order"]: each["reason"] for each in (await call(world, app, "quarantine.list"))["entries"]}
+
+
+async def test_each_copy_of_an_order_waits_for_a_person(tmp_path: Path) -> None:
+    """Its units are in no book: whoever copied it has to say what it sold."""
+    async with shop_and_erp(tmp_path) as (world, us), world.daemon() as app:
+        await begun(world)
+        wants(world, "SO1", {"A": 3}, status="awaiting_fulfillment")
+        await until_heard(world, "SO1", "placed")
+        (first,) = ours(us)
+        for units in (1, 2):
+            us.shop.place(
+                [us.shop.line_of("A", units)], status_id=11, channel_id=1, source="external",
+                external_order_id=first.external_order_id,
+            )  # fmt: skip
+        copies = {str(order.id) for order in ours(us)} - {str(first.id)}
+
+        async def complaint() -> Any:
+            have = await held_orders(world, app)
+            return "" if set(have) == copies else f"{have}, not {copies}"
+
+        await world.until(complaint)
+
+
+async def test_an_order_that_is_there_though_the_shop_refused_it_waits_for_a_person(tmp_path: Path) -> None:
+    """The ERP has heard that it isn't, and has given its units back."""
+    async with shop_and_erp(tmp_path) as (world, us), world.daemon() as app:
+        await begun(world)
+        real = us.shop.place
+
+        def made_and_refused(*args: Any, **fields: Any) -> Any:
+            real(*args, **fields)
+            raise HTTPConflict(text='[{"status":409,"message":"no"}]', content_type="application/json")
+
+        us.shop.place = made_and_refused
+        wants(world, "SO1", {"A": 3}, status="awaiting_fulfillment")
+        await until_heard(world, "SO1", "refused")
+        (order,) = ours(us)
+
+        async def complaint() -> Any:
+            have = await held_orders(world, app)
+            return "" if list(have) == [str(order.id)] else f"{have}"
+
+        await world.until(complaint)
+        (reason,) = (await held_orders(world, app)).values()
+        assert "refused" in reason
 
 
 async def test_an_erp_without_such_a_list_is_named_once_and_levels_go_on(tmp_path: Path) -> None:
