@@ -172,12 +172,13 @@ def take_wishes(
     """Take a page of the ERP's list, and its cursor with it; the stores `begin` get all that comes after it. Returns what is new
     (a key that is known is the same order; its status may be another), and the SKUs whose targets may have changed."""
     new: dict[str, Told] = {}
+    skus: set[str] = set()
     for each in told:
         row = read_placement(connection, tenant, each.order.key)
         if row is None:
             new[each.order.key] = each  # the last word of several
         elif each.revision > row.revision:
-            _revise(connection, tenant, row, each)
+            skus |= _revise(connection, tenant, row, each)
     first = take_numbers(connection, tenant, len(new)) if new else 0
     rows = []
     for k, (key, each) in enumerate(new.items()):
@@ -195,7 +196,6 @@ def take_wishes(
             )
         )  # fmt: skip
     _TELL.write(connection, rows)
-    skus: set[str] = set()
     for each in new.values():
         if not each.skipped and not each.refused:
             skus |= add_rooms(connection, tenant, each.order.store, each.order.key, each.rooms, now)
@@ -204,15 +204,20 @@ def take_wishes(
     return list(new.values()), skus
 
 
-def _revise(connection: Connection, tenant: str, row: PlacementRow, told: Told) -> None:
-    """The ERP has changed its mind about the order's status. What is under way ends first."""
+def _revise(connection: Connection, tenant: str, row: PlacementRow, told: Told) -> set[str]:
+    """The ERP has changed its mind about the order's status. What is under way ends first. Of one that it cancels its level has the
+    units again: there is no room for them any more. Returns the SKUs of that room."""
     values: dict[str, object] = {"revision": told.revision, "wanted": told.status}
     if row.state == CONFIRMED and row.following != SENT:
         values |= {"following": INTENDED, "retry_at": 0}
     elif row.result and row.state in (REFUSED, WITHDRAWN):  # it stays so, and the ERP hears it again
         outcome = msgspec.structs.replace(row.outcome, revision=told.revision)
         values |= {"result": _encoded(outcome), "untold": 1, "telling": row.telling + 1}
+    over = told.status is ShopStatus.CANCELLED and row.state in (INTENDED, SENT)
+    if over and row.state == INTENDED:
+        values["retry_at"] = 0
     change(connection, tenant, row, **values)
+    return end_rooms(connection, tenant, row.store, [row.key]) if over else set()
 
 
 def waiting(connection: Connection, tenant: str, store: str) -> list[PlacementRow]:

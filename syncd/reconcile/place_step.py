@@ -215,8 +215,9 @@ class PlaceStep:
         def unit(connection: Connection) -> Counters:
             now = context.tenant.clock.now()
             tenants.assert_epoch(connection, tenant, context.tenant.epoch)
-            skus = placing.add_rooms(connection, tenant, context.store, row.key, rooms, now, is_open=True)
-            items.make_due(connection, tenant, skus, now)
+            if not self.placements.is_revised(connection, row):
+                skus = placing.add_rooms(connection, tenant, context.store, row.key, rooms, now, is_open=True)
+                items.make_due(connection, tenant, skus, now)
             return counters_of(connection, context, resolved.items)
 
         has_room, counters = await context.tenant.ledger.read(look)
@@ -243,17 +244,19 @@ class PlaceStep:
         status = ShopStatus(row.wanted) if row.wanted in START else row.order.status
         order = msgspec.structs.replace(row.order, status=status)
 
-        def claim(connection: Connection) -> PlacementRow:
+        def claim(connection: Connection) -> PlacementRow | None:
             tenants.assert_epoch(connection, tenant, context.tenant.epoch)
+            if self.placements.is_revised(connection, row):
+                return None
             placing.change(
                 connection, tenant, row, state=SENT, sent_at=now, dead_at=dead_at, retry_at=now, attempts=row.attempts + 1,
                 lines=msgspec.json.encode(resolved.lines).decode(), written=status, reason="", epoch=context.tenant.epoch,
             )  # fmt: skip
-            sent = placing.read_placement(connection, tenant, row.key)
-            assert sent is not None
-            return sent
+            return placing.read_placement(connection, tenant, row.key)
 
         sent = await context.tenant.ledger.run(claim)
+        if sent is None:
+            return
         try:
             answer = await self.port.place(Placement(row.own_key, order, resolved.lines), not_after=not_after)
         except OutcomeUnknown as error:

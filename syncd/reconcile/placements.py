@@ -42,6 +42,11 @@ class Placements:
             return row.dead_at
         return min(row.dead_at, Instant(self.began + self.port.traits.late_us))
 
+    def is_revised(self, connection: Connection, row: PlacementRow) -> bool:
+        """Whether the ERP has told something else of the order since the row was read: then it is looked at anew first."""
+        latest = placing.read_placement(connection, self.context.tenant.tenant, row.key)
+        return latest is None or latest.revision != row.revision
+
     async def forgotten_dead_at(self) -> Instant:
         """When requests that a ledger put back from a backup has forgotten have no effect any more: whatever it says of an order,
         one may have left before."""

@@ -152,7 +152,8 @@ class WishStep:
         except Unplaceable as error:
             return Told(order, wish.revision, status, refused=str(error), flaws=error.flaws)
         store = stores[order.store]
-        rooms = () if store.takes_no_orders else rooms_of(order, store.policy)  # made when it is about to be placed
+        no_room = store.takes_no_orders or status is ShopStatus.CANCELLED
+        rooms = () if no_room else rooms_of(order, store.policy)  # made when it is about to be placed
         return Told(order, wish.revision, status, rooms=rooms)
 
     def _why_not(self, store: str, stores: Collection[str], reached: Collection[str]) -> str:

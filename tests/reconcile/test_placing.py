@@ -12,7 +12,7 @@ from typing import Any
 
 import anyio
 import pytest
-from aiohttp.web import HTTPConflict, HTTPForbidden
+from aiohttp.web import HTTPClientError, HTTPConflict, HTTPForbidden
 
 from syncd.core.placing import order_key
 from syncd.ledger import placing, restored
@@ -33,6 +33,12 @@ BILLING = {
     "zip": "53111",
     "country": "DE",
 }
+
+
+class Locked(HTTPClientError):
+    """Nothing was made, and the same may work later."""
+
+    status_code = 423
 
 
 @asynccontextmanager
@@ -580,6 +586,34 @@ async def test_an_order_that_the_erp_cancels_in_time_is_not_placed(tmp_path: Pat
         world.erp.wishes.change("SO1", "cancelled")
         await anyio.sleep(10)
         await call(world, app, "resume", tenant="acme", store="us")
+        await until_heard(world, "SO1", "withdrawn", 2)
+        await world.settled({"A": 20, "B": 20, "C": 20})
+        assert not ours(us)
+
+
+@pytest.mark.parametrize("before_it_is_heard_of", [False, True])
+async def test_an_order_that_the_erp_cancels_has_its_units_in_one_place(
+    tmp_path: Path, before_it_is_heard_of: bool
+) -> None:
+    """The ERP's level has them again: at no moment does the shop show them beside that."""
+    async with shop_and_erp(tmp_path) as (world, us), world.daemon():
+        await begun(world)
+        assert world.erp is not None
+
+        def locked(*_args: Any, **_fields: Any) -> Any:
+            raise Locked(text='[{"status":423,"message":"busy"}]', content_type="application/json")
+
+        us.shop.place = locked
+        wants(world, "SO1", {"A": 3}, status="awaiting_fulfillment")
+        if not before_it_is_heard_of:
+            await until_state(world, SO1="intended")
+            await anyio.sleep(40)  # failures in a row: it isn't tried again for a minute
+        world.erp.wishes.change("SO1", "cancelled")
+        seen = set()
+        for _ in range(60):
+            await anyio.sleep(1)
+            seen.add((await us.levels())["A"])
+        assert max(seen) == 20, seen
         await until_heard(world, "SO1", "withdrawn", 2)
         await world.settled({"A": 20, "B": 20, "C": 20})
         assert not ours(us)
