@@ -23,7 +23,8 @@ WITHDRAWN, SKIPPED, BOOKED = "withdrawn", "skipped", "booked"  # by the ERP; not
 ENDED = frozenset({CONFIRMED, REFUSED, WITHDRAWN, SKIPPED, BOOKED})  # nothing is sent any more: nobody has to be named
 DONE = "done"  # of a change of status, beside intended, sent and refused
 STRANGE = "it carries the key of order {}, which the ERP has placed: nothing is counted for it"
-STRANGE_HINT = "was it copied in the shop? Book what it sold in the ERP by hand, then release --already-counted"
+REFUSED_YET_THERE = "the ERP was told that it is {}, and it is there all the same: nothing is counted for it"
+STRANGE_HINT = "was it copied in the shop? Cancel it there, or book what it sold in the ERP by hand; then release --already-counted"
 WAITING_MAX = 500  # looked at for the next one to work on
 UNTOLD_MAX = 100  # told in one go
 
@@ -69,6 +70,12 @@ _ROOMS = Among(
 )
 _ROOM_SKUS = Among("SELECT DISTINCT sku FROM placing_room WHERE tenant = :tenant AND store = :store AND key IN :among")
 _END_ROOMS = Among("DELETE FROM placing_room WHERE tenant = :tenant AND store = :store AND key IN :among")
+_ALL_ROOMS = Statement("SELECT DISTINCT key FROM placing_room WHERE tenant = :tenant AND store = :store")
+_WAITING_ROOMS = Statement(
+    "SELECT DISTINCT placing_room.key FROM placing_room JOIN placement ON placement.tenant = placing_room.tenant AND "
+    "placement.key = placing_room.key WHERE placing_room.tenant = :tenant AND placing_room.store = :store AND "
+    "placement.state IN ('intended', 'sent')"
+)
 _OLD_ROOMS = Statement(
     "SELECT placing_room.key FROM placing_room JOIN placement ON placement.tenant = placing_room.tenant AND "
     "placement.key = placing_room.key WHERE placing_room.tenant = :tenant AND placing_room.store = :store AND "
@@ -145,9 +152,11 @@ def read_feed(connection: Connection, tenant: str) -> tuple[str, set[str]]:
     return str(_FEED.scalar(connection, tenant=tenant) or ""), set(_STORES.scalars(connection, tenant=tenant))
 
 
-def forget_store(connection: Connection, tenant: str, store: str) -> None:
-    """The store gets no orders any more: what the ERP tells until it does again isn't made up for."""
+def forget_store(connection: Connection, tenant: str, store: str) -> set[str]:
+    """The store gets no orders any more: what the ERP tells until it does again isn't made up for, and what waits has no room.
+    Returns the SKUs whose targets fall."""
     _END.change(connection, tenant=tenant, store=store)
+    return end_rooms(connection, tenant, store, _ALL_ROOMS.scalars(connection, tenant=tenant, store=store))
 
 
 def take_wishes(
@@ -163,12 +172,13 @@ def take_wishes(
     """Take a page of the ERP's list, and its cursor with it; the stores `begin` get all that comes after it. Returns what is new
     (a key that is known is the same order; its status may be another), and the SKUs whose targets may have changed."""
     new: dict[str, Told] = {}
+    skus: set[str] = set()
     for each in told:
         row = read_placement(connection, tenant, each.order.key)
         if row is None:
             new[each.order.key] = each  # the last word of several
         elif each.revision > row.revision:
-            _revise(connection, tenant, row, each)
+            skus |= _revise(connection, tenant, row, each)
     first = take_numbers(connection, tenant, len(new)) if new else 0
     rows = []
     for k, (key, each) in enumerate(new.items()):
@@ -186,7 +196,6 @@ def take_wishes(
             )
         )  # fmt: skip
     _TELL.write(connection, rows)
-    skus: set[str] = set()
     for each in new.values():
         if not each.skipped and not each.refused:
             skus |= add_rooms(connection, tenant, each.order.store, each.order.key, each.rooms, now)
@@ -195,15 +204,20 @@ def take_wishes(
     return list(new.values()), skus
 
 
-def _revise(connection: Connection, tenant: str, row: PlacementRow, told: Told) -> None:
-    """The ERP has changed its mind about the order's status. What is under way ends first."""
+def _revise(connection: Connection, tenant: str, row: PlacementRow, told: Told) -> set[str]:
+    """The ERP has changed its mind about the order's status. What is under way ends first. Of one that it cancels its level has the
+    units again: there is no room for them any more. Returns the SKUs of that room."""
     values: dict[str, object] = {"revision": told.revision, "wanted": told.status}
     if row.state == CONFIRMED and row.following != SENT:
         values |= {"following": INTENDED, "retry_at": 0}
     elif row.result and row.state in (REFUSED, WITHDRAWN):  # it stays so, and the ERP hears it again
         outcome = msgspec.structs.replace(row.outcome, revision=told.revision)
         values |= {"result": _encoded(outcome), "untold": 1, "telling": row.telling + 1}
+    over = told.status is ShopStatus.CANCELLED and row.state in (INTENDED, SENT)
+    if over and row.state == INTENDED:
+        values["retry_at"] = 0
     change(connection, tenant, row, **values)
+    return end_rooms(connection, tenant, row.store, [row.key]) if over else set()
 
 
 def waiting(connection: Connection, tenant: str, store: str) -> list[PlacementRow]:
@@ -263,22 +277,28 @@ def placed(row: PlacementRow, order: str) -> OrderOutcome:
 
 
 def arrived(
-    connection: Connection, tenant: str, store: str, read: Mapping[str, str], now: Instant
+    connection: Connection, tenant: str, store: str, read: Mapping[str, Collection[str]], now: Instant
 ) -> tuple[set[str], list[tuple[str, str]]]:
-    """Orders with our keys (own key -> the shop's id) are in the ledger now, with what the shop has taken for them: their room ends
+    """Orders with our keys (own key -> the shop's ids) are in the ledger now, with what the shop has taken for them: their room ends
     in the same transaction. Whatever became of the answers, they are there. Returns the SKUs of that room; and orders that carry
-    the key of another one, as (the shop's id, the id of that one)."""
+    the key of another one, or that shouldn't be there, as (the shop's id, why)."""
     strange: list[tuple[str, str]] = []
     ended: list[str] = []
     for row in (PlacementRow(*each) for each in _OF_KEYS.read(connection, read, tenant=tenant, store=store)):
-        order = read[row.own_key]
-        if row.state in (INTENDED, SENT):
-            reason = "read among the shop's orders"
-            conclude(connection, tenant, row, placed(row, order), **confirmed(row, order, now, reason))
-        elif row.shop_order not in ("", order):
-            strange.append((order, row.shop_order))
+        found = sorted(
+            read[row.own_key], key=lambda order: (len(order), order)
+        )  # the shop counts up: the first is ours
+        if row.state in (REFUSED, WITHDRAWN) and not row.shop_order:
+            strange += [(order, REFUSED_YET_THERE.format(row.state)) for order in found]
             continue
-        ended.append(row.key)
+        known = row.shop_order
+        if row.state in (INTENDED, SENT):
+            known, reason = found[0], "read among the shop's orders"
+            conclude(connection, tenant, row, placed(row, known), **confirmed(row, known, now, reason))
+        if known:
+            strange += [(order, STRANGE.format(known)) for order in found if order != known]
+        if not known or known in found:
+            ended.append(row.key)
     return end_rooms(connection, tenant, store, ended), strange
 
 
@@ -326,6 +346,12 @@ def end_rooms(connection: Connection, tenant: str, store: str, keys: Collection[
     skus = {row[0] for row in _ROOM_SKUS.read(connection, keys, tenant=tenant, store=store)}
     _END_ROOMS.change(connection, keys, tenant=tenant, store=store)
     return skus
+
+
+def end_waiting_rooms(connection: Connection, tenant: str, store: str) -> set[str]:
+    """No room for any order that waits. Returns the SKUs whose targets fall."""
+    keys = _WAITING_ROOMS.scalars(connection, tenant=tenant, store=store)
+    return end_rooms(connection, tenant, store, keys)
 
 
 def left_over(connection: Connection, tenant: str, store: str, before: Instant) -> list[str]:

@@ -40,6 +40,7 @@ APPEARS_SECONDS = (
 )
 APPEARS_AGAIN_SECONDS = 4.0
 UNREADABLE_SECONDS = 3_600.0  # a cart that can't be understood is looked at again after this
+FAILED_SECONDS = 30.0  # one that the store failed to show lets the others go first
 MISCONFIGURED_SECONDS = 300.0  # somebody has to mend it
 NOT_READY_SECONDS = 2.0
 IDLE_SECONDS = 3_600.0  # the bell rings when there is something
@@ -137,8 +138,25 @@ class CartStep:
                 failed = error
                 break
         await self._take(looks, unreadable, rows, waiting)
+        if isinstance(failed, TransientError):
+            await self._put_off(name)
         if failed is not None:
             raise failed
+
+    async def _put_off(self, name: str) -> None:
+        """The store failed to show this one. It may be its fault or the cart's: the next turn begins with another."""
+        context = self.context
+        tenant, store, clock = context.tenant.tenant, context.store, context.tenant.clock
+
+        def unit(connection: Connection) -> None:
+            tenants.assert_epoch(connection, tenant, context.tenant.epoch)
+            row = carts.read_carts(connection, tenant, store, [name]).get(name)
+            if row is not None and row.look is not None:
+                later = Instant(clock.now() + microseconds(FAILED_SECONDS))
+                carts.look_at(connection, tenant, store, {name: max(row.look, later)})
+
+        await context.tenant.ledger.run(unit)
+        self.again[name] = clock.monotonic() + FAILED_SECONDS
 
     async def _seen(self, name: str, row: CartRow | None) -> Looked:
         """One cart: by what the ledger knows if that decides, else by one request, or two. Raises as the port."""

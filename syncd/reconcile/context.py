@@ -181,6 +181,7 @@ class StoreContext:
     cart_bell: Bell = field(default_factory=Bell)
     carts_trouble: str = ""  # soft: why its carts can't be read
     placing: PlacingPort | None = None  # None: this store gets no orders from the ERP
+    takes_no_orders: bool = False  # soft: it refuses all of them, whatever they are
     catalogued: Instant = LONG_AGO  # soft: when the last whole reading of its catalogue began
     documents: DocumentsPort | None = None  # None: nobody wants its orders whole
     hooks: HooksPort | None = None  # None: this store is only polled

@@ -59,7 +59,7 @@ class _Unit:
         self.takings: list[tuple[str, LineTaking, Order]] = []
         self.plans: list[tuple[str, NewMove]] = []
         self.voids: list[tuple[str, str, int]] = []
-        self.own: dict[str, str] = {}  # orders that the ERP has placed, by our key
+        self.own: dict[str, list[str]] = {}  # orders that the ERP has placed, by our key
 
     def run(self) -> None:
         tenant, store = self.facts.tenant, self.facts.store
@@ -136,7 +136,7 @@ class _Unit:
             self._settle(order, before, after, live.get(order.order, ()), ask=forgotten)
             self._problems(order, outcome)
             if order.own_key:
-                self.own[order.own_key] = order.order
+                self.own.setdefault(order.own_key, []).append(order.order)
             asked = order.order in self.taken.asking  # not all of it is counted: it is no state that is known yet
             state = msgspec.structs.replace(order, content=_in_part(order.content)) if asked else order
             self.order_rows.append(
@@ -279,8 +279,8 @@ class _Unit:
         if self.own:
             room, strange = placing.arrived(connection, tenant, store, self.own, page.ended)
             self.taken.skus |= room
-            for order, known in strange:
-                self._hold(order, "", placing.STRANGE.format(known), placing.STRANGE_HINT, b"")
+            for order, reason in strange:
+                self._hold(order, "", reason, placing.STRANGE_HINT, b"")
         for order, line, n in self.voids:
             moves.void_move(connection, tenant, store, order, line, n, "its order changed before it was sent")
         numbers = len(self.plans) + len(self.takings)

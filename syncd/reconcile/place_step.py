@@ -95,25 +95,24 @@ class PlaceStep:
             return max(0.2, seconds(due - now))
         try:
             await (self.follower.run(row) if row.state == CONFIRMED else self._work(row))
-        except RefusedError as error:  # about no single order: the shop doesn't answer the questions
+        except (RefusedError, MisconfiguredError) as error:  # about no single order: all else goes on
             await self.placements.later(row, str(error))
-            return self._stand_back(error)
-        except MisconfiguredError as error:  # its orders and levels go on
-            await self.placements.change(row, end_room=True)  # it may take long: meanwhile nothing is shown for it
-            await self.placements.later(row, str(error))
-            return self._stand_back(error)
+            return await self._stand_back(error)
         except TransientError as error:
             await self.placements.later(row, str(error), error.wait_seconds if isinstance(error, Throttled) else 0.0)
             raise
-        self.stuck_until = LONG_AGO
+        if row.state == CONFIRMED:
+            context.takes_no_orders = False
         return 0.0
 
-    def _stand_back(self, error: MisconfiguredError | RefusedError) -> float:
+    async def _stand_back(self, error: MisconfiguredError | RefusedError) -> float:
         """The store takes no order from us at all: said once, and tried again now and then."""
         context = self.context
-        if self.stuck_until == LONG_AGO:
+        if not context.takes_no_orders:
             hint = error.hint or "give the access token the right to modify orders"
             context.log.emit(events.PLACING_STUCK, reason=str(error), hint=hint)
+        context.takes_no_orders = True
+        await self.placements.end_rooms()
         self.stuck_until = Instant(context.tenant.clock.now() + microseconds(MISCONFIGURED_SECONDS))
         return MISCONFIGURED_SECONDS
 
@@ -159,11 +158,14 @@ class PlaceStep:
         found = await self.port.find(row.own_key)
         if await self._there(row, found):
             return True
-        if row.state == INTENDED:
+        dead_at = await self.placements.forgotten_dead_at()
+        if row.state == SENT:
+            dead_at = max(dead_at, self.placements.dead_at(row))
+        if dead_at and found.began <= dead_at + self.port.traits.stale_us:
+            await self.placements.wait(row, "its request may still arrive")
+        elif row.state == INTENDED:
             self.absent.add((row.key, row.attempts))
             return False
-        if found.began <= self.placements.dead_at(row) + self.port.traits.stale_us:
-            await self.placements.wait(row, "its request may still arrive")
         else:  # it never arrived, and can't any more: the very same is sent again
             await self.placements.change(row, state=INTENDED, retry_at=0)
         return True
@@ -213,8 +215,9 @@ class PlaceStep:
         def unit(connection: Connection) -> Counters:
             now = context.tenant.clock.now()
             tenants.assert_epoch(connection, tenant, context.tenant.epoch)
-            skus = placing.add_rooms(connection, tenant, context.store, row.key, rooms, now, is_open=True)
-            items.make_due(connection, tenant, skus, now)
+            if not self.placements.is_revised(connection, row):
+                skus = placing.add_rooms(connection, tenant, context.store, row.key, rooms, now, is_open=True)
+                items.make_due(connection, tenant, skus, now)
             return counters_of(connection, context, resolved.items)
 
         has_room, counters = await context.tenant.ledger.read(look)
@@ -241,17 +244,19 @@ class PlaceStep:
         status = ShopStatus(row.wanted) if row.wanted in START else row.order.status
         order = msgspec.structs.replace(row.order, status=status)
 
-        def claim(connection: Connection) -> PlacementRow:
+        def claim(connection: Connection) -> PlacementRow | None:
             tenants.assert_epoch(connection, tenant, context.tenant.epoch)
+            if self.placements.is_revised(connection, row):
+                return None
             placing.change(
                 connection, tenant, row, state=SENT, sent_at=now, dead_at=dead_at, retry_at=now, attempts=row.attempts + 1,
                 lines=msgspec.json.encode(resolved.lines).decode(), written=status, reason="", epoch=context.tenant.epoch,
             )  # fmt: skip
-            sent = placing.read_placement(connection, tenant, row.key)
-            assert sent is not None
-            return sent
+            return placing.read_placement(connection, tenant, row.key)
 
         sent = await context.tenant.ledger.run(claim)
+        if sent is None:
+            return
         try:
             answer = await self.port.place(Placement(row.own_key, order, resolved.lines), not_after=not_after)
         except OutcomeUnknown as error:
@@ -262,6 +267,7 @@ class PlaceStep:
             await self.placements.change(sent, state=INTENDED, reason=str(error)[:500])
             self.placements.count("not_sent")
             raise
+        context.takes_no_orders = False
         if isinstance(answer, str):
             await self._end(sent, answer, "")
         elif self._is_short_for_now(sent, answer, counters):

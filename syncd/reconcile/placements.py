@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from syncd.core.quantity import Instant, microseconds
+from syncd.core.quantity import LONG_AGO, Instant, microseconds
 from syncd.core.signal import Kind
-from syncd.ledger import items, placing, signals, tenants
+from syncd.ledger import items, placing, restored, signals, tenants
 from syncd.ledger.placing import INTENDED, PlacementRow
 from syncd.observability import events
 from syncd.ports.placing import OrderOutcome, PlacingPort
@@ -27,6 +27,7 @@ class Placements:
     context: StoreContext
     port: PlacingPort
     began: Instant
+    restored: Instant | None = None  # when the ledger was put back from a backup last; 0: never; None: not looked yet
     failures: dict[str, int] = field(default_factory=dict)  # soft, of those that wait: in a row, by key
 
     def sending(self) -> tuple[Instant, Instant, Instant]:
@@ -40,6 +41,18 @@ class Placements:
         if row.epoch == self.context.tenant.epoch:
             return row.dead_at
         return min(row.dead_at, Instant(self.began + self.port.traits.late_us))
+
+    def is_revised(self, connection: Connection, row: PlacementRow) -> bool:
+        """Whether the ERP has told something else of the order since the row was read: then it is looked at anew first."""
+        latest = placing.read_placement(connection, self.context.tenant.tenant, row.key)
+        return latest is None or latest.revision != row.revision
+
+    async def forgotten_dead_at(self) -> Instant:
+        """When requests that a ledger put back from a backup has forgotten have no effect any more: whatever it says of an order,
+        one may have left before."""
+        if self.restored is None:
+            self.restored = await self.context.tenant.ledger.read(restored.restored_at)
+        return Instant(self.restored + self.port.traits.late_us) if self.restored else LONG_AGO
 
     async def doubt(self, row: PlacementRow, reason: str) -> None:
         """Nobody knows: the shop is asked soon, and it is sent again only when the request is surely dead."""
@@ -93,6 +106,19 @@ class Placements:
                 signals.note(connection, [(tenant, context.store, Kind.ORDER, row.shop_order)], (), now)
 
         await context.tenant.ledger.run(unit)
+
+    async def end_rooms(self) -> None:
+        """The store takes no order from us, perhaps for long: meanwhile nothing is shown for any that waits."""
+        context = self.context
+        tenant = context.tenant.tenant
+
+        def unit(connection: Connection) -> None:
+            tenants.assert_epoch(connection, tenant, context.tenant.epoch)
+            skus = placing.end_waiting_rooms(connection, tenant, context.store)
+            items.make_due(connection, tenant, skus, context.tenant.clock.now())
+
+        await context.tenant.ledger.run(unit)
+        context.bell.ring()
 
     def count(self, outcome: str) -> None:
         """One more that ended so."""

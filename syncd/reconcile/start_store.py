@@ -6,10 +6,10 @@ import msgspec
 from sqlalchemy import Connection
 
 from syncd.core.policy import Baseline
-from syncd.core.quantity import LONG_AGO, Instant
+from syncd.core.quantity import LONG_AGO, NEVER, Instant
 from syncd.core.taking_rule import TakingRule
 from syncd.errors import MisconfiguredError
-from syncd.ledger import items, placing, stores, tenants, writes
+from syncd.ledger import carts, items, placing, stores, tenants, writes
 from syncd.ledger.stores import StoreRow
 from syncd.ledger.switch import count_all
 from syncd.observability import events
@@ -109,7 +109,9 @@ def _begin(connection: Connection, context: StoreContext, told: StoreDescription
     if context.shipments is None:
         values["ships"] = 0  # what the ERP ships until it is told again isn't made up for
     if context.placing is None:
-        placing.forget_store(connection, tenant, store)
+        items.make_due(connection, tenant, placing.forget_store(connection, tenant, store), now)
+    if context.carts is None:  # nobody would see them end, nor end them with their orders
+        items.make_due(connection, tenant, carts.release_over(connection, tenant, store, NEVER), now)
     stores.change_store(connection, tenant, store, **values)
     if context.options.drift != "report":
         items.accept_nothing(connection, tenant, store, now)

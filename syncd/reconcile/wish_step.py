@@ -151,7 +151,10 @@ class WishStep:
             check(wish.order if status is not ShopStatus.CANCELLED else _as_pending(wish.order))
         except Unplaceable as error:
             return Told(order, wish.revision, status, refused=str(error), flaws=error.flaws)
-        return Told(order, wish.revision, status, rooms=rooms_of(order, stores[order.store].policy))
+        store = stores[order.store]
+        no_room = store.takes_no_orders or status is ShopStatus.CANCELLED
+        rooms = () if no_room else rooms_of(order, store.policy)  # made when it is about to be placed
+        return Told(order, wish.revision, status, rooms=rooms)
 
     def _why_not(self, store: str, stores: Collection[str], reached: Collection[str]) -> str:
         """Why an order isn't carried to its store; "" if it is."""

@@ -176,3 +176,8 @@ def test_our_name_of_an_order_never_changes_and_is_its_own() -> None:
     assert key.startswith("syncd-")
     assert len(key) == 32
     assert key == order_key("acme", "us", "SO-1") != order_key("acme", "eu", "SO-1")
+
+
+def test_what_may_name_a_person_is_not_in_the_reason():
+    """It is logged, and kept."""
+    assert "ada@example.com" not in flawed(customer="ada@example.com")[0]

@@ -231,6 +231,21 @@ async def test_holds_end_when_they_are_switched_off(tmp_path: Path) -> None:
             await until_held(world)
 
 
+async def test_holds_end_when_carts_are_read_no_more(tmp_path: Path) -> None:
+    async with two_shops(tmp_path, "carts = true\nholds_minutes = 600\n") as (world, us, woo):
+        async with world.daemon():
+            await begun(world)
+            await world.settled(OPENING)
+            name = (await put(us, A=3))["cart"]
+            await until_level(woo, world, A=47)
+        world.configure(per_store={"us": ""}, webhooks=True)
+        async with world.daemon():
+            await until_level(woo, world, A=50)
+            await until_held(world)
+            await us.call("POST", f"/carts/{name}/checkout", {"paid": True})
+            await world.settled({"A": 47, "B": 50, "C": 50})
+
+
 @pytest.mark.parametrize("lost", [False, True], ids=["after the commit", "before the commit"])
 @pytest.mark.parametrize("commits", [1, 2, 3, 4])
 async def test_a_kill_at_any_step_of_a_conversion_leaves_one_subtraction(

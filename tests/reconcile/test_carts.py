@@ -288,6 +288,45 @@ async def test_a_store_that_lets_nobody_read_its_carts_says_so_once_and_its_orde
             assert stuck[0]["hint"]
 
 
+@pytest.mark.parametrize("known", [False, True])
+async def test_a_cart_that_the_shop_fails_to_show_keeps_no_other_from_being_read(tmp_path: Path, known: bool) -> None:
+    """`known`: it was read before, and is looked at again because the process was down."""
+    async with shop_with_carts(tmp_path) as (world, us):
+        real, broken = us.shop.carts.seen, set[str]()
+
+        def seen(name: str) -> Any:
+            if name in broken:
+                raise ConnectionError  # the shop answers 500
+            return real(name)
+
+        us.shop.carts.seen = seen
+        first = ""
+        if known:
+            async with world.daemon():
+                await begun(world)
+                first = (await put(us, A=1))["cart"]
+                await until_state(world, first, "open")
+            world.clock.ahead_us += 3_700 * SECOND
+            broken.add(first)
+        async with world.daemon():
+            await begun(world)
+            first = first or (await put(us, A=1))["cart"]
+            broken.add(first)
+            await anyio.sleep(60)
+            names = [(await put(us, B=1))["cart"] for _ in range(3)]
+            for name in names:
+                await until_state(world, name, "open")
+            broken.clear()
+            await us.call("POST", f"/carts/{first}/edit", {"add": [{"sku": "B", "quantity": 1}]})
+
+            async def complaint() -> str:
+                found = await row(world, first)
+                version = found.known.content.version if found and found.known.content else None
+                return "" if version == us.shop.carts.kept[first].version else f"version {version} is known"
+
+            await world.until(complaint)
+
+
 async def test_without_the_setting_nothing_is_asked_or_registered(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         us = await world.serve("us", "bigcommerce", stock=OPENING)

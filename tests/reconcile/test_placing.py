@@ -12,10 +12,11 @@ from typing import Any
 
 import anyio
 import pytest
-from aiohttp.web import HTTPForbidden
+from aiohttp.web import HTTPClientError, HTTPConflict, HTTPForbidden
 
 from syncd.core.placing import order_key
-from syncd.ledger import placing
+from syncd.ledger import placing, restored
+from syncd.ledger.connection import ledger_path, write_engine
 from syncd.simulator.erp.book import Book
 from tests.reconcile.test_crash_points import FragileHop
 from tests.reconcile.test_pause import call
@@ -32,6 +33,12 @@ BILLING = {
     "zip": "53111",
     "country": "DE",
 }
+
+
+class Locked(HTTPClientError):
+    """Nothing was made, and the same may work later."""
+
+    status_code = 423
 
 
 @asynccontextmanager
@@ -584,6 +591,34 @@ async def test_an_order_that_the_erp_cancels_in_time_is_not_placed(tmp_path: Pat
         assert not ours(us)
 
 
+@pytest.mark.parametrize("before_it_is_heard_of", [False, True])
+async def test_an_order_that_the_erp_cancels_has_its_units_in_one_place(
+    tmp_path: Path, before_it_is_heard_of: bool
+) -> None:
+    """The ERP's level has them again: at no moment does the shop show them beside that."""
+    async with shop_and_erp(tmp_path) as (world, us), world.daemon():
+        await begun(world)
+        assert world.erp is not None
+
+        def locked(*_args: Any, **_fields: Any) -> Any:
+            raise Locked(text='[{"status":423,"message":"busy"}]', content_type="application/json")
+
+        us.shop.place = locked
+        wants(world, "SO1", {"A": 3}, status="awaiting_fulfillment")
+        if not before_it_is_heard_of:
+            await until_state(world, SO1="intended")
+            await anyio.sleep(40)  # failures in a row: it isn't tried again for a minute
+        world.erp.wishes.change("SO1", "cancelled")
+        seen = set()
+        for _ in range(60):
+            await anyio.sleep(1)
+            seen.add((await us.levels())["A"])
+        assert max(seen) == 20, seen
+        await until_heard(world, "SO1", "withdrawn", 2)
+        await world.settled({"A": 20, "B": 20, "C": 20})
+        assert not ours(us)
+
+
 async def test_what_has_changed_before_it_was_placed_is_placed_as_it_is_now(tmp_path: Path) -> None:
     async with shop_and_erp(tmp_path) as (world, us), world.daemon() as app:
         await begun(world)
@@ -654,6 +689,51 @@ async def test_a_reload_switches_orders_on_and_off(tmp_path: Path) -> None:
             await until_state(world, SO2="confirmed", SO3="skipped", SO4="confirmed")
             await world.settled({"A": 16, "B": 20, "C": 20})
         assert len(ours(us)) == 2
+
+
+async def test_what_waits_when_orders_are_switched_off_has_no_room_any_more(tmp_path: Path) -> None:
+    """Nobody places it now: what the ERP hasn't got the shop must not sell."""
+    async with shop_and_erp(tmp_path) as (world, us), reloading(world) as (app, reloader):
+        await begun(world)
+        await call(world, app, "pause", tenant="acme", store="us", writes=True)
+        wants(world, "SO1", {"A": 3}, status="awaiting_fulfillment")
+        await until_state(world, SO1="intended")
+        world.configure()
+        await reloader.reload()
+        await call(world, app, "resume", tenant="acme", store="us")
+        await world.settled({"A": 17, "B": 20, "C": 20})
+        await anyio.sleep(60)
+        await world.settled({"A": 17, "B": 20, "C": 20})
+        world.configure(per_store={"us": FROM_ERP})
+        await reloader.reload()
+        await until_heard(world, "SO1", "placed")
+        await world.settled({"A": 17, "B": 20, "C": 20})
+        assert len(ours(us)) == 1
+
+
+async def test_a_token_that_may_not_write_orders_has_no_room_made_for_any_of_them(tmp_path: Path) -> None:
+    async with shop_and_erp(tmp_path) as (world, us), world.daemon():
+        await begun(world)
+        real = us.shop.place
+
+        def forbid(*_args: Any, **_fields: Any) -> Any:
+            text = '[{"status":403,"message":"You don\'t have a required scope to access the endpoint"}]'
+            raise HTTPForbidden(text=text, content_type="application/json")
+
+        us.shop.place = forbid
+        for number in range(3):
+            wants(world, f"SO{number}", {"A": 2}, status="awaiting_fulfillment")
+        await anyio.sleep(60)
+        await world.settled({"A": 14, "B": 20, "C": 20})
+        wants(world, "SO3", {"A": 4}, status="awaiting_fulfillment")  # told while it is known that none can be placed
+        await anyio.sleep(60)
+        await world.settled({"A": 10, "B": 20, "C": 20})
+        us.shop.place = real
+        await anyio.sleep(600)
+        for number in range(4):
+            await until_heard(world, f"SO{number}", "placed")
+        await world.settled({"A": 10, "B": 20, "C": 20})
+        assert len(ours(us)) == 4
 
 
 async def test_a_token_that_may_not_write_orders_holds_them_back_and_nothing_else(tmp_path: Path) -> None:
@@ -730,6 +810,49 @@ async def test_a_ledger_that_forgot_an_order_finds_it_in_the_shop(tmp_path: Path
         assert len(ours(us)) == 1
 
 
+@pytest.mark.parametrize("known", [False, True])
+async def test_a_ledger_put_back_from_a_backup_waits_for_what_may_still_arrive(tmp_path: Path, known: bool) -> None:
+    """The request left after the backup was made. `known`: the order was told before it, and is to be placed."""
+    async with shop_and_erp(tmp_path) as (world, us):
+        real = us.shop.place
+
+        def later(*args: Any, **fields: Any) -> Any:
+            us.shop.place = real
+            asyncio.get_running_loop().call_later(30.0, lambda: real(*args, **fields))
+            raise ConnectionError  # the shop answers 500
+
+        async with world.daemon() as app:
+            await begun(world)
+            if known:
+                await call(world, app, "pause", tenant="acme", store="us", writes=True)
+                wants(world, "SO1", {"A": 3}, status="awaiting_fulfillment")
+                await until_state(world, SO1="intended")
+        shutil.copytree(tmp_path / "state", tmp_path / "backup")
+        async with world.daemon(crash=True) as app:
+            us.shop.place = later
+            if known:
+                await call(world, app, "resume", tenant="acme", store="us")
+            else:
+                wants(world, "SO1", {"A": 3}, status="awaiting_fulfillment")
+            await until_state(world, SO1="sent")
+            await anyio.sleep(1)
+        shutil.rmtree(tmp_path / "state")
+        shutil.copytree(tmp_path / "backup", tmp_path / "state")
+        engine = write_engine(ledger_path(tmp_path / "state"))
+        with engine.begin() as connection:
+            restored.mark(connection, world.clock.now())
+        engine.dispose()
+        async with world.daemon() as app:
+            if known:
+                await call(world, app, "resume", tenant="acme", store="us")
+            await until_state(world, SO1="confirmed")
+            await anyio.sleep(60)
+            await world.settled({"A": 17, "B": 20, "C": 20})
+            assert len(ours(us)) == 1
+            wants(world, "SO2", {"B": 1}, status="awaiting_fulfillment")
+            await until_heard(world, "SO2", "placed")
+
+
 async def test_outcomes_are_told_until_the_erp_has_answered(tmp_path: Path) -> None:
     async with shop_and_erp(tmp_path) as (world, _):
         assert world.erp is not None
@@ -774,6 +897,55 @@ async def test_several_orders_with_one_key_wait_for_a_person(tmp_path: Path) -> 
         (told,) = (await call(world, app, "explain.order", order="us/SO1", ask=False))["placements"]
         assert (told["state"], told["units"]) == ("booked", [{"of": "A", "quantity": "3"}])
         await world.settled({"A": 17, "B": 20, "C": 20})
+
+
+async def held_orders(world: World, app: Any) -> dict[str, str]:
+    return {each["order"]: each["reason"] for each in (await call(world, app, "quarantine.list"))["entries"]}
+
+
+async def test_each_copy_of_an_order_waits_for_a_person(tmp_path: Path) -> None:
+    """Its units are in no book: whoever copied it has to say what it sold."""
+    async with shop_and_erp(tmp_path) as (world, us), world.daemon() as app:
+        await begun(world)
+        wants(world, "SO1", {"A": 3}, status="awaiting_fulfillment")
+        await until_heard(world, "SO1", "placed")
+        (first,) = ours(us)
+        for units in (1, 2):
+            us.shop.place(
+                [us.shop.line_of("A", units)], status_id=11, channel_id=1, source="external",
+                external_order_id=first.external_order_id,
+            )  # fmt: skip
+        copies = {str(order.id) for order in ours(us)} - {str(first.id)}
+
+        async def complaint() -> Any:
+            have = await held_orders(world, app)
+            return "" if set(have) == copies else f"{have}, not {copies}"
+
+        await world.until(complaint)
+
+
+async def test_an_order_that_is_there_though_the_shop_refused_it_waits_for_a_person(tmp_path: Path) -> None:
+    """The ERP has heard that it isn't, and has given its units back."""
+    async with shop_and_erp(tmp_path) as (world, us), world.daemon() as app:
+        await begun(world)
+        real = us.shop.place
+
+        def made_and_refused(*args: Any, **fields: Any) -> Any:
+            real(*args, **fields)
+            raise HTTPConflict(text='[{"status":409,"message":"no"}]', content_type="application/json")
+
+        us.shop.place = made_and_refused
+        wants(world, "SO1", {"A": 3}, status="awaiting_fulfillment")
+        await until_heard(world, "SO1", "refused")
+        (order,) = ours(us)
+
+        async def complaint() -> Any:
+            have = await held_orders(world, app)
+            return "" if list(have) == [str(order.id)] else f"{have}"
+
+        await world.until(complaint)
+        (reason,) = (await held_orders(world, app)).values()
+        assert "refused" in reason
 
 
 async def test_an_erp_without_such_a_list_is_named_once_and_levels_go_on(tmp_path: Path) -> None:
