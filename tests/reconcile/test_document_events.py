@@ -142,3 +142,13 @@ async def test_events_are_in_the_outbox_with_the_document(tmp_path: Path, *, erp
             data = msgspec.json.decode(found[0][2])
             assert data["lines"][0]["sku"] == "A"
             assert "billing" not in data or "last_name" not in data["billing"]  # personal, and not asked for
+
+
+def test_a_state_that_comes_again_is_another_happening() -> None:
+    """Receivers let an id pass that they have seen: with the id of the first time they would stay at the state between."""
+    gone = OrderDocument("k", "us", "1001", "gone", "gone")
+    seen, told = "", []
+    for content, state in (("a", order("paid")), ("g", gone), ("a", order("paid")), ("g", gone)):
+        happened, seen = happenings(ALL, state, row(seen), content, NOW)
+        told += happened
+    assert len({each.id for each in told}) == len(told)
