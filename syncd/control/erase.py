@@ -19,7 +19,7 @@ from syncd.core.quantity import SECOND, Instant
 from syncd.engine.supervisor import TenantWork
 from syncd.errors import SyncdError
 from syncd.ledger import erasure
-from syncd.ledger.erasure import HOLDERS, Record
+from syncd.ledger.erasure import HOLDERS, Record, Subject
 from syncd.ledger.lanes import Lane
 from syncd.observability import events
 
@@ -27,6 +27,11 @@ CUSTOMERS_MAX: Final = 50  # numbers of one person, in one or several stores
 LATE_US: Final = 60 * SECOND  # an event that was sent just before has arrived, or never will
 TIDY_TRIES: Final = 5
 TIDY_SECONDS: Final = 1.0
+KEPT_TOLD_MAX: Final = 20  # by name
+ON_ITS_WAY_HINT: Final = (
+    "cancel them in the ERP (decide those in quarantine), or wait until they are placed; then give the same command again: it "
+    "goes on where it stopped"
+)
 EMAIL: Final = re.compile(r"[^@\s\"]+@[^@\s\"]+")
 
 Counts = dict[str, int]
@@ -48,17 +53,20 @@ async def erase(scene: Scene, request: EraseRequest, tell: Tell) -> dict[str, An
     work = scene.tenant(request.tenant)
     whom = _whom(work, request)
     if request.only_look:
-        changed, sinks, orders = await _look(scene, work, whom)
-        return {**_told(work, changed, sinks, orders), "done": False}
-    record, sinks = await _erase(scene, work, whom, request.who[:100], tell)
+        changed, sinks, orders, kept = await _look(scene, work, whom)
+        return {**_told(work, changed, sinks, orders, kept), "done": False}
+    record, sinks, kept = await _erase(scene, work, whom, request.who[:100], tell)
     failed = [each for each in sinks if each["trouble"]]
-    answer = _told(work, record.changed, sinks, len(record.subjects))
+    answer = _told(work, record.changed, sinks, len(record.subjects), kept)
     if failed:
         raise CommandFailed(
             f"the files of {', '.join(each['sink'] for each in failed)} could not be changed: {failed[0]['trouble']}",
             hint="mend that, then give the same command again: it goes on where it stopped",
             exit_code=EXIT_FAILED,
         )
+    if kept:
+        await _tidy(scene, compact=request.compact)
+        raise CommandFailed(_still_on_its_way(kept), hint=ON_ITS_WAY_HINT, exit_code=EXIT_FAILED)
     now = scene.clock.now()
     end = partial(
         erasure.end,
@@ -95,25 +103,37 @@ def _whom(work: TenantWork, request: EraseRequest) -> Whom:
     return Whom(email, frozenset((store, number) for store, number in numbers), frozenset(keys))
 
 
-async def _look(scene: Scene, work: TenantWork, whom: Whom) -> tuple[Counts, list[dict[str, Any]], int]:
+def _still_on_its_way(kept: list[Subject]) -> str:
+    named = ", ".join([f"{store}/{key}" for store, key in kept[:KEPT_TOLD_MAX]])
+    more = f" and {len(kept) - KEPT_TOLD_MAX} more" if len(kept) > KEPT_TOLD_MAX else ""
+    return (
+        f"not all is erased: orders of the ERP's on their way into a shop keep the customer's address until they have ended: "
+        f"{named}{more}; all else is erased here, and no sink is told yet"
+    )
+
+
+async def _look(scene: Scene, work: TenantWork, whom: Whom) -> tuple[Counts, list[dict[str, Any]], int, list[Subject]]:
     changed: Counts = {}
+    kept: list[Subject] = []
     for holder in HOLDERS:
         changed[holder.name], after = 0, 0
         while True:
             look = partial(holder.erase, tenant=work.context.tenant, whom=whom, after=after, only_look=True)
             part = await scene.ledger.read(look)
             changed[holder.name] += part.changed
+            kept += part.kept
             whom = msgspec.structs.replace(whom, subjects=whom.subjects | part.subjects)
             if part.after is None:
                 break
             after = part.after
-    return changed, await _sinks(work, whom, only_look=True), len(whom.subjects)
+    return changed, await _sinks(work, whom, only_look=True), len(whom.subjects), kept
 
 
 async def _erase(
     scene: Scene, work: TenantWork, whom: Whom, who: str, tell: Tell
-) -> tuple[Record, list[dict[str, Any]]]:
+) -> tuple[Record, list[dict[str, Any]], list[Subject]]:
     tenant = work.context.tenant
+    kept: list[Subject] = []
     record = await scene.ledger.run(partial(erasure.begin, tenant=tenant, whom=whom, who=who, now=scene.clock.now()))
     for holder in HOLDERS:
         after: Any = 0
@@ -122,12 +142,13 @@ async def _erase(
             step = partial(erasure.take_part, tenant=tenant, record=record, whom=whom, holder=holder, after=after)
             record, part = await scene.ledger.run(step, lane=Lane.BACKFILL)
             after = part.after
+            kept += part.kept
         await tell({"what": holder.name, "changed": record.changed.get(holder.name, 0)})
     whom = msgspec.structs.replace(whom, subjects=record.subjects)
     sinks = await _sinks(work, whom, only_look=False)
     for each in sinks:
         record = erasure.noted(record, f"sinks/{each['sink']}", each["events"])
-    return record, sinks
+    return record, sinks, kept
 
 
 async def _sinks(work: TenantWork, whom: Whom, *, only_look: bool) -> list[dict[str, Any]]:
@@ -152,5 +173,10 @@ async def _tidy(scene: Scene, *, compact: bool) -> bool:
     return False
 
 
-def _told(work: TenantWork, changed: Counts, sinks: list[dict[str, Any]], orders: int) -> dict[str, Any]:
-    return {"tenant": work.context.tenant, "changed": changed, "sinks": sinks, "orders": orders}
+def _told(
+    work: TenantWork, changed: Counts, sinks: list[dict[str, Any]], orders: int, kept: list[Subject]
+) -> dict[str, Any]:
+    on_the_way = [{"store": store, "key": key} for store, key in kept]
+    return {
+        "tenant": work.context.tenant, "changed": changed, "sinks": sinks, "orders": orders, "on_the_way": on_the_way,
+    }  # fmt: skip

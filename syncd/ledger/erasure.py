@@ -21,11 +21,13 @@ from syncd.core.cart import KEPT_PERSONAL
 from syncd.core.document import PERSONAL
 from syncd.core.erasure import Mention, Whom, concerns, without
 from syncd.core.event import ERASED, Event, event_id
+from syncd.core.placing import WantedOrder
 from syncd.core.quantity import Instant
-from syncd.ledger import payloads
+from syncd.ledger import payloads, placing
 from syncd.ledger.outbox import Outbox
 from syncd.ledger.rows import OneRow, Statement
 from syncd.ledger.schema_outbox import erasure, outbox
+from syncd.ledger.schema_placing import placement
 from syncd.ledger.tenants import take_numbers
 
 RUNNING, DONE = "running", "done"
@@ -43,6 +45,7 @@ class Part(msgspec.Struct, frozen=True):
     changed: int
     subjects: frozenset[Subject]
     after: Any  # of the holder's own kind
+    kept: tuple[Subject, ...] = ()  # what can't go yet: a store, and the ERP's key of an order on its way into it
 
 
 class Holder(NamedTuple):
@@ -78,6 +81,11 @@ _OUT = Statement(
     "SELECT seq, sink, id, kind, store, subject, data, personal, persons, reason FROM outbox "
     "WHERE tenant = :tenant AND seq > :after ORDER BY seq LIMIT :most"
 )
+_PLACEMENTS = Statement(
+    "SELECT key, store, content, state, reason, flaws, result FROM placement WHERE tenant = :tenant AND key > :after "
+    "ORDER BY key LIMIT :most"
+)
+_PLACEMENT = OneRow(placement)
 _ROW = OneRow(outbox)
 _HOLDING = Statement("SELECT sink FROM sink WHERE tenant = :tenant AND holds = 1")
 
@@ -181,12 +189,46 @@ def erase_kept(connection: Connection, tenant: str, whom: Whom, after: Any, *, k
     return Part(changed, frozenset(subjects), tuple(rows[-1][:2]) if len(rows) == ROWS_MAX else None)
 
 
+def erase_placements(connection: Connection, tenant: str, whom: Whom, after: Any, *, only_look: bool) -> Part:
+    """Orders of the ERP's for shops. One that is still on its way keeps its people, and is told: without them it would be placed
+    wrong. Of one that has ended nobody is kept; words of a shop may still have the e-mail."""
+    rows = _PLACEMENTS.read(connection, tenant=tenant, after=after or "", most=ROWS_MAX)
+    mention, changed, kept = Mention(whom.email), 0, list[Subject]()
+    for key, store, content, state, *words in rows:
+        new: dict[str, object] = {
+            name: said
+            for name, old in zip(("reason", "flaws", "result"), words, strict=True)
+            if (said := _scrubbed(old, mention)) != old
+        }
+        if concerns(_decoded(content), store, whom, mention):
+            if state in placing.ENDED:
+                left = placing.without_people(msgspec.json.decode(content, type=WantedOrder))
+                new["content"] = msgspec.json.encode(mention.scrubbed(msgspec.to_builtins(left))).decode()
+            else:
+                kept.append((store, key))
+        if new:
+            changed += 1
+            if not only_look:
+                _PLACEMENT.change(connection, (tenant, key), new)
+    return Part(changed, frozenset(), rows[-1][0] if len(rows) == ROWS_MAX else None, tuple(kept))
+
+
+def _scrubbed(text: str, mention: Mention) -> str:
+    """Words, or the JSON of some, without the e-mail."""
+    document = _decoded(text)
+    if isinstance(document, dict | list):
+        left = mention.scrubbed(document)
+        return text if left == document else msgspec.json.encode(left).decode()
+    return "" if mention.stands_in(text) else text
+
+
 CARTS: Final = Kept("cart", "cart", "content", "carts/", KEPT_PERSONAL)
 WAITING_DOCUMENTS: Final = Kept("document", "order", "body", "orders/", PERSONAL)
 HOLDERS: Final[tuple[Holder, ...]] = (
     Holder("raw_orders", erase_pages),
     Holder("waiting_documents", partial(erase_kept, kept=WAITING_DOCUMENTS)),
     Holder("carts", partial(erase_kept, kept=CARTS)),
+    Holder("orders_of_the_erp", erase_placements),
     Holder("quarantine", erase_held),
     Holder("waiting_events", erase_waiting),
 )
@@ -304,7 +346,7 @@ def _page_without(
     return msgspec.json.encode(orders), found
 
 
-def _decoded(content: bytes) -> Any:
+def _decoded(content: bytes | str) -> Any:
     try:
         return msgspec.json.decode(content)
     except (msgspec.MsgspecError, UnicodeDecodeError):

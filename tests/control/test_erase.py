@@ -155,7 +155,8 @@ async def test_what_there_is_is_shown_first_and_nothing_is_changed(tmp_path):
         told = await erase(bench, only_look=True)
         assert told == {
             "tenant": "acme", "done": False, "orders": 5,
-            "changed": {"raw_orders": 3, "waiting_documents": 1, "carts": 2, "quarantine": 1, "waiting_events": 2},
+            "changed": {"raw_orders": 3, "waiting_documents": 1, "carts": 2, "orders_of_the_erp": 0, "quarantine": 1, "waiting_events": 2},
+            "on_the_way": [],
             "sinks": [
                 {"sink": "lake", "events": 1, "files": 1, "trouble": None},
                 {"sink": "counts", "events": 0, "files": 0, "trouble": None},
@@ -273,7 +274,7 @@ async def test_to_give_the_command_again_changes_nothing(tmp_path):
         assert set(told["changed"].values()) == {0}
 
 
-@pytest.mark.parametrize("parts", range(6))
+@pytest.mark.parametrize("parts", range(7))
 async def test_a_kill_after_any_part_is_made_good_by_the_same_command(tmp_path, monkeypatch, parts):
     async with a_life(tmp_path) as bench:
         left = parts
@@ -288,7 +289,7 @@ async def test_a_kill_after_any_part_is_made_good_by_the_same_command(tmp_path, 
 
         with monkeypatch.context() as patched:
             patched.setattr(erasure, "take_part", killed)
-            if parts == 5:
+            if parts == 6:
                 patched.setattr(erase_module, "_sinks", killed)
             with pytest.raises(KeyError):
                 await erase(bench)
