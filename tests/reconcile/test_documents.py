@@ -12,6 +12,7 @@ from aiohttp.web import HTTPForbidden
 
 from syncd.core.erasure import Whom
 from syncd.core.quantity import Instant
+from syncd.errors import StoreFault
 from syncd.ledger import documents, payloads, quarantine
 from syncd.ledger.documents import DocumentState
 from syncd.ledger.erasure import erase_pages
@@ -482,3 +483,39 @@ async def test_explain_shows_the_document_and_where_each_part_came_from(tmp_path
         assert parts["messages"][1] == f"/v2/orders/{bought['order']}/messages"
         assert parts["quotes"] == ("not_wanted", None)
         assert shown["document"]["requests"] >= 1
+
+
+async def test_a_list_of_refunds_that_cant_be_read_holds_up_no_document(tmp_path: Path) -> None:
+    async with shop_and_erp(tmp_path, 'order_parts = ["refunds"]\n') as (world, us):
+        broken = True
+
+        def breakable(app: Any) -> None:
+            (work,) = app.tenants.values()
+            (reconciler,) = work.reconcilers
+            port = reconciler.context.documents
+            real = port.refunded
+
+            async def refunded(since: Instant) -> Any:
+                if broken:
+                    raise StoreFault("the list of refunds: refund 1: no date", operation="list refunds")
+                return await real(since)
+
+            port.refunded = refunded
+
+        world.composed = breakable
+        async with world.daemon():
+            await world.started()
+            bought = await us.buy({"A": 2})
+            assert bought is not None
+            order = bought["order"]
+            await until_told(world, order, refunds=[])
+            await world.clock.sleep(600)
+            other = await us.buy({"B": 1})
+            assert other is not None
+            await until_told(world, other["order"], phase="paid")
+            await refund_quietly(us, order)
+            await world.clock.sleep(600)
+            names = [event["event"] for event in world.events()]
+            assert (names.count("documents.stuck"), names.count("store.failed")) == (1, 0)
+            broken = False
+            await until_refunded(world, order)
