@@ -409,3 +409,22 @@ async def test_refunds_on_which_the_store_fails_hold_up_their_orders_and_not_for
     assert last.document is not None
     assert states(last.document)["refunds"] == "unreadable"
     assert free.document is not None, "it wasn't asked about"
+
+
+async def test_a_complaint_never_holds_what_somebody_wrote() -> None:
+    """A part's reason goes to sinks that get nothing personal, and into the log."""
+    ada = {"mail": "ada@example.com"}
+    client = Parts(**{**WHOLE, "messages": [{**MESSAGE, "subject": ada}]})
+    read = await read_one(order(), client, {"messages"})
+    assert read.document is not None
+    assert "is no text: an object" in read.unreadable[0].reason
+    for fields in (
+        {"billing_address": "ada@example.com"},
+        {"staff_notes": [ada]},
+        {"total_tax": ada},
+        {"date_shipped": ada},
+    ):
+        reason = (await read_one(order(**fields))).reason
+        assert reason
+        assert "ada@" not in reason
+    assert not any("ada@" in part.reason for part in read.document.parts)
