@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Table, insert, select, update
 
 from syncd.core.cart import KEPT_PERSONAL
 from syncd.core.document import PERSONAL
@@ -26,6 +26,8 @@ from syncd.core.quantity import Instant
 from syncd.ledger import payloads, placing
 from syncd.ledger.outbox import Outbox
 from syncd.ledger.rows import OneRow, Statement
+from syncd.ledger.schema_carts import cart
+from syncd.ledger.schema_documents import document as waiting_document
 from syncd.ledger.schema_outbox import erasure, outbox
 from syncd.ledger.schema_placing import placement
 from syncd.ledger.tenants import take_numbers
@@ -153,39 +155,39 @@ def erase_waiting(connection: Connection, tenant: str, whom: Whom, after: int, *
 class Kept(NamedTuple):
     """A table that keeps documents (JSON in a column) of stores, by a key: whose rows name persons, and which paths do."""
 
-    table: str
+    table: Table
     key: str
     column: str
     subject: str  # how the key is named among subjects: "orders/", "carts/"
     personal: tuple[str, ...]
+    words: tuple[str, ...] = ()  # columns with others' words about a row: they lose the e-mail, whoever's the row is
 
 
 def erase_kept(connection: Connection, tenant: str, whom: Whom, after: Any, *, kept: Kept, only_look: bool) -> Part:
     """Documents that a table keeps: what is personal in the customer's goes."""
     key, column = f'"{kept.key}"', f'"{kept.column}"'
+    named = ", ".join([column, *kept.words])
     query = Statement(
-        f'SELECT store, {key}, {column} FROM "{kept.table}" WHERE tenant = :tenant AND (store, {key}) > (:store, :name) '  # noqa: S608 - names of ours
+        f'SELECT store, {key}, {named} FROM "{kept.table.name}" WHERE tenant = :tenant AND (store, {key}) > (:store, :name) '  # noqa: S608 - names of ours
         f"ORDER BY store, {key} LIMIT :most"
     )
-    change = Statement(
-        f'UPDATE "{kept.table}" SET {column} = :content WHERE tenant = :tenant AND store = :store AND {key} = :name'  # noqa: S608
-    )
+    change = OneRow(kept.table)
     begin_store, begin_name = after or ("", "")
     rows = query.read(connection, tenant=tenant, store=begin_store, name=begin_name, most=ROWS_MAX)
     mention, subjects, changed = Mention(whom.email), set[Subject](), 0
-    for store, name, content in rows:
+    for store, name, content, *words in rows:
+        new: dict[str, object] = _new_words(kept.words, words, mention)
         document = _decoded(content)
         subject = (store, kept.subject + name)
-        if document is None or not (subject in whom.subjects or concerns(document, store, whom, mention)):
-            continue
-        subjects.add(subject)
-        left = msgspec.json.encode(without(document, kept.personal, mention, theirs=True))
-        if left == msgspec.json.encode(document):
-            continue
-        changed += 1
-        if not only_look:
-            new = left.decode() if isinstance(content, str) else left
-            change.change(connection, tenant=tenant, store=store, name=name, content=new)
+        if document is not None and (subject in whom.subjects or concerns(document, store, whom, mention)):
+            subjects.add(subject)
+            left = msgspec.json.encode(without(document, kept.personal, mention, theirs=True))
+            if left != msgspec.json.encode(document):
+                new[kept.column] = left.decode() if isinstance(content, str) else left
+        if new:
+            changed += 1
+            if not only_look:
+                change.change(connection, (tenant, store, name), new)
     return Part(changed, frozenset(subjects), tuple(rows[-1][:2]) if len(rows) == ROWS_MAX else None)
 
 
@@ -195,11 +197,7 @@ def erase_placements(connection: Connection, tenant: str, whom: Whom, after: Any
     rows = _PLACEMENTS.read(connection, tenant=tenant, after=after or "", most=ROWS_MAX)
     mention, changed, kept = Mention(whom.email), 0, list[Subject]()
     for key, store, content, state, *words in rows:
-        new: dict[str, object] = {
-            name: said
-            for name, old in zip(("reason", "flaws", "result"), words, strict=True)
-            if (said := _scrubbed(old, mention)) != old
-        }
+        new = _new_words(("reason", "flaws", "result"), words, mention)
         if concerns(_decoded(content), store, whom, mention):
             if state in placing.ENDED:
                 left = placing.without_people(msgspec.json.decode(content, type=WantedOrder))
@@ -213,6 +211,12 @@ def erase_placements(connection: Connection, tenant: str, whom: Whom, after: Any
     return Part(changed, frozenset(), rows[-1][0] if len(rows) == ROWS_MAX else None, tuple(kept))
 
 
+def _new_words(names: Sequence[str], words: Sequence[str], mention: Mention) -> dict[str, object]:
+    """Those columns of others' words in which the e-mail stands, without it."""
+    said = zip(names, words, strict=True)
+    return {name: left for name, old in said if (left := _scrubbed(old, mention)) != old}
+
+
 def _scrubbed(text: str, mention: Mention) -> str:
     """Words, or the JSON of some, without the e-mail."""
     document = _decoded(text)
@@ -222,8 +226,10 @@ def _scrubbed(text: str, mention: Mention) -> str:
     return "" if mention.stands_in(text) else text
 
 
-CARTS: Final = Kept("cart", "cart", "content", "carts/", KEPT_PERSONAL)
-WAITING_DOCUMENTS: Final = Kept("document", "order", "body", "orders/", PERSONAL)
+CARTS: Final = Kept(cart, "cart", "content", "carts/", KEPT_PERSONAL)
+WAITING_DOCUMENTS: Final = Kept(
+    waiting_document, "order", "body", "orders/", PERSONAL, ("reason", "put_reason", "parts")
+)
 HOLDERS: Final[tuple[Holder, ...]] = (
     Holder("raw_orders", erase_pages),
     Holder("waiting_documents", partial(erase_kept, kept=WAITING_DOCUMENTS)),

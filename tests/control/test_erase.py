@@ -367,3 +367,23 @@ async def test_the_ledger_can_be_written_anew_beside_the_daemon(tmp_path):
         told = await erase(bench, compact=True)
         assert told["tidied"]
         assert (tmp_path / "state/ledger.sqlite3-wal").stat().st_size == 0
+
+
+async def test_an_erps_words_about_a_document_lose_the_email(tmp_path):
+    async with a_life(tmp_path) as bench:
+
+        def refused(connection: Any) -> None:
+            said = {
+                "put_reason": f"the ERP refuses it: {ADA} is no e-mail",
+                "reason": "not placed yet",
+                "body": b"",
+                "waits": 0,
+            }
+            documents.change(connection, "acme", "us", "1", said)
+
+        await bench.ledger.run(refused)
+        told = await erase(bench)
+        assert told["changed"]["waiting_documents"] == 1
+        state = await bench.ledger.read(lambda c: documents.of_order(c, "acme", "us", "1"))
+        assert (state.put_reason, state.reason) == ("", "not placed yet")
+        assert places_of_ada(tmp_path / "state") == []
