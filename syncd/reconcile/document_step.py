@@ -171,7 +171,7 @@ def orders_in_turn(wanted: Collection[str]) -> int:
 
 def _is_asleep(row: DueDocument) -> bool:
     """Whether the order was never placed, as far as anybody was told."""
-    return row.phase in UNPLACED and not row.told and not row.waits
+    return row.phase in UNPLACED and not row.told and not row.waits and not row.seen
 
 
 def _is_last(row: DueDocument) -> bool:

@@ -17,7 +17,7 @@ from syncd.ledger.documents import DueDocument
 from syncd.ledger.outbox import Outbox, Subscription
 from syncd.ledger.schema_outbox import outbox as table
 from syncd.reconcile.document_events import ORDER_KINDS, happenings
-from syncd.reconcile.document_step import orders_in_turn
+from syncd.reconcile.document_step import _is_asleep, orders_in_turn
 from syncd.stores.bigcommerce.document_rules import PARTS
 from syncd.testing.order_document import an_order
 from tests.reconcile.test_documents import shop_and_erp, until_quiet, until_told
@@ -99,6 +99,13 @@ def test_what_nobody_wants_is_not_made() -> None:
     happened, _ = happenings(some, order("paid"), row(), "a", NOW)
     assert [each.kind for each in happened] == ["order.paid"]
     assert set(ORDER_KINDS) == {kind for kind in KINDS if kind.startswith("order.")}
+
+
+def test_an_order_that_was_told_is_told_also_when_it_is_not_placed_any_more() -> None:
+    """Where sinks alone are told, the ERP never is; and one that was put back from a backup is told anew."""
+    _, seen = happenings(ALL, order("paid"), row(), "a", NOW)
+    assert not _is_asleep(msgspec.structs.replace(row(seen), phase="draft"))
+    assert _is_asleep(msgspec.structs.replace(row(), phase="draft"))
 
 
 def test_a_turn_is_short_whatever_is_wanted() -> None:
