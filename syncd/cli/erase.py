@@ -22,12 +22,13 @@ NAMES = {
     "waiting_documents": "documents that wait for the ERP",
     "carts": "carts",
     "orders_of_the_erp": "orders of the ERP's for shops, which have ended",
+    "stock_book": "documents in the stock book",
     "quarantine": "entries of the quarantine with raw data",
     "waiting_events": "events that wait for sinks",
 }
 ON_THE_WAY_MAX = 20  # by name
 ELSEWHERE = (
-    "Not within syncd's reach: the shops (erase there first, or the next reading brings it back), the ERP, receivers of events"
+    "Not within syncd's reach: the shops (erase there first, or the next reading brings it back), an ERP of your own, receivers of events"
     " (those that were given personal data are told by customer.erased), backups made before, and copies of sinks' files."
 )
 
@@ -78,7 +79,8 @@ def erase(
     )
     if not told["tidied"]:
         print_line(
-            "  The ledger's log still has old pages, as somebody reads in it: give the command again.", style="yellow"
+            "  The ledger's log (or the stock book's) still has old pages, as somebody reads in it: give the command again.",
+            style="yellow",
         )
     print_line(f"  {ELSEWHERE}")
 

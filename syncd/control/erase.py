@@ -9,6 +9,7 @@ import re
 from functools import partial
 from typing import Any, Final
 
+import anyio.lowlevel
 import msgspec
 
 from syncd.control.failure import EXIT_FAILED, EXIT_USAGE, CommandFailed
@@ -22,6 +23,7 @@ from syncd.ledger import erasure
 from syncd.ledger.erasure import HOLDERS, Record, Subject
 from syncd.ledger.lanes import Lane
 from syncd.observability import events
+from syncd.ports.erp import ErpErases
 
 CUSTOMERS_MAX: Final = 50  # numbers of one person, in one or several stores
 LATE_US: Final = 60 * SECOND  # an event that was sent just before has arrived, or never will
@@ -65,7 +67,7 @@ async def erase(scene: Scene, request: EraseRequest, tell: Tell) -> dict[str, An
             exit_code=EXIT_FAILED,
         )
     if kept:
-        await _tidy(scene, compact=request.compact)
+        await _tidy(scene, work, compact=request.compact)
         raise CommandFailed(_still_on_its_way(kept), hint=ON_ITS_WAY_HINT, exit_code=EXIT_FAILED)
     now = scene.clock.now()
     end = partial(
@@ -78,7 +80,7 @@ async def erase(scene: Scene, request: EraseRequest, tell: Tell) -> dict[str, An
     )
     told = await scene.ledger.run(end)
     work.context.log.emit(events.ERASURE_DONE, id=record.id, who=record.who, changed=record.changed)
-    tidied = await _tidy(scene, compact=request.compact)
+    tidied = await _tidy(scene, work, compact=request.compact)
     return {**answer, "done": True, "id": record.id, "since": iso(record.since), "sinks_told": told, "tidied": tidied}
 
 
@@ -126,6 +128,7 @@ async def _look(scene: Scene, work: TenantWork, whom: Whom) -> tuple[Counts, lis
             if part.after is None:
                 break
             after = part.after
+    changed |= await _stock_book(work, whom, only_look=True)
     return changed, await _sinks(work, whom, only_look=True), len(whom.subjects), kept
 
 
@@ -145,10 +148,25 @@ async def _erase(
             kept += part.kept
         await tell({"what": holder.name, "changed": record.changed.get(holder.name, 0)})
     whom = msgspec.structs.replace(whom, subjects=record.subjects)
+    for name, count in (await _stock_book(work, whom, only_look=False)).items():
+        record = erasure.noted(record, name, count)
     sinks = await _sinks(work, whom, only_look=False)
     for each in sinks:
         record = erasure.noted(record, f"sinks/{each['sink']}", each["events"])
     return record, sinks, kept
+
+
+async def _stock_book(work: TenantWork, whom: Whom, *, only_look: bool) -> Counts:
+    """What the ERP keeps of documents, where it is syncd's own stock book."""
+    book, changed = work.context.erp, 0
+    if not isinstance(book, ErpErases):
+        return {}
+    after: str | None = ""
+    while after is not None:
+        some, after = await book.erase(whom, after, only_look=only_look)
+        changed += some
+        await anyio.lowlevel.checkpoint()  # its calls run in the event loop: others have their turn between two
+    return {"stock_book": changed}
 
 
 async def _sinks(work: TenantWork, whom: Whom, *, only_look: bool) -> list[dict[str, Any]]:
@@ -165,9 +183,11 @@ async def _sinks(work: TenantWork, whom: Whom, *, only_look: bool) -> list[dict[
     return told
 
 
-async def _tidy(scene: Scene, *, compact: bool) -> bool:
+async def _tidy(scene: Scene, work: TenantWork, *, compact: bool) -> bool:
+    book = work.context.erp
     for tries in range(TIDY_TRIES):
-        if await scene.ledger.tidy(compact=compact and not tries):
+        ledger = await scene.ledger.tidy(compact=compact and not tries)
+        if (not isinstance(book, ErpErases) or await book.tidy()) and ledger:
             return True
         await scene.clock.sleep(TIDY_SECONDS)
     return False

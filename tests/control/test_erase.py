@@ -20,6 +20,7 @@ from syncd.core.cart import Cart, CartState, KnownCart
 from syncd.core.document import Customer, OrderDocument
 from syncd.core.document_place import Address
 from syncd.core.quantity import Instant
+from syncd.erps.embedded.documents import document
 from syncd.errors import StoreFault
 from syncd.ledger import carts, deliveries, documents, erasure, payloads, quarantine
 from syncd.ledger.outbox import Event
@@ -155,7 +156,7 @@ async def test_what_there_is_is_shown_first_and_nothing_is_changed(tmp_path):
         told = await erase(bench, only_look=True)
         assert told == {
             "tenant": "acme", "done": False, "orders": 5,
-            "changed": {"raw_orders": 3, "waiting_documents": 1, "carts": 2, "orders_of_the_erp": 0, "quarantine": 1, "waiting_events": 2},
+            "changed": {"raw_orders": 3, "waiting_documents": 1, "carts": 2, "orders_of_the_erp": 0, "quarantine": 1, "waiting_events": 2, "stock_book": 0},
             "on_the_way": [],
             "sinks": [
                 {"sink": "lake", "events": 1, "files": 1, "trouble": None},
@@ -260,7 +261,7 @@ async def test_it_is_recorded_with_who_and_when_and_without_the_customer(tmp_pat
         assert (row.id, row.who, row.state) == (told["id"], "carol (sudo: dave)", "done")
         assert row.ended >= row.since > 0
         assert json.loads(row.changed) == {
-            "raw_orders": 3, "waiting_documents": 1, "carts": 2, "quarantine": 1, "waiting_events": 2, "sinks/lake": 1, "sinks/counts": 0,
+            "raw_orders": 3, "waiting_documents": 1, "carts": 2, "quarantine": 1, "waiting_events": 2, "stock_book": 0, "sinks/lake": 1, "sinks/counts": 0,
         }  # fmt: skip
         assert "ada" not in str(row).lower()
         assert "ada" not in bench.log.getvalue().lower()
@@ -387,3 +388,24 @@ async def test_an_erps_words_about_a_document_lose_the_email(tmp_path):
         state = await bench.ledger.read(lambda c: documents.of_order(c, "acme", "us", "1"))
         assert (state.put_reason, state.reason) == ("", "not placed yet")
         assert places_of_ada(tmp_path / "state") == []
+
+
+async def test_documents_in_the_stock_book_lose_it_and_stay(tmp_path):
+    async with a_life(tmp_path) as bench:
+        erp = bench.work.context.erp
+        bobs = [(number, BOB) for number in range(100, 160)]  # more than are looked at in one call
+        for number, email in [*bobs, (70, ADA), (71, "")]:
+            billing = Address(first_name="A. Lovelace", street_1="12 St James", email=email)
+            customer = Customer("8" if email == BOB else "7")
+            await erp.put_order(
+                OrderDocument(f"acme-us-{number}", "us", str(number), "paid", "", customer=customer, billing=billing)
+            )
+        assert "erp/acme.sqlite3" in {name.removesuffix("-wal") for name in places_of_ada(tmp_path / "state")}, (
+            "it is there before"
+        )
+        told = await erase(bench)
+        assert (told["changed"]["stock_book"], told["tidied"]) == (2, True)
+        assert places_of_ada(tmp_path / "state") == []
+        left = [document(erp._book, f"acme-us-{number}") for number in (105, 70, 71)]
+        assert [each.billing.first_name for each in left] == ["A. Lovelace", "", ""]
+        assert [each.phase for each in left] == ["paid"] * 3
