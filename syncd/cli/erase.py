@@ -21,12 +21,14 @@ NAMES = {
     "raw_orders": "orders as the stores sent them",
     "waiting_documents": "documents that wait for the ERP",
     "carts": "carts",
+    "orders_of_the_erp": "orders of the ERP's for shops, which have ended",
+    "stock_book": "documents in the stock book",
     "quarantine": "entries of the quarantine with raw data",
     "waiting_events": "events that wait for sinks",
 }
-UNDER_WAY = "orders of the ERP's that are still to be placed in a shop (withdraw them there, or wait; then again)"
+ON_THE_WAY_MAX = 20  # by name
 ELSEWHERE = (
-    "Not within syncd's reach: the shops (erase there first, or the next reading brings it back), the ERP, receivers of events"
+    "Not within syncd's reach: the shops (erase there first, or the next reading brings it back), an ERP of your own, receivers of events"
     " (those that were given personal data are told by customer.erased), backups made before, and copies of sinks' files."
 )
 
@@ -77,7 +79,8 @@ def erase(
     )
     if not told["tidied"]:
         print_line(
-            "  The ledger's log still has old pages, as somebody reads in it: give the command again.", style="yellow"
+            "  The ledger's log (or the stock book's) still has old pages, as somebody reads in it: give the command again.",
+            style="yellow",
         )
     print_line(f"  {ELSEWHERE}")
 
@@ -88,8 +91,13 @@ def _print_found(plan: Mapping[str, Any]) -> None:
     )
     for name, count in plan["changed"].items():
         print_line(f"  {NAMES.get(name, name.replace('_', ' '))}: {count}")
-    if plan["under_way"]:
-        print_line(f"  left alone, {UNDER_WAY}: {plan['under_way']}", style="yellow")
+    if plan["on_the_way"]:
+        named = ", ".join(f"{each['store']}/{each['key']}" for each in plan["on_the_way"][:ON_THE_WAY_MAX])
+        print_line(
+            f"  orders of the ERP's on their way into a shop: {len(plan['on_the_way'])} ({named}). They keep the address until"
+            " they have ended: the erasure stays unfinished until then.",
+            style="yellow",
+        )
     for each in plan["sinks"]:
         trouble = f" ({each['trouble']})" if each["trouble"] else ""
         print_line(f"  sink {each['sink']}: {each['events']} event(s) in {each['files']} file(s) here{trouble}")

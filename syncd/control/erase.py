@@ -9,6 +9,7 @@ import re
 from functools import partial
 from typing import Any, Final
 
+import anyio.lowlevel
 import msgspec
 
 from syncd.control.failure import EXIT_FAILED, EXIT_USAGE, CommandFailed
@@ -19,14 +20,20 @@ from syncd.core.quantity import SECOND, Instant
 from syncd.engine.supervisor import TenantWork
 from syncd.errors import SyncdError
 from syncd.ledger import erasure
-from syncd.ledger.erasure import HOLDERS, Record
+from syncd.ledger.erasure import HOLDERS, Record, Subject
 from syncd.ledger.lanes import Lane
 from syncd.observability import events
+from syncd.ports.erp import ErpErases
 
 CUSTOMERS_MAX: Final = 50  # numbers of one person, in one or several stores
 LATE_US: Final = 60 * SECOND  # an event that was sent just before has arrived, or never will
 TIDY_TRIES: Final = 5
 TIDY_SECONDS: Final = 1.0
+KEPT_TOLD_MAX: Final = 20  # by name
+ON_ITS_WAY_HINT: Final = (
+    "cancel them in the ERP (decide those in quarantine), or wait until they are placed; then give the same command again: it "
+    "goes on where it stopped"
+)
 EMAIL: Final = re.compile(r"[^@\s\"]+@[^@\s\"]+")
 
 Counts = dict[str, int]
@@ -48,17 +55,20 @@ async def erase(scene: Scene, request: EraseRequest, tell: Tell) -> dict[str, An
     work = scene.tenant(request.tenant)
     whom = _whom(work, request)
     if request.only_look:
-        changed, sinks, orders = await _look(scene, work, whom)
-        return {**_told(work, changed, sinks, orders), "under_way": await _under_way(scene, work, whom), "done": False}
-    record, sinks = await _erase(scene, work, whom, request.who[:100], tell)
+        changed, sinks, orders, kept = await _look(scene, work, whom)
+        return {**_told(work, changed, sinks, orders, kept), "done": False}
+    record, sinks, kept = await _erase(scene, work, whom, request.who[:100], tell)
     failed = [each for each in sinks if each["trouble"]]
-    answer = _told(work, record.changed, sinks, len(record.subjects))
+    answer = _told(work, record.changed, sinks, len(record.subjects), kept)
     if failed:
         raise CommandFailed(
             f"the files of {', '.join(each['sink'] for each in failed)} could not be changed: {failed[0]['trouble']}",
             hint="mend that, then give the same command again: it goes on where it stopped",
             exit_code=EXIT_FAILED,
         )
+    if kept:
+        await _tidy(scene, work, compact=request.compact)
+        raise CommandFailed(_still_on_its_way(kept), hint=ON_ITS_WAY_HINT, exit_code=EXIT_FAILED)
     now = scene.clock.now()
     end = partial(
         erasure.end,
@@ -70,8 +80,7 @@ async def erase(scene: Scene, request: EraseRequest, tell: Tell) -> dict[str, An
     )
     told = await scene.ledger.run(end)
     work.context.log.emit(events.ERASURE_DONE, id=record.id, who=record.who, changed=record.changed)
-    tidied = await _tidy(scene, compact=request.compact)
-    answer["under_way"] = await _under_way(scene, work, whom)
+    tidied = await _tidy(scene, work, compact=request.compact)
     return {**answer, "done": True, "id": record.id, "since": iso(record.since), "sinks_told": told, "tidied": tidied}
 
 
@@ -96,25 +105,38 @@ def _whom(work: TenantWork, request: EraseRequest) -> Whom:
     return Whom(email, frozenset((store, number) for store, number in numbers), frozenset(keys))
 
 
-async def _look(scene: Scene, work: TenantWork, whom: Whom) -> tuple[Counts, list[dict[str, Any]], int]:
+def _still_on_its_way(kept: list[Subject]) -> str:
+    named = ", ".join([f"{store}/{key}" for store, key in kept[:KEPT_TOLD_MAX]])
+    more = f" and {len(kept) - KEPT_TOLD_MAX} more" if len(kept) > KEPT_TOLD_MAX else ""
+    return (
+        f"not all is erased: orders of the ERP's on their way into a shop keep the customer's address until they have ended: "
+        f"{named}{more}; all else is erased here, and no sink is told yet"
+    )
+
+
+async def _look(scene: Scene, work: TenantWork, whom: Whom) -> tuple[Counts, list[dict[str, Any]], int, list[Subject]]:
     changed: Counts = {}
+    kept: list[Subject] = []
     for holder in HOLDERS:
         changed[holder.name], after = 0, 0
         while True:
             look = partial(holder.erase, tenant=work.context.tenant, whom=whom, after=after, only_look=True)
             part = await scene.ledger.read(look)
             changed[holder.name] += part.changed
+            kept += part.kept
             whom = msgspec.structs.replace(whom, subjects=whom.subjects | part.subjects)
             if part.after is None:
                 break
             after = part.after
-    return changed, await _sinks(work, whom, only_look=True), len(whom.subjects)
+    changed |= await _stock_book(work, whom, only_look=True)
+    return changed, await _sinks(work, whom, only_look=True), len(whom.subjects), kept
 
 
 async def _erase(
     scene: Scene, work: TenantWork, whom: Whom, who: str, tell: Tell
-) -> tuple[Record, list[dict[str, Any]]]:
+) -> tuple[Record, list[dict[str, Any]], list[Subject]]:
     tenant = work.context.tenant
+    kept: list[Subject] = []
     record = await scene.ledger.run(partial(erasure.begin, tenant=tenant, whom=whom, who=who, now=scene.clock.now()))
     for holder in HOLDERS:
         after: Any = 0
@@ -123,12 +145,28 @@ async def _erase(
             step = partial(erasure.take_part, tenant=tenant, record=record, whom=whom, holder=holder, after=after)
             record, part = await scene.ledger.run(step, lane=Lane.BACKFILL)
             after = part.after
+            kept += part.kept
         await tell({"what": holder.name, "changed": record.changed.get(holder.name, 0)})
     whom = msgspec.structs.replace(whom, subjects=record.subjects)
+    for name, count in (await _stock_book(work, whom, only_look=False)).items():
+        record = erasure.noted(record, name, count)
     sinks = await _sinks(work, whom, only_look=False)
     for each in sinks:
         record = erasure.noted(record, f"sinks/{each['sink']}", each["events"])
-    return record, sinks
+    return record, sinks, kept
+
+
+async def _stock_book(work: TenantWork, whom: Whom, *, only_look: bool) -> Counts:
+    """What the ERP keeps of documents, where it is syncd's own stock book."""
+    book, changed = work.context.erp, 0
+    if not isinstance(book, ErpErases):
+        return {}
+    after: str | None = ""
+    while after is not None:
+        some, after = await book.erase(whom, after, only_look=only_look)
+        changed += some
+        await anyio.lowlevel.checkpoint()  # its calls run in the event loop: others have their turn between two
+    return {"stock_book": changed}
 
 
 async def _sinks(work: TenantWork, whom: Whom, *, only_look: bool) -> list[dict[str, Any]]:
@@ -145,18 +183,20 @@ async def _sinks(work: TenantWork, whom: Whom, *, only_look: bool) -> list[dict[
     return told
 
 
-async def _under_way(scene: Scene, work: TenantWork, whom: Whom) -> int:
-    """Orders that are still to be placed in a shop are left alone: nobody could be sent what he has ordered."""
-    return await scene.ledger.read(partial(erasure.count_under_way, tenant=work.context.tenant, whom=whom))
-
-
-async def _tidy(scene: Scene, *, compact: bool) -> bool:
+async def _tidy(scene: Scene, work: TenantWork, *, compact: bool) -> bool:
+    book = work.context.erp
     for tries in range(TIDY_TRIES):
-        if await scene.ledger.tidy(compact=compact and not tries):
+        ledger = await scene.ledger.tidy(compact=compact and not tries)
+        if (not isinstance(book, ErpErases) or await book.tidy()) and ledger:
             return True
         await scene.clock.sleep(TIDY_SECONDS)
     return False
 
 
-def _told(work: TenantWork, changed: Counts, sinks: list[dict[str, Any]], orders: int) -> dict[str, Any]:
-    return {"tenant": work.context.tenant, "changed": changed, "sinks": sinks, "orders": orders}
+def _told(
+    work: TenantWork, changed: Counts, sinks: list[dict[str, Any]], orders: int, kept: list[Subject]
+) -> dict[str, Any]:
+    on_the_way = [{"store": store, "key": key} for store, key in kept]
+    return {
+        "tenant": work.context.tenant, "changed": changed, "sinks": sinks, "orders": orders, "on_the_way": on_the_way,
+    }  # fmt: skip

@@ -114,7 +114,7 @@ class Refund(msgspec.Struct, frozen=True):
     payments: tuple[RefundPayment, ...] = ()
 
 
-REFUND_PERSONAL: Final = ("reason", "items.reason")
+REFUND_PERSONAL: Final = ("reason", "items.reason", "payments.reason")
 
 
 class ShippedUnits(msgspec.Struct, frozen=True):

@@ -31,8 +31,8 @@ def parse_money(value: str | int | float | Decimal) -> Decimal:
             if amount == amount.quantize(_FINEST):
                 return _plain(amount)
     except (ArithmeticError, ValueError, TypeError) as error:
-        raise ValueError(f"not an amount of money: {value!r}") from error
-    raise ValueError(f"not a usable amount of money: {value!r}")
+        raise ValueError(f"not an amount of money: {str(value)[:40]!r}") from error
+    raise ValueError(f"not a usable amount of money: {str(value)[:40]!r}")
 
 
 def _plain(amount: Decimal) -> Decimal:

@@ -33,7 +33,7 @@ _PROMOTE = Statement(
 )
 _LATER = Statement(
     "UPDATE outbox SET due = :due, tries = tries + 1, refusals = refusals + :refusals WHERE tenant = :tenant AND sink = :sink "
-    "AND id = :id AND state = 'waiting'"
+    "AND id = :id AND state = 'waiting' AND due < :never"  # else an earlier one of its stream has come back meanwhile
 )
 _REFUSE = Statement(
     "UPDATE outbox SET state = 'refused', reason = :reason, tries = tries + 1, refusals = refusals + 1 WHERE tenant = :tenant "
@@ -119,7 +119,7 @@ def arrived(connection: Connection, tenant: str, sink: str, rows: Sequence[Waiti
 
 def try_later(connection: Connection, tenant: str, sink: str, row: Waiting, due: Instant, *, refused: bool) -> None:
     """It did not arrive, as far as is known; its stream waits with it."""
-    _LATER.change(connection, tenant=tenant, sink=sink, id=row.id, due=due, refusals=int(refused))
+    _LATER.change(connection, tenant=tenant, sink=sink, id=row.id, due=due, refusals=int(refused), never=NEVER)
 
 
 def refuse(connection: Connection, tenant: str, sink: str, row: Waiting, reason: str, now: Instant) -> bool:

@@ -15,23 +15,26 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Table, insert, select, update
 
 from syncd.core.cart import KEPT_PERSONAL
 from syncd.core.document import PERSONAL
 from syncd.core.erasure import Mention, Whom, concerns, without
 from syncd.core.event import ERASED, Event, event_id
+from syncd.core.placing import WantedOrder
 from syncd.core.quantity import Instant
-from syncd.ledger import payloads
+from syncd.ledger import payloads, placing
 from syncd.ledger.outbox import Outbox
 from syncd.ledger.rows import OneRow, Statement
+from syncd.ledger.schema_carts import cart
+from syncd.ledger.schema_documents import document as waiting_document
 from syncd.ledger.schema_outbox import erasure, outbox
+from syncd.ledger.schema_placing import placement
 from syncd.ledger.tenants import take_numbers
 
 RUNNING, DONE = "running", "done"
 PAGES_MAX: Final = 20  # of raw answers unpacked in one transaction: some MB
 ROWS_MAX: Final = 200
-UNDER_WAY_MAX: Final = 10_000
 SUBJECTS_TOLD_MAX: Final = 500  # in one event for sinks
 GONE: Final = {"erased": "by command"}  # in the place of an order as its store sent it, beside its id
 
@@ -44,6 +47,7 @@ class Part(msgspec.Struct, frozen=True):
     changed: int
     subjects: frozenset[Subject]
     after: Any  # of the holder's own kind
+    kept: tuple[Subject, ...] = ()  # what can't go yet: a store, and the ERP's key of an order on its way into it
 
 
 class Holder(NamedTuple):
@@ -79,10 +83,12 @@ _OUT = Statement(
     "SELECT seq, sink, id, kind, store, subject, data, personal, persons, reason FROM outbox "
     "WHERE tenant = :tenant AND seq > :after ORDER BY seq LIMIT :most"
 )
-_ROW = OneRow(outbox)
-_UNDER_WAY = Statement(
-    "SELECT store, content FROM placement WHERE tenant = :tenant AND state IN ('intended', 'sent', 'quarantined') LIMIT :most"
+_PLACEMENTS = Statement(
+    "SELECT key, store, content, state, reason, flaws, result FROM placement WHERE tenant = :tenant AND key > :after "
+    "ORDER BY key LIMIT :most"
 )
+_PLACEMENT = OneRow(placement)
+_ROW = OneRow(outbox)
 _HOLDING = Statement("SELECT sink FROM sink WHERE tenant = :tenant AND holds = 1")
 
 
@@ -149,48 +155,86 @@ def erase_waiting(connection: Connection, tenant: str, whom: Whom, after: int, *
 class Kept(NamedTuple):
     """A table that keeps documents (JSON in a column) of stores, by a key: whose rows name persons, and which paths do."""
 
-    table: str
+    table: Table
     key: str
     column: str
     subject: str  # how the key is named among subjects: "orders/", "carts/"
     personal: tuple[str, ...]
+    words: tuple[str, ...] = ()  # columns with others' words about a row: they lose the e-mail, whoever's the row is
 
 
 def erase_kept(connection: Connection, tenant: str, whom: Whom, after: Any, *, kept: Kept, only_look: bool) -> Part:
     """Documents that a table keeps: what is personal in the customer's goes."""
     key, column = f'"{kept.key}"', f'"{kept.column}"'
+    named = ", ".join([column, *kept.words])
     query = Statement(
-        f'SELECT store, {key}, {column} FROM "{kept.table}" WHERE tenant = :tenant AND (store, {key}) > (:store, :name) '  # noqa: S608 - names of ours
+        f'SELECT store, {key}, {named} FROM "{kept.table.name}" WHERE tenant = :tenant AND (store, {key}) > (:store, :name) '  # noqa: S608 - names of ours
         f"ORDER BY store, {key} LIMIT :most"
     )
-    change = Statement(
-        f'UPDATE "{kept.table}" SET {column} = :content WHERE tenant = :tenant AND store = :store AND {key} = :name'  # noqa: S608
-    )
+    change = OneRow(kept.table)
     begin_store, begin_name = after or ("", "")
     rows = query.read(connection, tenant=tenant, store=begin_store, name=begin_name, most=ROWS_MAX)
     mention, subjects, changed = Mention(whom.email), set[Subject](), 0
-    for store, name, content in rows:
+    for store, name, content, *words in rows:
+        new: dict[str, object] = _new_words(kept.words, words, mention)
         document = _decoded(content)
         subject = (store, kept.subject + name)
-        if document is None or not (subject in whom.subjects or concerns(document, store, whom, mention)):
-            continue
-        subjects.add(subject)
-        left = msgspec.json.encode(without(document, kept.personal, mention, theirs=True))
-        if left == msgspec.json.encode(document):
-            continue
-        changed += 1
-        if not only_look:
-            new = left.decode() if isinstance(content, str) else left
-            change.change(connection, tenant=tenant, store=store, name=name, content=new)
+        if document is not None and (subject in whom.subjects or concerns(document, store, whom, mention)):
+            subjects.add(subject)
+            left = msgspec.json.encode(without(document, kept.personal, mention, theirs=True))
+            if left != msgspec.json.encode(document):
+                new[kept.column] = left.decode() if isinstance(content, str) else left
+        if new:
+            changed += 1
+            if not only_look:
+                change.change(connection, (tenant, store, name), new)
     return Part(changed, frozenset(subjects), tuple(rows[-1][:2]) if len(rows) == ROWS_MAX else None)
 
 
-CARTS: Final = Kept("cart", "cart", "content", "carts/", KEPT_PERSONAL)
-WAITING_DOCUMENTS: Final = Kept("document", "order", "body", "orders/", PERSONAL)
+def erase_placements(connection: Connection, tenant: str, whom: Whom, after: Any, *, only_look: bool) -> Part:
+    """Orders of the ERP's for shops. One that is still on its way keeps its people, and is told: without them it would be placed
+    wrong. Of one that has ended nobody is kept; words of a shop may still have the e-mail."""
+    rows = _PLACEMENTS.read(connection, tenant=tenant, after=after or "", most=ROWS_MAX)
+    mention, changed, kept = Mention(whom.email), 0, list[Subject]()
+    for key, store, content, state, *words in rows:
+        new = _new_words(("reason", "flaws", "result"), words, mention)
+        if concerns(_decoded(content), store, whom, mention):
+            if state in placing.ENDED:
+                left = placing.without_people(msgspec.json.decode(content, type=WantedOrder))
+                new["content"] = msgspec.json.encode(mention.scrubbed(msgspec.to_builtins(left))).decode()
+            else:
+                kept.append((store, key))
+        if new:
+            changed += 1
+            if not only_look:
+                _PLACEMENT.change(connection, (tenant, key), new)
+    return Part(changed, frozenset(), rows[-1][0] if len(rows) == ROWS_MAX else None, tuple(kept))
+
+
+def _new_words(names: Sequence[str], words: Sequence[str], mention: Mention) -> dict[str, object]:
+    """Those columns of others' words in which the e-mail stands, without it."""
+    said = zip(names, words, strict=True)
+    return {name: left for name, old in said if (left := _scrubbed(old, mention)) != old}
+
+
+def _scrubbed(text: str, mention: Mention) -> str:
+    """Words, or the JSON of some, without the e-mail."""
+    document = _decoded(text)
+    if isinstance(document, dict | list):
+        left = mention.scrubbed(document)
+        return text if left == document else msgspec.json.encode(left).decode()
+    return "" if mention.stands_in(text) else text
+
+
+CARTS: Final = Kept(cart, "cart", "content", "carts/", KEPT_PERSONAL)
+WAITING_DOCUMENTS: Final = Kept(
+    waiting_document, "order", "body", "orders/", PERSONAL, ("reason", "put_reason", "parts")
+)
 HOLDERS: Final[tuple[Holder, ...]] = (
     Holder("raw_orders", erase_pages),
     Holder("waiting_documents", partial(erase_kept, kept=WAITING_DOCUMENTS)),
     Holder("carts", partial(erase_kept, kept=CARTS)),
+    Holder("orders_of_the_erp", erase_placements),
     Holder("quarantine", erase_held),
     Holder("waiting_events", erase_waiting),
 )
@@ -259,13 +303,6 @@ def end(connection: Connection, tenant: str, record: Record, box: Outbox, now: I
     return len(told)
 
 
-def count_under_way(connection: Connection, tenant: str, whom: Whom) -> int:
-    """How many orders of the customer's, told by the ERP, are still to be placed in a shop: they name him until they are."""
-    mention = Mention(whom.email)
-    rows = _UNDER_WAY.read(connection, tenant=tenant, most=UNDER_WAY_MAX)
-    return sum(concerns(_decoded(content), store, whom, mention) for store, content in rows)
-
-
 def unfinished(connection: Connection, tenant: str) -> int:
     """How many erasures were interrupted, and wait for the same command again."""
     query = select(erasure.c.id).where(erasure.c.tenant == tenant, erasure.c.state == RUNNING)
@@ -315,7 +352,7 @@ def _page_without(
     return msgspec.json.encode(orders), found
 
 
-def _decoded(content: bytes) -> Any:
+def _decoded(content: bytes | str) -> Any:
     try:
         return msgspec.json.decode(content)
     except (msgspec.MsgspecError, UnicodeDecodeError):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from syncd.core.document import OrderDocument
+from syncd.core.erasure import Whom
 from syncd.core.quantity import Instant, Quantity
 
 
@@ -143,3 +144,16 @@ class ErpDocuments(Protocol):
 
     async def shipments(self, cursor: str) -> ShipmentPage:
         """Shipments since `cursor` ("" from the beginning), oldest first; overlapping is allowed, losing isn't."""
+
+
+@runtime_checkable
+class ErpErases(Protocol):
+    """An ERP whose documents lie on this machine, so that a customer can be erased from them (optional)."""
+
+    async def erase(self, whom: Whom, after: str, *, only_look: bool) -> tuple[int, str | None]:
+        """Take what is personal out of the customer's documents, of some beyond the key `after` ("" from the first). Returns how many
+        were changed, with `only_look` would be, and the key to go on from; None: there are no more. Raises StoreFault,
+        MisconfiguredError, OutcomeUnknown; may be repeated."""
+
+    async def tidy(self) -> bool:
+        """Leave nothing of what was erased in its files. False where somebody reads: do it again."""

@@ -27,7 +27,8 @@ DEAD: Final = frozenset({Phase.CANCELLED, Phase.GONE})
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """What an order had come to when sinks were told of it last."""
+    """What an order had come to when sinks were told of it last. `way`: the digest of all contents until then, one after the other;
+    a content that comes again is another happening, and has another id."""
 
     content: str
     cart: str
@@ -36,6 +37,7 @@ class Seen(msgspec.Struct, frozen=True):
     dead: bool
     shipped: Decimal
     refunded: Decimal
+    way: str = ""
 
 
 def happenings(
@@ -48,6 +50,10 @@ def happenings(
     before = msgspec.json.decode(row.seen, type=Seen) if row.seen else None
     cart = document.cart or (before.cart if before is not None else "")  # an order that is gone has none any more
     seen = _seen(document, content, cart)
+    if before is None or before.content != content:
+        seen = msgspec.structs.replace(seen, way=event_id(before.way if before is not None else "", content))
+    else:
+        seen = msgspec.structs.replace(seen, way=before.way)
     wanted = [kind for kind in _kinds(before, seen, is_old=bool(row.baseline)) if outbox.wants(kind)]
     happened = [_event(outbox, document, kind, seen, now) for kind in wanted]
     return happened, msgspec.json.encode(seen).decode()
@@ -85,7 +91,7 @@ def _kinds(before: Seen | None, seen: Seen, *, is_old: bool) -> Iterator[str]:
 def _event(outbox: Outbox, document: OrderDocument, kind: str, seen: Seen, now: Instant) -> Event:
     store, order = document.store, document.order
     return Event(
-        id=event_id(kind, store, f"orders/{order}", seen.content),
+        id=event_id(kind, store, f"orders/{order}", seen.way),
         kind=kind,
         store=store,
         stream=f"{store}/{seen.cart or order}",

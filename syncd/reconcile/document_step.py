@@ -171,7 +171,7 @@ def orders_in_turn(wanted: Collection[str]) -> int:
 
 def _is_asleep(row: DueDocument) -> bool:
     """Whether the order was never placed, as far as anybody was told."""
-    return row.phase in UNPLACED and not row.told and not row.waits
+    return row.phase in UNPLACED and not row.told and not row.waits and not row.seen
 
 
 def _is_last(row: DueDocument) -> bool:
@@ -276,15 +276,16 @@ class _Unit:
         happened, seen = happenings(outbox, whole, row, content, self.now)
         outbox.put(connection, happened, self.now)
         self._end(connection, row, {**values, "seen": seen})
-        self._mend(connection, row.order, whole)
+        self._mend(connection, row.order, whole, read)
         for part in read.unreadable:
             self.left_out.append((row.order, part.part, part.reason))
             self._hold(connection, row, f"{HELD} {part.part}", part.reason, part.raw)
 
-    def _mend(self, connection: Connection, order: str, whole: OrderDocument) -> None:
+    def _mend(self, connection: Connection, order: str, whole: OrderDocument, read: DocumentRead) -> None:
         """What was held of its document, and is read well now."""
         tenant, store = self.context.tenant.tenant, self.context.store
         unread = {f"{HELD} {part.name}" for part in whole.parts if part.state is PartState.UNREADABLE}
+        unread |= {f"{HELD} {part.part}" for part in read.unreadable}  # read, and something is wrong with it
         for entry in quarantine.of_order(connection, tenant, store, order):
             if entry.state == quarantine.HELD and entry.line.split(" ")[0] == HELD and entry.line not in unread:
                 quarantine.mend(connection, tenant, store, order, entry.line, self.now)

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from syncd.core.quantity import SECOND, Instant
+from syncd.errors import StoreFault
 from syncd.ledger import documents, tenants
+from syncd.observability import events
 from syncd.ports.documents import DocumentsPort
 from syncd.reconcile.context import StoreContext
 
 REFUNDS = "refunds"  # among the parts that are wanted
+FAILED_SECONDS = 60.0
+FAILURES_TOLD = 3  # in a row: one may be the store's restart
 POLL_SECONDS = 300.0  # a refund's way to the ERP is as long at the most
 OVERLAP_US = (
     900 * SECOND
@@ -29,9 +33,23 @@ class RefundPoll:
     context: StoreContext
     port: DocumentsPort
     next_at: float = 0.0  # soft, monotonic
+    failures: int = 0  # in a row
 
     async def run(self) -> float:
-        """Read what is new, if it is time to. Returns the seconds until it is due again."""
+        """Read what is new, if it is time to. Returns the seconds until it is due again. A list that the store can't show is tried
+        again: nothing of it is passed by, and no document waits for it."""
+        try:
+            wait = await self._run()
+        except StoreFault as error:
+            self.failures += 1
+            if self.failures == FAILURES_TOLD:
+                hint = error.hint or "refunds that leave their order as it was aren't told meanwhile"
+                self.context.log.emit(events.DOCUMENTS_STUCK, reason=str(error), hint=hint)
+            self.next_at = self.context.tenant.clock.monotonic() + FAILED_SECONDS
+            return FAILED_SECONDS
+        return wait
+
+    async def _run(self) -> float:
         context = self.context
         now = context.tenant.clock.monotonic()
         if REFUNDS not in self.port.wanted:
@@ -47,6 +65,7 @@ class RefundPoll:
             page = await self.port.refunded(Instant(max(0, cursor - OVERLAP_US)))
             reached = max([cursor, *(refund.created for refund in page.refunds)])
             await self._take([(one.refund, one.order, one.created) for one in page.refunds], Instant(reached))
+        self.failures = 0
         self.next_at = context.tenant.clock.monotonic() + POLL_SECONDS
         return POLL_SECONDS
 

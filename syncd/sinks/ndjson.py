@@ -22,10 +22,12 @@ from syncd.ports.clock import Clock
 from syncd.ports.sink import Aside, Delivery, Erased, SinkTraits
 from syncd.sinks import lines
 from syncd.sinks.cloudevents import encode
-from syncd.sinks.durable import append_synced, make_folder, put_in_place
+from syncd.sinks.durable import TEMPORARY, append_synced, make_folder, put_in_place
 
 BATCH_EVENTS_MAX: Final = 200  # one sync for so many; of the largest events 200 MB
-FILES_OPENED_MAX: Final = 20_000  # looked at when the sink is opened: half a century of days
+FILES_MENDED_MAX: Final = (
+    20_000  # the newest, looked at when the sink is opened; a file is mended again before it is written to
+)
 ENDING: Final = ".ndjson"
 TAIL_BYTES: Final = 64 * 1024
 
@@ -57,7 +59,10 @@ class NdjsonSink:
     def _open(self) -> int:
         try:
             make_folder(self._folder)
-            return sum([mend(path) for path in self._files()])
+            for path in self._folder.glob(f"*/.*{TEMPORARY}"):  # an erasure that was interrupted begins anew
+                path.unlink()
+            newest = sorted(self._files(), key=lambda path: path.name)[-FILES_MENDED_MAX:]
+            return sum([mend(path) for path in newest])
         except OSError as error:
             raise unusable(self._folder, error) from error
 
@@ -77,7 +82,7 @@ class NdjsonSink:
         return Erased(events, files)
 
     def _files(self) -> list[Path]:
-        return sorted(self._folder.glob(f"*/*{ENDING}"))[-FILES_OPENED_MAX:]
+        return sorted(self._folder.glob(f"*/*{ENDING}"))
 
 
 def day_of(at: Instant) -> str:

@@ -22,6 +22,7 @@ from syncd.core.document_place import Address
 from syncd.core.placing import Address as PlacingAddress
 from syncd.core.placing import WantedOrder
 from syncd.core.quantity import Instant
+from syncd.erps.embedded.documents import document
 from syncd.errors import StoreFault
 from syncd.ledger import carts, deliveries, documents, erasure, payloads, placing, quarantine
 from syncd.ledger.outbox import Event
@@ -156,8 +157,9 @@ async def test_what_there_is_is_shown_first_and_nothing_is_changed(tmp_path):
         before = await bench.ledger.read(lambda c: payloads.read(c, "acme", 1_000))
         told = await erase(bench, only_look=True)
         assert told == {
-            "tenant": "acme", "done": False, "orders": 5, "under_way": 0,
-            "changed": {"raw_orders": 3, "waiting_documents": 1, "carts": 2, "quarantine": 1, "waiting_events": 2},
+            "tenant": "acme", "done": False, "orders": 5,
+            "changed": {"raw_orders": 3, "waiting_documents": 1, "carts": 2, "orders_of_the_erp": 0, "quarantine": 1, "waiting_events": 2, "stock_book": 0},
+            "on_the_way": [],
             "sinks": [
                 {"sink": "lake", "events": 1, "files": 1, "trouble": None},
                 {"sink": "counts", "events": 0, "files": 0, "trouble": None},
@@ -276,7 +278,7 @@ async def test_it_is_recorded_with_who_and_when_and_without_the_customer(tmp_pat
         assert (row.id, row.who, row.state) == (told["id"], "carol (sudo: dave)", "done")
         assert row.ended >= row.since > 0
         assert json.loads(row.changed) == {
-            "raw_orders": 3, "waiting_documents": 1, "carts": 2, "quarantine": 1, "waiting_events": 2, "sinks/lake": 1, "sinks/counts": 0,
+            "raw_orders": 3, "waiting_documents": 1, "carts": 2, "quarantine": 1, "waiting_events": 2, "stock_book": 0, "sinks/lake": 1, "sinks/counts": 0,
         }  # fmt: skip
         assert "ada" not in str(row).lower()
         assert "ada" not in bench.log.getvalue().lower()
@@ -290,7 +292,7 @@ async def test_to_give_the_command_again_changes_nothing(tmp_path):
         assert set(told["changed"].values()) == {0}
 
 
-@pytest.mark.parametrize("parts", range(6))
+@pytest.mark.parametrize("parts", range(7))
 async def test_a_kill_after_any_part_is_made_good_by_the_same_command(tmp_path, monkeypatch, parts):
     async with a_life(tmp_path) as bench:
         left = parts
@@ -305,7 +307,7 @@ async def test_a_kill_after_any_part_is_made_good_by_the_same_command(tmp_path, 
 
         with monkeypatch.context() as patched:
             patched.setattr(erasure, "take_part", killed)
-            if parts == 5:
+            if parts == 6:
                 patched.setattr(erase_module, "_sinks", killed)
             with pytest.raises(KeyError):
                 await erase(bench)
@@ -383,3 +385,44 @@ async def test_the_ledger_can_be_written_anew_beside_the_daemon(tmp_path):
         told = await erase(bench, compact=True)
         assert told["tidied"]
         assert (tmp_path / "state/ledger.sqlite3-wal").stat().st_size == 0
+
+
+async def test_an_erps_words_about_a_document_lose_the_email(tmp_path):
+    async with a_life(tmp_path) as bench:
+
+        def refused(connection: Any) -> None:
+            said = {
+                "put_reason": f"the ERP refuses it: {ADA} is no e-mail",
+                "reason": "not placed yet",
+                "body": b"",
+                "waits": 0,
+            }
+            documents.change(connection, "acme", "us", "1", said)
+
+        await bench.ledger.run(refused)
+        told = await erase(bench)
+        assert told["changed"]["waiting_documents"] == 1
+        state = await bench.ledger.read(lambda c: documents.of_order(c, "acme", "us", "1"))
+        assert (state.put_reason, state.reason) == ("", "not placed yet")
+        assert places_of_ada(tmp_path / "state") == []
+
+
+async def test_documents_in_the_stock_book_lose_it_and_stay(tmp_path):
+    async with a_life(tmp_path) as bench:
+        erp = bench.work.context.erp
+        bobs = [(number, BOB) for number in range(100, 160)]  # more than are looked at in one call
+        for number, email in [*bobs, (70, ADA), (71, "")]:
+            billing = Address(first_name="A. Lovelace", street_1="12 St James", email=email)
+            customer = Customer("8" if email == BOB else "7")
+            await erp.put_order(
+                OrderDocument(f"acme-us-{number}", "us", str(number), "paid", "", customer=customer, billing=billing)
+            )
+        assert "erp/acme.sqlite3" in {name.removesuffix("-wal") for name in places_of_ada(tmp_path / "state")}, (
+            "it is there before"
+        )
+        told = await erase(bench)
+        assert (told["changed"]["stock_book"], told["tidied"]) == (2, True)
+        assert places_of_ada(tmp_path / "state") == []
+        left = [document(erp._book, f"acme-us-{number}") for number in (105, 70, 71)]
+        assert [each.billing.first_name for each in left] == ["A. Lovelace", "", ""]
+        assert [each.phase for each in left] == ["paid"] * 3

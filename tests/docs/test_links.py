@@ -44,6 +44,9 @@ def test_the_manuals_index_names_every_page():
 def test_decisions_are_numbered_one_by_one_and_say_what_a_record_says():
     records = sorted((PROJECT / "docs/decisions").glob("[0-9]*.md"))
     assert [record.name[:4] for record in records] == [f"{number:04}" for number in range(1, len(records) + 1)]
+    index = (PROJECT / "docs/decisions/README.md").read_text("utf-8")
+    listed = [f"- [{record.read_text('utf-8').splitlines()[0][2:]}]({record.name})" for record in records]
+    assert re.findall(r"^- \[.*$", index, re.MULTILINE) == listed
     for record in records:
         text = record.read_text("utf-8")
         assert text.startswith(f"# {record.name[:4]}. "), record.name

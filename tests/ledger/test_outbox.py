@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from syncd.core.quantity import NEVER, Instant
 from syncd.errors import BugError
-from syncd.ledger import migrate, outbox, tenants
+from syncd.ledger import deliveries, migrate, outbox, tenants
 from syncd.ledger.connection import ledger_path, write_engine
 from syncd.ledger.outbox import Event, Outbox, Subscription
 from syncd.ledger.schema_outbox import outbox as table
@@ -96,3 +96,17 @@ def test_a_person_is_known_by_e_mail_and_by_number_and_only_with_the_tenants_sec
     assert box.persons(email="", store="us", customer="0") == (), "a guest without e-mail is nobody"
     assert box.persons(store="de", customer="7") != both[1:]
     assert Outbox("other", secret=b"other").persons(email="ada@example.test") != both[:1]
+
+
+def test_one_that_was_under_way_when_an_earlier_one_came_back_waits_behind_it(connection):
+    """`sinks retry` while the second is being sent, and fails: the first goes first, however often it is tried."""
+    Outbox("acme", [CRM]).put(connection, [an_event("1"), an_event("2")], NOW)
+    [first] = deliveries.heads(connection, "acme", "crm", NOW, 10)
+    deliveries.refuse(connection, "acme", "crm", first, "422", NOW)
+    [second] = deliveries.heads(connection, "acme", "crm", NOW, 10)
+    assert second.id == "2"
+    deliveries.try_refused_again(connection, "acme", "crm", NOW, 10)
+    deliveries.try_later(connection, "acme", "crm", second, Instant(NOW + 1), refused=False)
+    assert [row.id for row in deliveries.heads(connection, "acme", "crm", Instant(NOW + 9), 10)] == ["1"]
+    deliveries.arrived(connection, "acme", "crm", [first], Instant(NOW + 9))
+    assert [row.id for row in deliveries.heads(connection, "acme", "crm", Instant(NOW + 9), 10)] == ["2"]

@@ -7,12 +7,14 @@ from syncd.ledger.tables import MODULES, metadata
 
 NAMES_NOBODY = {
     "alert", "cart_hold", "clock", "drift", "erasure", "erp", "erp_level", "flow", "ingredient", "item", "lease", "level_change",
-    "level_write", "line", "listing", "move", "orders", "person_key", "placing_feed", "placing_room", "placing_store", "reading", "refund_feed", "refund_seen", "shipment",
+    "level_write", "line", "listing", "move", "orders", "person_key", "placing_feed", "placing_room", "placing_store", "reading",
+    "refund_feed", "refund_seen", "shipment",
     "signal", "sink", "store", "taking",
 }  # fmt: skip
 ERASED = {
     "payload": "raw_orders",
     "cart": "carts",
+    "placement": "orders_of_the_erp",
     "document": "waiting_documents",
     "quarantine": "quarantine",
     "outbox": "waiting_events",

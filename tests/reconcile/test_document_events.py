@@ -17,7 +17,7 @@ from syncd.ledger.documents import DueDocument
 from syncd.ledger.outbox import Outbox, Subscription
 from syncd.ledger.schema_outbox import outbox as table
 from syncd.reconcile.document_events import ORDER_KINDS, happenings
-from syncd.reconcile.document_step import orders_in_turn
+from syncd.reconcile.document_step import _is_asleep, orders_in_turn
 from syncd.stores.bigcommerce.document_rules import PARTS
 from syncd.testing.order_document import an_order
 from tests.reconcile.test_documents import shop_and_erp, until_quiet, until_told
@@ -101,6 +101,13 @@ def test_what_nobody_wants_is_not_made() -> None:
     assert set(ORDER_KINDS) == {kind for kind in KINDS if kind.startswith("order.")}
 
 
+def test_an_order_that_was_told_is_told_also_when_it_is_not_placed_any_more() -> None:
+    """Where sinks alone are told, the ERP never is; and one that was put back from a backup is told anew."""
+    _, seen = happenings(ALL, order("paid"), row(), "a", NOW)
+    assert not _is_asleep(msgspec.structs.replace(row(seen), phase="draft"))
+    assert _is_asleep(msgspec.structs.replace(row(), phase="draft"))
+
+
 def test_a_turn_is_short_whatever_is_wanted() -> None:
     assert orders_in_turn(()) == orders_in_turn({"refunds"}) == 20
     assert orders_in_turn({"taxes", "refunds"}) == 20
@@ -142,3 +149,13 @@ async def test_events_are_in_the_outbox_with_the_document(tmp_path: Path, *, erp
             data = msgspec.json.decode(found[0][2])
             assert data["lines"][0]["sku"] == "A"
             assert "billing" not in data or "last_name" not in data["billing"]  # personal, and not asked for
+
+
+def test_a_state_that_comes_again_is_another_happening() -> None:
+    """Receivers let an id pass that they have seen: with the id of the first time they would stay at the state between."""
+    gone = OrderDocument("k", "us", "1001", "gone", "gone")
+    seen, told = "", []
+    for content, state in (("a", order("paid")), ("g", gone), ("a", order("paid")), ("g", gone)):
+        happened, seen = happenings(ALL, state, row(seen), content, NOW)
+        told += happened
+    assert len({each.id for each in told}) == len(told)

@@ -7,14 +7,17 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp.web import HTTPForbidden
 
 from syncd.core.erasure import Whom
 from syncd.core.quantity import Instant
+from syncd.errors import StoreFault
 from syncd.ledger import documents, payloads, quarantine
 from syncd.ledger.documents import DocumentState
 from syncd.ledger.erasure import erase_pages
+from syncd.ports.documents import UnreadablePart
 from syncd.ports.hooks import secret_of
 from tests.reconcile.test_crash_points import FragileHop
 from tests.reconcile.test_pause import call
@@ -490,3 +493,75 @@ async def test_explain_shows_the_document_and_where_each_part_came_from(tmp_path
         assert parts["messages"][1] == f"/v2/orders/{bought['order']}/messages"
         assert parts["quotes"] == ("not_wanted", None)
         assert shown["document"]["requests"] >= 1
+
+
+async def test_a_list_of_refunds_that_cant_be_read_holds_up_no_document(tmp_path: Path) -> None:
+    async with shop_and_erp(tmp_path, 'order_parts = ["refunds"]\n') as (world, us):
+        broken = True
+
+        def breakable(app: Any) -> None:
+            (work,) = app.tenants.values()
+            (reconciler,) = work.reconcilers
+            port = reconciler.context.documents
+            real = port.refunded
+
+            async def refunded(since: Instant) -> Any:
+                if broken:
+                    raise StoreFault("the list of refunds: refund 1: no date", operation="list refunds")
+                return await real(since)
+
+            port.refunded = refunded
+
+        world.composed = breakable
+        async with world.daemon():
+            await world.started()
+            bought = await us.buy({"A": 2})
+            assert bought is not None
+            order = bought["order"]
+            await until_told(world, order, refunds=[])
+            await world.clock.sleep(600)
+            other = await us.buy({"B": 1})
+            assert other is not None
+            await until_told(world, other["order"], phase="paid")
+            await refund_quietly(us, order)
+            await world.clock.sleep(600)
+            names = [event["event"] for event in world.events()]
+            assert (names.count("documents.stuck"), names.count("store.failed")) == (1, 0)
+            broken = False
+            await until_refunded(world, order)
+
+
+async def test_what_is_still_wrong_with_a_part_is_held_once(tmp_path: Path) -> None:
+    """More was shipped than ordered: the part was read, and what is beyond stays with a person until it is put right."""
+    async with shop_and_erp(tmp_path) as (world, us):
+
+        def beyond(app: Any) -> None:
+            (work,) = app.tenants.values()
+            (reconciler,) = work.reconcilers
+            port = reconciler.context.documents
+            real = port.documents
+
+            async def some(orders: Any) -> Any:
+                left = (UnreadablePart("shipments", "1 of line 11 more than was ordered", b""),)
+                return tuple([msgspec.structs.replace(read, unreadable=left) for read in await real(orders)])
+
+            port.documents = some
+
+        world.composed = beyond
+        async with world.daemon():
+            await world.started()
+            bought = await us.buy({"A": 2})
+            assert bought is not None
+            order = bought["order"]
+            await until_told(world, order)
+            await until_quiet(world)
+
+            async def entries() -> list[tuple[int, str]]:
+                rows = await world.ledger.read(lambda c: quarantine.of_order(c, "acme", "us", order))
+                return [(row.id, row.state) for row in rows]
+
+            [(number, _)] = await entries()
+            for _ in range(2):
+                await world.ledger.run(lambda c: documents.make_due(c, "acme", "us", [order], world.clock.now()))
+                await until_quiet(world)
+            assert await entries() == [(number, quarantine.HELD)]

@@ -12,10 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from syncd.clock import SystemClock
+from syncd.core.erasure import Whom
 from syncd.core.quantity import SECOND, Instant
 from syncd.errors import MisconfiguredError, StoreFault
 from syncd.ledger.aside import HopAside
 from syncd.observability import events
+from syncd.sinks import ndjson
 from syncd.sinks.ndjson import NdjsonSink, mend
 from syncd.testing.sink_contract import an_event
 from tests.reconcile.sink_bench import Bench
@@ -164,3 +166,26 @@ async def test_what_was_cut_off_comes_again_and_that_is_told(tmp_path):
     assert len(bench.logged(events.SINK_MENDED)) == 1
     assert [line["id"] for line in lines(path)] == ["e1", "e2"]
     await bench.ledger.close()
+
+
+async def test_an_erasure_looks_at_every_file_however_many_there_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(ndjson, "FILES_MENDED_MAX", 1)
+    clock, folder = Noon(), tmp_path / "lake"
+    sink = a_sink(folder, clock)
+    await sink.open()
+    for number in range(3):
+        await sink.deliver([an_event(f"e{number}", number)])
+        clock.at = Instant(clock.at + 86_400 * SECOND)
+    assert (await sink.erase(Whom(persons=frozenset(an_event("e").persons)))).files == 3
+
+
+async def test_what_an_erasure_left_half_written_is_gone_with_the_next_start(tmp_path):
+    sink = a_sink(tmp_path)
+    await sink.open()
+    await sink.deliver([an_event("e1")])
+    [path] = tmp_path.glob("*/*.ndjson")
+    left = path.with_name(f".{path.name}.new")
+    left.write_bytes(b"{}\n")
+    await a_sink(tmp_path).open()
+    assert not left.exists()
+    assert [line["id"] for line in lines(path)] == ["e1"]

@@ -396,3 +396,35 @@ async def test_a_list_of_refunds_that_cant_be_read_is_not_passed_by() -> None:
 async def test_an_order_of_the_erps_carries_its_key() -> None:
     document = await document_of(order(external_order_id="syncd-SO-1", is_deleted="true"))
     assert (document.own_key, document.is_archived, document.phase) == ("syncd-SO-1", True, "cancelled")
+
+
+async def test_refunds_on_which_the_store_fails_hold_up_their_orders_and_not_for_ever() -> None:
+    client = Parts(**WHOLE)
+    client.faults = {"refunds": StoreFault("500", status=500)}
+    port = BigCommerceDocuments(client, {"refunds"})
+    first, last, free = await port.documents(
+        [given(order(118)), given(order(119), is_last_try=True), given(order(120, payment_status="", status_id=7))]
+    )
+    assert (first.document, first.is_passing) == (None, True)
+    assert last.document is not None
+    assert states(last.document)["refunds"] == "unreadable"
+    assert free.document is not None, "it wasn't asked about"
+
+
+async def test_a_complaint_never_holds_what_somebody_wrote() -> None:
+    """A part's reason goes to sinks that get nothing personal, and into the log."""
+    ada = {"mail": "ada@example.com"}
+    client = Parts(**{**WHOLE, "messages": [{**MESSAGE, "subject": ada}]})
+    read = await read_one(order(), client, {"messages"})
+    assert read.document is not None
+    assert "is no text: an object" in read.unreadable[0].reason
+    for fields in (
+        {"billing_address": "ada@example.com"},
+        {"staff_notes": [ada]},
+        {"total_tax": ada},
+        {"date_shipped": ada},
+    ):
+        reason = (await read_one(order(**fields))).reason
+        assert reason
+        assert "ada@" not in reason
+    assert not any("ada@" in part.reason for part in read.document.parts)

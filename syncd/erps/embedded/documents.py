@@ -7,11 +7,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from syncd.core.document import OrderDocument, instant_of
+from syncd.core.document import PERSONAL, OrderDocument, instant_of
+from syncd.core.erasure import Mention, Whom, concerns, without
 from syncd.core.quantity import parse, show
 from syncd.erps.embedded.book import StockBook
 from syncd.errors import NotFound, RefusedError
 from syncd.ports.erp import Shipment, ShipmentLine
+
+ERASED_AT_ONCE = 50  # documents looked at in one call: a few milliseconds
 
 
 def put_order(book: StockBook, order: OrderDocument) -> None:
@@ -34,6 +37,25 @@ def document(book: StockBook, key: str) -> OrderDocument:
     if row is None:
         raise NotFound(f"no order document {key!r}", operation="erp.document", key=key)
     return msgspec.json.decode(row[0], type=OrderDocument)
+
+
+def erase(book: StockBook, whom: Whom, after: str, *, only_look: bool) -> tuple[int, str | None]:
+    """Take what is personal out of the customer's documents, of some beyond this key; a document stays, with what it was of. Returns
+    how many it changed (or would), and where to go on; None: there is no more."""
+    mention, left = Mention(whom.email), list[tuple[str, str]]()
+    with book.file.read() as connection:
+        query = "SELECT key, store, store_order, content FROM document WHERE key > ? ORDER BY key LIMIT ?"
+        rows = connection.execute(query, (after, ERASED_AT_ONCE)).fetchall()
+    for key, store, order, content in rows:
+        told = msgspec.json.decode(content)
+        if (store, f"orders/{order}") in whom.subjects or concerns(told, store, whom, mention):
+            new = without(told, PERSONAL, mention, theirs=True)
+            if new != told:
+                left.append((msgspec.json.encode(new).decode(), key))
+    if left and not only_look:
+        with book.writing() as page:
+            page.connection.executemany("UPDATE document SET content = ? WHERE key = ?", left)
+    return len(left), rows[-1][0] if len(rows) == ERASED_AT_ONCE else None
 
 
 def record_shipment(book: StockBook, shipment: Shipment) -> None:

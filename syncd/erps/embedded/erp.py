@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from syncd.core.document import OrderDocument
+from syncd.core.erasure import Whom
 from syncd.erps.embedded.book import StockBook
-from syncd.erps.embedded.documents import put_order, shipments_since
+from syncd.erps.embedded.documents import erase, put_order, shipments_since
 from syncd.errors import BugError
 from syncd.ports.clock import Clock
 from syncd.ports.erp import (
@@ -71,6 +72,14 @@ class EmbeddedErp:
     async def put_order(self, order: OrderDocument) -> None:
         """Keep the document."""
         put_order(self._book, order)
+
+    async def erase(self, whom: Whom, after: str, *, only_look: bool) -> tuple[int, str | None]:
+        """Erase in some documents."""
+        return erase(self._book, whom, after, only_look=only_look)
+
+    async def tidy(self) -> bool:
+        """Leave nothing of what was erased in the book's files."""
+        return self._book.file.tidy()
 
     async def shipments(self, cursor: str) -> ShipmentPage:
         """Shipments recorded since the cursor."""

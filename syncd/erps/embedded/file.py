@@ -168,6 +168,12 @@ class BookFile:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
 
+    def tidy(self) -> bool:
+        """Bring the WAL back into the file and empty it, so that nothing that was overwritten is left. False: somebody reads."""
+        connection = self._current()
+        with _translated("erp.tidy"):
+            return bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+
     def _commit(self, connection: sqlite3.Connection) -> None:
         try:
             connection.execute("COMMIT")
@@ -194,6 +200,7 @@ class BookFile:
             self._connection = connection
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA secure_delete = ON")  # documents name people: what is erased is overwritten
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES if self._checkpoints else 0}")
             self._seen = _inode(self.path)

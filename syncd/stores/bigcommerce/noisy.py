@@ -2,7 +2,7 @@
 
 Documents take over a hundred fields of an order, and v2 writes an absent one as null, `""`, `{}`, `[]`, 0 or "0", an id as 128
 or "128", money as `"361.9500"` or 8. So these fields are read from plain values, each by what it means. A value of another
-kind than its field can have raises ValueError: it isn't guessed at.
+kind than its field can have raises ValueError: it isn't guessed at. What it holds is never in the complaint.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Fields:
 
     def __init__(self, values: object, what: str) -> None:
         if not isinstance(values, Mapping):
-            raise Odd(f"{what} is no object: {str(values)[:80]!r}")
+            raise Odd(f"{what} is no object: {_kind(values)}")
         self._values: Mapping[str, Any] = values
         self.what = what
 
@@ -51,7 +51,7 @@ class Fields:
         if value is None:
             return ""
         if isinstance(value, bool | float | dict | list):
-            raise Odd(f"{self.what}: {name} is no text: {str(value)[:80]!r}")
+            raise Odd(f"{self.what}: {name} is no text: {_kind(value)}")
         text = str(value)
         if len(text) > TEXT_CHARACTERS_MAX:
             raise Odd(f"{self.what}: {name} has {len(text)} characters, {TEXT_CHARACTERS_MAX} are read")
@@ -75,7 +75,7 @@ class Fields:
         if value is None or value == "":
             return None
         if isinstance(value, bool | dict | list):
-            raise Odd(f"{self.what}: {name} is no amount: {str(value)[:80]!r}")
+            raise Odd(f"{self.what}: {name} is no amount: {_kind(value)}")
         try:
             return parse_money(value)
         except ValueError as error:
@@ -103,7 +103,7 @@ class Fields:
         if value in _NOTHING:
             return None
         if not isinstance(value, str):
-            raise Odd(f"{self.what}: {name} is no date: {str(value)[:80]!r}")
+            raise Odd(f"{self.what}: {name} is no date: {_kind(value)}")
         instant = read_date_or_none(value)
         return None if instant is None else moment(instant)
 
@@ -144,6 +144,18 @@ class Fields:
     def is_link(self) -> bool:
         """Whether it only says where the thing can be read."""
         return "resource" in self._values and "id" not in self._values
+
+
+def _kind(value: object) -> str:
+    """What came, without what it says: complaints go into logs and documents, and an address is nobody's business there."""
+    return {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "a text",
+        list: "a list",
+        dict: "an object",
+    }.get(type(value), "null")
 
 
 def read_object(raw: bytes, what: str) -> Fields:
