@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
 
+from syncd.core.checkout import ShippingOption, choose
 from syncd.core.following import ShopStatus
 from syncd.core.placing import (
     AMBIGUOUS_SKU,
@@ -176,3 +178,15 @@ def test_our_name_of_an_order_never_changes_and_is_its_own() -> None:
     assert key.startswith("syncd-")
     assert len(key) == 32
     assert key == order_key("acme", "us", "SO-1") != order_key("acme", "eu", "SO-1")
+
+
+def option(name: str, cost: str) -> ShippingOption:
+    return ShippingOption(name.lower(), name, Decimal(cost))
+
+
+@pytest.mark.parametrize(("wanted", "found"), [("", "b"), ("C", "c"), (" a ", "a"), ("d", None)])
+def test_the_cheapest_way_of_shipping_or_the_named_one(wanted: str, found: str | None) -> None:
+    options = [option("A", "9"), option("B", "5.00"), option("C", "5")]
+    chosen = choose(options, wanted)
+    assert (chosen.option if chosen else None) == found
+    assert choose([], "") is None

@@ -87,12 +87,6 @@ NULLS = {
 """Fields of answers that are null by the text of the documents and not by their schemas."""
 ASKED_ANYWAY = {
     ("/v2/orders", "is_deleted"): "archived orders: documented until 2021, and harmless where it is ignored",
-    ("/v3/orders/{order_id}/transactions", "page"): "no such parameter is named, but the answer has a pagination",
-    ("/v3/orders/{order_id}/transactions", "limit"): "as above",
-    (
-        "/v2/orders",
-        "is_deleted",
-    ): "documented until 2021; without it an archived order of ours would be placed once more",
 }
 """Query parameters that the documents don't name and the adapter sends."""
 LIST_OF = ":in"
