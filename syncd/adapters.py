@@ -23,6 +23,7 @@ from syncd.observability.edges import LoggedEdges
 from syncd.observability.log import Log
 from syncd.observability.meters import Meter
 from syncd.ports.carts import CartsPort
+from syncd.ports.checkouts import CheckoutPort
 from syncd.ports.clock import Chance, Clock
 from syncd.ports.documents import DocumentsPort
 from syncd.ports.erp import Erp
@@ -155,6 +156,13 @@ def placing_port(model: AnyStoreModel, port: Store) -> PlacingPort | None:
     """How the ERP's orders get into the store, where the tenant wants that."""
     if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.orders == "from_erp":
         return port.placing
+    return None
+
+
+def checkout_port(model: AnyStoreModel, port: Store) -> CheckoutPort | None:
+    """How the ERP's orders get into the store by a checkout, where it gets any."""
+    if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.orders == "from_erp":
+        return port.checkouts
     return None
 
 

@@ -17,6 +17,7 @@ import anyio
 
 from syncd.adapters import (
     carts_port,
+    checkout_port,
     documents_port,
     erp_client,
     hooks_port,
@@ -269,6 +270,7 @@ def build_store(name: str, tenant: Tenant, context: TenantContext, given: Surrou
         carts=carts_port(model, port),
         cart_holds=_holds(model),
         placing=placing_port(model, port),
+        checkouts=checkout_port(model, port),
         documents=documents_port(model, port) if _wants_documents(context) else None,
         hooks=hooks_port(model, client) if url and model.webhooks else None,
         hooks_address=f"{url}/{tenant.name}/{name}",

@@ -42,6 +42,8 @@ def placement_view(row: PlacementRow) -> dict[str, Any]:
         "confirmed_at": iso(row.confirmed_at),
         "attempts": row.attempts,
         "in_shop": row.shop_order or None,
+        "cart": row.cart or None,
+        "draft": row.draft or None,
         "outcome": None if outcome is None else f"{outcome.result} (revision {outcome.revision})",
         "heard": bool(row.result) and not row.untold,
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
 
 import msgspec
 
@@ -22,6 +23,7 @@ LINES_MAX = 500  # of one order
 KEY_CHARACTERS_MAX = 200
 NAME_CHARACTERS_MAX = 250  # of a line without a product: the vendor's limit
 TEXT_CHARACTERS_MAX = 10_000  # of staff notes and of the customer's message
+CHECKOUT_NEEDS = ("first_name", "last_name", "street_1", "city")  # of an address: the vendor's document
 QUANTITY_MAX = 1_000_000 * UNIT  # of one line
 
 _MONEY = re.compile(r"[0-9]{1,11}(\.[0-9]{1,4})?")
@@ -68,10 +70,18 @@ class WantedLine(msgspec.Struct, frozen=True):
     price: Price = NO_PRICE
 
 
+class Way(StrEnum):
+    """How an order gets into the shop."""
+
+    ORDER = "order"  # at once, as it is told
+    CHECKOUT = "checkout"  # by a cart and its checkout: at the shop's prices, with its shipping, taxes and promotions
+
+
 class WantedOrder(msgspec.Struct, frozen=True):
     """An order that the ERP wants in a store. `key` is the ERP's own, unique for ever; what was told first under a key is what
     is placed. `customer` is the shop's id of the customer, "" a guest; `shipping` is where it goes (None: to the billing
-    address); `channel` the shop's id of the channel, 0 its own choice."""
+    address); `channel` the shop's id of the channel, 0 its own choice. `shipping_method`: of a
+    checkout, the name of a way to ship that the shop offers; "" the cheapest."""
 
     key: str
     store: str
@@ -86,6 +96,8 @@ class WantedOrder(msgspec.Struct, frozen=True):
     total: Price = NO_PRICE
     staff_notes: str = ""
     customer_message: str = ""
+    way: Way = Way.ORDER
+    shipping_method: str = ""
 
 
 class Flaw(msgspec.Struct, frozen=True):
@@ -158,6 +170,7 @@ def check(order: WantedOrder) -> None:
     flaws += _address_flaws("billing", order.billing)
     if order.shipping is not None:
         flaws += _address_flaws("shipping", order.shipping)
+    flaws += _checkout_flaws(order)
     if flaws:
         raise Unplaceable("; ".join(flaw.text for flaw in flaws), flaws)
 
@@ -241,6 +254,25 @@ def _order_flaws(order: WantedOrder) -> Iterable[Flaw]:
     for name, text in (("staff_notes", order.staff_notes), ("customer_message", order.customer_message)):
         if len(text) > TEXT_CHARACTERS_MAX:
             yield _flaw(f"{name} has {len(text)} characters: at most {TEXT_CHARACTERS_MAX}")
+
+
+def _checkout_flaws(order: WantedOrder) -> Iterable[Flaw]:
+    """What a checkout can't take, or must have. The shop reckons it: a sum of the ERP's would be left out, which nobody may do."""
+    if order.way is not Way.CHECKOUT:
+        if order.shipping_method:
+            yield _flaw("shipping_method is looked at in a checkout alone")
+        return
+    priced = [line for line in order.lines if line.price.is_given]
+    if priced or any(price.is_given for price in (order.subtotal, order.shipping_cost, order.total)):
+        yield _flaw("the shop reckons what is placed by a checkout: leave prices and sums out, or place it as an order")
+    if any(not line.sku for line in order.lines):
+        yield _flaw("a checkout has lines with a SKU only")
+    if "@" not in order.billing.email:
+        yield _flaw("billing: a checkout needs an e-mail address")
+    for which, address in (("billing", order.billing), ("shipping", order.shipping)):
+        for name in CHECKOUT_NEEDS:
+            if address is not None and not getattr(address, name):
+                yield _flaw(f"{which}: a checkout needs {name}")
 
 
 def _line_flaws(lines: Sequence[WantedLine]) -> Iterable[Flaw]:

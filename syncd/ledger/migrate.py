@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from syncd.errors import BugError, MisconfiguredError
 
-HEAD = "0012"  # the newest revision in `migrations/versions`; a test holds the two together
+HEAD = "0013"  # the newest revision in `migrations/versions`; a test holds the two together
 PROGRESS_STEPS = 10_000_000  # of SQLite's machine between two signs of progress: about a second
 SCRIPTS = Path(__file__).parent / "migrations"
 

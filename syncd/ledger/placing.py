@@ -30,7 +30,7 @@ UNTOLD_MAX = 100  # told in one go
 
 _FIELDS = (
     "key, store, content, own_key, state, lines, seq, told_at, sent_at, dead_at, confirmed_at, retry_at, attempts, reason, "
-    "flaws, shop_order, epoch, revision, wanted, following, written, result, untold, telling"
+    "flaws, shop_order, epoch, revision, wanted, following, written, result, untold, telling, stage, cart, draft"
 )
 _TELL = Rows(
     placement,
@@ -54,6 +54,9 @@ _WAITING = Statement(
 _OF_ORDER = Statement(
     f"SELECT {_FIELDS} FROM placement WHERE tenant = :tenant AND store = :store AND shop_order = :shop_order "  # noqa: S608
     "ORDER BY seq"
+)
+_IS_OURS = Statement(
+    "SELECT 1 FROM placement WHERE tenant = :tenant AND store = :store AND cart = :cart AND cart != ''"
 )
 _OF_KEYS = Among(
     f"SELECT {_FIELDS} FROM placement WHERE tenant = :tenant AND store = :store AND own_key IN :among"  # noqa: S608
@@ -113,6 +116,9 @@ class PlacementRow(msgspec.Struct, frozen=True):
     result: str
     untold: int
     telling: int
+    stage: str = ""
+    cart: str = ""
+    draft: str = ""
 
     @property
     def name(self) -> str:
@@ -234,6 +240,11 @@ def read_placement(connection: Connection, tenant: str, key: str) -> PlacementRo
 def of_order(connection: Connection, tenant: str, store: str, order: str) -> list[PlacementRow]:
     """The ERP's order that is this one in the shop, if it is one."""
     return [PlacementRow(*row) for row in _OF_ORDER.read(connection, tenant=tenant, store=store, shop_order=order)]
+
+
+def is_own_cart(connection: Connection, tenant: str, store: str, cart: str) -> bool:
+    """Whether a cart is one that an order of the ERP's goes by."""
+    return _IS_OURS.scalar(connection, tenant=tenant, store=store, cart=cart) is not None
 
 
 def keys_of(connection: Connection, tenant: str, store: str, own_keys: Iterable[str]) -> dict[str, str]:

@@ -31,7 +31,7 @@ placing_store = Table(
 # Orders of the ERP. `content` is what it told first, without people once it has ended; `state` intended, sent, confirmed, refused, quarantined, withdrawn, skipped,
 # booked. `lines` are in the shop's terms, once they are known, and stay so. `shop_order` is the shop's id. Until when a request may
 # still arrive: `dead_at`. `wanted` is the status of the newest `revision`, and `following` what became of it: "" (nothing to do),
-# intended, sent, done, refused. `untold`: the ERP is to hear of `result`; `telling` counts what it is to be told.
+# intended, sent, done, refused. `stage`, `cart` and `draft` are of an order that goes by a checkout (`reconcile/checkout_step.py`). `untold`: the ERP is to hear of `result`; `telling` counts what it is to be told.
 placement = Table(
     "placement",
     metadata,
@@ -60,6 +60,9 @@ placement = Table(
     _text("result", ""),
     _flag("untold"),
     _number("telling", 0),
+    _text("stage", ""),
+    _text("cart", ""),
+    _text("draft", ""),
     PrimaryKeyConstraint("tenant", "key"),
     sqlite_with_rowid=False,
 )
@@ -71,6 +74,7 @@ _partial(
     where="state IN ('intended', 'sent') OR following IN ('intended', 'sent')",
 )
 _partial("ix_placement_untold", placement.c.tenant, placement.c.seq, where="untold = 1")
+_partial("ix_placement_cart", placement.c.tenant, placement.c.store, placement.c.cart, where="cart != ''")
 Index("ix_placement_order", placement.c.tenant, placement.c.store, placement.c.shop_order)
 Index("ix_placement_own_key", placement.c.tenant, placement.c.store, placement.c.own_key)
 

@@ -18,7 +18,7 @@ from syncd.core.event import Event, event_id
 from syncd.core.order import Order, Unreadable
 from syncd.core.policy import Policy
 from syncd.core.quantity import SECOND, Instant
-from syncd.ledger import carts, items, orders
+from syncd.ledger import carts, items, orders, placing
 from syncd.ledger.carts import CartRow
 from syncd.ledger.outbox import Outbox
 from syncd.ports.carts import CartTraits
@@ -136,7 +136,9 @@ def _next_look(known: KnownCart, facts: CartFacts, now: Instant) -> Instant | No
 def _hold(connection: Connection, facts: CartFacts, name: str, known: KnownCart, now: Instant) -> set[str]:
     """What the cart keeps from other shops from now on. Returns the SKUs whose targets that concerns."""
     content = known.content
-    if known.state not in ALIVE or content is None or not facts.holds.minutes:
+    # One that an order of the ERP's goes by keeps nothing: the ERP has taken its units.
+    is_own = placing.is_own_cart(connection, facts.tenant, facts.store, name)
+    if known.state not in ALIVE or content is None or not facts.holds.minutes or is_own:
         return set(carts.release(connection, facts.tenant, facts.store, [name]))
     until = held_until(content, facts.clock_ahead_us, now, facts.holds)
     if until <= now:

@@ -23,6 +23,7 @@ from syncd.observability.events import Event
 from syncd.observability.log import Log
 from syncd.observability.meters import Meters
 from syncd.ports.carts import CartsPort
+from syncd.ports.checkouts import CheckoutPort
 from syncd.ports.clock import Chance, Clock
 from syncd.ports.documents import DocumentsPort
 from syncd.ports.erp import Erp, ErpDocuments
@@ -182,6 +183,7 @@ class StoreContext:
     carts_trouble: str = ""  # soft: why its carts can't be read
     placing: PlacingPort | None = None  # None: this store gets no orders from the ERP
     takes_no_orders: bool = False  # soft: it refuses all of them, whatever they are
+    checkouts: CheckoutPort | None = None  # None: none by a checkout
     catalogued: Instant = LONG_AGO  # soft: when the last whole reading of its catalogue began
     documents: DocumentsPort | None = None  # None: nobody wants its orders whole
     hooks: HooksPort | None = None  # None: this store is only polled

@@ -135,7 +135,7 @@ class _Unit:
             )
             self._settle(order, before, after, live.get(order.order, ()), ask=forgotten)
             self._problems(order, outcome)
-            if order.own_key:
+            if order.own_key and order.phase is not Phase.DRAFT:
                 self.own.setdefault(order.own_key, []).append(order.order)
             asked = order.order in self.taken.asking  # not all of it is counted: it is no state that is known yet
             state = msgspec.structs.replace(order, content=_in_part(order.content)) if asked else order

@@ -21,13 +21,14 @@ import msgspec
 from sqlalchemy import Connection
 
 from syncd.core.following import START, ShopStatus
+from syncd.core.order import Phase
 from syncd.core.placing import (
     OUT_OF_STOCK,
     UNKNOWN_SKU,
     Flaw,
-    PlacedLine,
     Resolved,
     Unplaceable,
+    Way,
     check,
     resolve,
     rooms_of,
@@ -40,14 +41,14 @@ from syncd.ledger import items, orders, placing, quarantine, signals, stores, te
 from syncd.ledger.placing import CONFIRMED, INTENDED, QUARANTINED, REFUSED, SENT, WITHDRAWN, PlacementRow
 from syncd.observability import events
 from syncd.ports.placing import FoundOrders, OrderOutcome, Placement, PlacingPort, Refusal, Result
+from syncd.reconcile.checkout_step import STRANGE_HINT, CheckoutStep, Held
 from syncd.reconcile.context import StoreContext
 from syncd.reconcile.follow_status import FollowStatus
-from syncd.reconcile.placements import Placements
-from syncd.reconcile.room import Counters, counters_of
+from syncd.reconcile.placements import Placements, by_shop_sku
+from syncd.reconcile.room import Counters, counters_of, end_left_over
 
 ROOM_SECONDS = 60.0  # the counter is waited for so long; then the shop itself decides
 CATALOGUE_SECONDS = 600.0  # a SKU that the shop doesn't seem to sell is refused after this, read again or not
-LEFT_OVER_SECONDS = 900.0  # room of an order that ended, and that nobody has read since
 SHORT_ATTEMPTS_MAX = 3  # of an order that the shop has no stock for, though it should
 MISCONFIGURED_SECONDS = 300.0  # somebody has to mend it
 IDLE_SECONDS = 3_600.0  # the bell rings when there is something
@@ -63,6 +64,7 @@ class PlaceStep:
     read_orders: Callable[[], None]
     placements: Placements = field(init=False)
     follower: FollowStatus = field(init=False)
+    checkout: CheckoutStep | None = field(init=False)
     stuck_until: Instant = LONG_AGO  # soft: the store takes no orders from us
     waited: dict[str, Instant] = field(default_factory=dict)  # soft: since when an order waits for its counters
     absent: set[tuple[str, int]] = field(
@@ -73,13 +75,15 @@ class PlaceStep:
     def __post_init__(self) -> None:
         self.placements = Placements(self.context, self.port, self.context.tenant.clock.now())
         self.follower = FollowStatus(self.placements, self.read_orders)
+        port = self.context.checkouts
+        self.checkout = None if port is None else CheckoutStep(self.placements, port)
 
     async def run(self) -> float:
         """One order's next step. Returns the seconds until it is due again (the bell may ring before)."""
         context = self.context
         now = context.tenant.clock.now()
         row, due, may_write = await context.tenant.ledger.read(self._look)
-        await self._end_left_over()
+        await end_left_over(self.context)
         await self._tell_arrived()
         if row is None and due is None:
             self.placements.failures.clear()
@@ -150,13 +154,19 @@ class PlaceStep:
         counters = await self._counters(row, resolved)
         if await self._is_early(row, counters):
             return
-        await self._send(row, resolved, counters)
+        if row.order.way is Way.CHECKOUT:
+            await self._check_out(row, resolved, counters)
+        else:
+            await self._send(row, resolved, counters)
 
     async def _asked(self, row: PlacementRow) -> bool:
         """Ask the shop for it. Returns whether that was all that can be done now. What was surely absent after the last attempt
         stays so, since nobody else sends it: it isn't asked for again while something else is waited for."""
         found = await self.port.find(row.own_key)
         if await self._there(row, found):
+            return True
+        if row.stage and row.state == SENT and self.checkout is not None:
+            await self.checkout.asked(row)
             return True
         dead_at = await self.placements.forgotten_dead_at()
         if row.state == SENT:
@@ -172,6 +182,8 @@ class PlaceStep:
 
     async def _there(self, row: PlacementRow, found: FoundOrders) -> bool:
         """Whether the shop has it: then it is there, by whatever hands."""
+        if row.order.way is Way.CHECKOUT and all(order.status is ShopStatus.INCOMPLETE for order in found.orders):
+            return False  # a draft with our key is a draft still
         if len(found.orders) > 1:
             names = ", ".join(order.order for order in found.orders)
             await self._hold(row, f"the shop has several orders with its key: {names}", TWICE_HINT)
@@ -274,7 +286,22 @@ class PlaceStep:
             await self.placements.change(sent, state=INTENDED, reason=answer.reason[:500])
             await self.placements.later(sent, answer.reason)
         else:
-            await self._refuse(sent, answer, _by_shop_sku(row, resolved.lines))
+            await self._refuse(sent, answer, by_shop_sku(row, resolved.lines))
+
+    async def _check_out(self, row: PlacementRow, resolved: Resolved, counters: Counters) -> None:
+        """The next step of its checkout, and what the last one brings."""
+        if self.checkout is None:
+            await self._refuse(row, Refusal("this store gets no orders by a checkout"), {})
+            return
+        ended = await self.checkout.run(row, resolved.lines)
+        if isinstance(ended, str):
+            await self._end(row, ended, "")
+        elif isinstance(ended, Held):
+            await self._hold(row, ended.reason, STRANGE_HINT)
+        elif ended is not None and self._is_short_for_now(row, ended, counters):
+            await self.placements.later(row, ended.reason)
+        elif ended is not None:
+            await self._refuse(row, ended, by_shop_sku(row, resolved.lines))
 
     def _is_short_for_now(self, row: PlacementRow, refusal: Refusal, counters: Counters) -> bool:
         """Whether the shop only lacks what it is about to be given."""
@@ -296,7 +323,8 @@ class PlaceStep:
             if not ended:
                 values = placing.confirmed(latest, order, now, reason)
                 placing.conclude(connection, tenant, latest, placing.placed(latest, order), **values)
-            if orders.read_orders(connection, tenant, context.store, [order]):
+            known = orders.read_orders(connection, tenant, context.store, [order]).get(order)
+            if known is not None and known.phase is not Phase.DRAFT:  # of a draft nothing was taken yet
                 skus = placing.end_rooms(connection, tenant, context.store, [row.key])
                 items.make_due(connection, tenant, skus, now)
             signals.note(connection, [(tenant, context.store, Kind.ORDER, order)], (), now)
@@ -316,6 +344,8 @@ class PlaceStep:
     async def _conclude(
         self, row: PlacementRow, state: str, result: Result, reason: str, flaws: tuple[Flaw, ...] = ()
     ) -> None:
+        if self.checkout is not None:
+            await self.checkout.drop(row)
         outcome = OrderOutcome(row.key, row.store, row.revision, result, "", "", reason, flaws)
         told = msgspec.json.encode(flaws).decode() if flaws else ""
         await self.placements.change(
@@ -347,21 +377,6 @@ class PlaceStep:
         if number is not None:
             context.log.emit(events.QUARANTINE_GREW, entries=1)
 
-    async def _end_left_over(self) -> None:
-        """End the room of orders that nobody has read since they ended."""
-        context = self.context
-        tenant, store = context.tenant.tenant, context.store
-        before = Instant(context.tenant.clock.now() - microseconds(LEFT_OVER_SECONDS))
-        keys = await context.tenant.ledger.read(lambda connection: placing.left_over(connection, tenant, store, before))
-
-        def unit(connection: Connection) -> None:
-            tenants.assert_epoch(connection, tenant, context.tenant.epoch)
-            skus = placing.end_rooms(connection, tenant, store, keys)
-            items.make_due(connection, tenant, skus, context.tenant.clock.now())
-
-        if keys:
-            await context.tenant.ledger.run(unit)
-
     async def _tell_arrived(self) -> None:
         """Say of an order in doubt that the order stream has settled it."""
         context = self.context
@@ -383,8 +398,3 @@ class PlaceStep:
         self.waited.pop(row.key, None)
         self.doubted.discard(row.key)
         self.absent = {each for each in self.absent if each[0] != row.key}
-
-
-def _by_shop_sku(row: PlacementRow, lines: tuple[PlacedLine, ...]) -> dict[str, str]:
-    """The ERP's SKUs by the shop's: the lines stand in the same order."""
-    return {line.sku: wanted.sku for line, wanted in zip(lines, row.order.lines, strict=True) if line.sku}

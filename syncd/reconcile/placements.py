@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from syncd.core.placing import PlacedLine
 from syncd.core.quantity import LONG_AGO, Instant, microseconds
 from syncd.core.signal import Kind
 from syncd.ledger import items, placing, restored, signals, tenants
@@ -123,3 +124,8 @@ class Placements:
     def count(self, outcome: str) -> None:
         """One more that ended so."""
         self.context.tenant.meters.of(self.context.tenant.tenant, self.context.store).placement(outcome)
+
+
+def by_shop_sku(row: PlacementRow, lines: tuple[PlacedLine, ...]) -> dict[str, str]:
+    """The ERP's SKUs by the shop's: the lines stand in the same order."""
+    return {line.sku: wanted.sku for line, wanted in zip(lines, row.order.lines, strict=True) if line.sku}

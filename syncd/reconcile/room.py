@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from syncd.core.quantity import Quantity
-from syncd.ledger import items
+from syncd.core.quantity import Instant, Quantity, microseconds
+from syncd.ledger import items, placing, tenants
 from syncd.reconcile.context import StoreContext
 from syncd.reconcile.evaluate import Moment, Shop, evaluate
+
+LEFT_OVER_SECONDS = 900.0  # room of an order that ended, and that nobody has read since
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +44,18 @@ def counters_of(connection: Connection, context: StoreContext, needs: Mapping[st
         coming=all((known[item].target or 0) >= units for item, units in needs.items()),
         writing=any(write.is_alive(now) for each in found for write in each.book.writes),
     )
+
+
+async def end_left_over(context: StoreContext) -> None:
+    """End the room of orders that nobody has read since they ended."""
+    tenant, store = context.tenant.tenant, context.store
+    before = Instant(context.tenant.clock.now() - microseconds(LEFT_OVER_SECONDS))
+    keys = await context.tenant.ledger.read(lambda connection: placing.left_over(connection, tenant, store, before))
+
+    def unit(connection: Connection) -> None:
+        tenants.assert_epoch(connection, tenant, context.tenant.epoch)
+        skus = placing.end_rooms(connection, tenant, store, keys)
+        items.make_due(connection, tenant, skus, context.tenant.clock.now())
+
+    if keys:
+        await context.tenant.ledger.run(unit)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from syncd.core.following import ShopStatus
-from syncd.core.placing import OUT_OF_STOCK, Address, Flaw, Price, WantedLine, WantedOrder
+from syncd.core.placing import OUT_OF_STOCK, Address, Flaw, Price, WantedLine, WantedOrder, Way
 from syncd.core.quantity import units
 from syncd.errors import RefusedError
 from syncd.ports.placing import ErpOrdersPort, OrderOutcome, Result, Wish
@@ -75,6 +75,15 @@ class ErpOrdersContract:
         found, _ = await self.everything(orders)
         assert [wish.order for wish in found] == [self.order(name) for name in ("1", "2", "3")]
         assert {wish.status for wish in found} == {ShopStatus.AWAITING_PAYMENT}
+
+    async def test_an_order_may_go_by_a_checkout(self, orders: ErpOrdersPort, people: OrdersDriver) -> None:
+        """Then it says so, and may name a way of shipping; what says nothing goes as an order."""
+        lines = (WantedLine(units(2), f"{self.prefix}-a"),)
+        key = f"{self.prefix}/checkout"
+        wanted = WantedOrder(key, "shop", BILLING, lines, way=Way.CHECKOUT, shipping_method="Express")
+        await people.want(wanted)
+        found, _ = await self.everything(orders)
+        assert [wish.order for wish in found] == [wanted]
 
     async def test_orders_since_a_cursor_hold_every_later_one(
         self, orders: ErpOrdersPort, people: OrdersDriver

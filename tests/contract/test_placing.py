@@ -160,7 +160,8 @@ def entry_of(order: WantedOrder) -> dict[str, Any]:
     """An order as the contract has it."""
     told = msgspec.to_builtins(order)
     lines = [{**line, "quantity": show(line["quantity"])} for line in told["lines"]]
-    return {**told, "lines": lines, "revision": 1}
+    way = told.pop("way")
+    return {**told, "as": way, "lines": lines, "revision": 1}
 
 
 class SimulatedPeople:

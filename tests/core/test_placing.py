@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
 
+from syncd.core.checkout import ShippingOption, choose
 from syncd.core.following import ShopStatus
 from syncd.core.placing import (
     AMBIGUOUS_SKU,
@@ -181,3 +183,15 @@ def test_our_name_of_an_order_never_changes_and_is_its_own() -> None:
 def test_what_may_name_a_person_is_not_in_the_reason():
     """It is logged, and kept."""
     assert "ada@example.com" not in flawed(customer="ada@example.com")[0]
+
+
+def option(name: str, cost: str) -> ShippingOption:
+    return ShippingOption(name.lower(), name, Decimal(cost))
+
+
+@pytest.mark.parametrize(("wanted", "found"), [("", "b"), ("C", "c"), (" a ", "a"), ("d", None)])
+def test_the_cheapest_way_of_shipping_or_the_named_one(wanted: str, found: str | None) -> None:
+    options = [option("A", "9"), option("B", "5.00"), option("C", "5")]
+    chosen = choose(options, wanted)
+    assert (chosen.option if chosen else None) == found
+    assert choose([], "") is None

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 
 from syncd.core.following import ShopStatus
-from syncd.core.placing import Address, Price, WantedLine, WantedOrder
+from syncd.core.placing import Address, Price, WantedLine, WantedOrder, Way
 from syncd.core.quantity import parse, show
 from syncd.ports.placing import OrderOutcome, UnreadableWish, Wish
 
@@ -51,7 +51,7 @@ class Line(msgspec.Struct, frozen=True):
     price: Sum = Sum()
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, rename={"way": "as"}):
     """One order of `GET /v1/orders`."""
 
     key: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -68,6 +68,8 @@ class Entry(msgspec.Struct, frozen=True):
     total: Sum = Sum()
     staff_notes: str = ""
     customer_message: str = ""
+    way: Way = Way.ORDER
+    shipping_method: str = ""
 
 
 class Stub(msgspec.Struct, frozen=True):
@@ -154,6 +156,8 @@ def _order(entry: Entry) -> WantedOrder:
         _price(entry.total),
         entry.staff_notes,
         entry.customer_message,
+        entry.way,
+        entry.shipping_method,
     )
 
 

@@ -18,7 +18,7 @@ from syncd.simulator.bigcommerce import orders
 from syncd.simulator.bigcommerce.cart_models import Cart, CartLine, Consignment, Coupon, Option
 from syncd.simulator.bigcommerce.dates import SECOND_US
 from syncd.simulator.bigcommerce.orders import Line, Order
-from syncd.simulator.bigcommerce.refusals import NoSuch, NotPossible
+from syncd.simulator.bigcommerce.refusals import NoSuch, NotPossible, OutOfStock
 
 if TYPE_CHECKING:
     from syncd.simulator.bigcommerce.shop import Shop
@@ -88,6 +88,8 @@ class Carts:
             raise NotPossible("a cart has at least one line")
         if channel not in shop.channels:
             raise NotPossible(f"no channel {channel}")
+        if by_api and shop.settings.switches.carts_check_stock:
+            self._check_stock(lines)
         now_us, second = shop.now(), shop.stamp()
         cart = Cart(
             self._id(), channel, currency, customer, email, by_api, now_us, second, now_us, second, locale=locale,
@@ -244,6 +246,8 @@ class Carts:
         not what an order needs (a shopper's has)."""
         if source == "checkout_api":
             self._check_complete(cart)
+            if self._shop.settings.switches.checkouts_check_stock:
+                self._check_stock(cart.lines)
         address = cart.consignments[0].address if cart.consignments else cart.billing
         order = self._shop.place(
             [self._order_line(line) for line in cart.lines], status_id=orders.INCOMPLETE, channel_id=cart.channel_id,
@@ -329,6 +333,11 @@ class Carts:
         for line_id, quantity in units.items():
             if not any(line.id == line_id and 0 < quantity <= line.quantity for line in cart.lines):
                 raise NotPossible("a consignment names lines of the cart, with no more units than there are")
+
+    def _check_stock(self, lines: Iterable[CartLine]) -> None:
+        wanted = [self._order_line(line) for line in lines]
+        if missing := self._shop.takings.missing((line.item, line.quantity) for line in wanted):
+            raise OutOfStock(missing)
 
     def _check_complete(self, cart: Cart) -> None:
         lacking = [name for name in ADDRESS_NEEDS if not cart.billing.get(name)]

@@ -113,6 +113,11 @@ class OrderWrites:
 
     def _update(self, order: Order, draft: Draft) -> None:
         switches = self._shop.settings.switches
+        places = order.status_id == orders.INCOMPLETE and draft.status_id not in (None, orders.INCOMPLETE)
+        if places and switches.placing_checks_stock:
+            missing = self._shop.takings.missing((line.item, line.quantity) for line in order.lines)
+            if missing:
+                raise OutOfStock(missing)
         quantities = {one: wanted["quantity"] for one, wanted in draft.changes.items() if "quantity" in wanted}
         if draft.changes or draft.lines:
             self._check_quantities(self._after(order, quantities, draft.lines))

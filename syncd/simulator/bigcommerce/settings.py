@@ -104,6 +104,12 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The token may manage webhooks; else 403."""
     carts_allowed: bool = True
     """The token may read and change carts and checkouts; else 403."""
+    carts_check_stock: bool = False
+    """A cart of more than there is can't be made by the API: 409."""
+    checkouts_check_stock: bool = False
+    """Nor an order of a checkout: 409."""
+    placing_checks_stock: bool = False
+    """Nor can a PUT of a status place an Incomplete order that wants more than there is: 409, as for a POST."""
     https_destinations: bool = False
     """Webhooks may only call https on port 443, as the vendor demands; else any address, for tests on one machine."""
     client_secret: str = ""

@@ -110,7 +110,7 @@ class BigCommercePlacing:
         try:
             answer = await self._client.write("POST", "/v2/orders", body, not_after=not_after)
         except RefusedError as error:
-            return _refusal(error)
+            return refusal_of(error)
         try:
             return str(_MADE.decode(answer.body).id)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -203,7 +203,7 @@ def _address(address: Address) -> dict[str, str]:
     return {name: text for name, text in given.items() if text}
 
 
-def _refusal(error: RefusedError) -> Refusal:
+def refusal_of(error: RefusedError) -> Refusal:
     """What the shop says no to. Raises where it isn't about this order."""
     if error.status == LOCKED:
         raise StoreFault(str(error), status=error.status, operation=error.operation) from error

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 from syncd.core.quantity import SECOND
 from syncd.stores.bigcommerce.carts import BigCommerceCarts
+from syncd.stores.bigcommerce.checkouts import BigCommerceCheckouts
 from syncd.stores.bigcommerce.client import Client
 from syncd.stores.bigcommerce.documents import BigCommerceDocuments
 from syncd.stores.bigcommerce.inventory import BigCommerceInventory
@@ -61,6 +62,7 @@ class BigCommerceStore:
         self._client = client
         self._shipments = BigCommerceShipments(client, late_us=late_us, stale_us=SHIPMENTS_STALE_US)
         self._carts = BigCommerceCarts(client, late_us=late_us)
+        self._checkouts = BigCommerceCheckouts(client)
         self._placing = BigCommercePlacing(client, late_us=late_us, stale_us=PLACING_STALE_US)
 
     @property
@@ -86,6 +88,11 @@ class BigCommerceStore:
     def carts(self) -> BigCommerceCarts:
         """Its carts: to be read only with the scope for that."""
         return self._carts
+
+    @property
+    def checkouts(self) -> BigCommerceCheckouts:
+        """Orders for it that go by a checkout: needs the scopes to modify carts and checkouts as well."""
+        return self._checkouts
 
     @property
     def placing(self) -> BigCommercePlacing:
