@@ -508,7 +508,7 @@ async def test_its_status_follows_the_erp_with_as_few_writes_as_that_takes(tmp_p
 async def test_an_order_that_the_shop_refuses_to_show_keeps_no_other_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with shop_and_erp(tmp_path) as (world, us), world.daemon():
+    async with shop_and_erp(tmp_path) as (world, _), world.daemon():
         await begun(world)
         assert world.erp is not None
         wants(world, "SO1", {"A": 1}, status="awaiting_payment")
