@@ -33,6 +33,9 @@ class FollowStatus:
         except NotFound:
             await self._not_followed(row, "the shop says that there is no such order")
             return
+        except RefusedError as error:  # about this order alone: others go on
+            await self._not_followed(row, f"the shop refuses to show it: {error}")
+            return
         if row.following == SENT:
             await self._settle(row, shown)
             return

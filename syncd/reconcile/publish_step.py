@@ -39,6 +39,7 @@ class PublishStep:
     context: StoreContext
     plan_told: bool = False
     brake_told: bool = False
+    ignored: set[str] = field(default_factory=set)  # soft, at most all items: those whose last write the shop ignored
     unrecorded: bool = False  # writes have left whose ends are not in the ledger
     awaiting: dict[str, Instant] = field(default_factory=dict)  # soft, at most all items: see Round
 
@@ -223,8 +224,11 @@ class PublishStep:
         for write, outcome in zip(batch, outcomes, strict=True):
             if outcome.result in (WriteResult.APPLIED, WriteResult.UNKNOWN):
                 context.may_fall.discard(write.item)  # what was approved has happened
-            if outcome.result is WriteResult.IGNORED:
+            if outcome.result is WriteResult.IGNORED and write.item not in self.ignored:
                 context.unknown_products = True  # it isn't counted so any more: the catalogue tells how
+                self.ignored.add(write.item)  # or it doesn't: each change of the item must not have it read again
+            elif outcome.result is WriteResult.APPLIED:
+                self.ignored.discard(write.item)
             told, event = {
                 WriteResult.APPLIED: ("written", events.LEVEL_WRITTEN),
                 WriteResult.UNKNOWN: ("in_doubt", events.LEVEL_DOUBT),

@@ -126,6 +126,23 @@ async def test_a_location_that_cannot_be_used_is_told_and_the_others_go_on(tmp_p
     assert failed == []
 
 
+async def test_what_changes_at_a_location_that_has_gone_does_not_have_the_catalogue_read_each_time(
+    tmp_path: Path,
+) -> None:
+    async with open_world(tmp_path) as world:
+        shop = await open_two(world)
+        async with world.daemon():
+            await world.started()
+            await until_shown(world, shop, "A", 10, 4)
+            shop.shop.add_location(2, "B", "Outlet", enabled=False)
+            before = len(await world.asked(shop))
+            for _ in range(6):
+                receive(world, "A", OUTLET, 5)
+                await world.clock.sleep(90.0)
+            asked = await world.asked(shop, before)
+    assert len([request for request in asked if "/v3/catalog/products" in request]) <= 2
+
+
 @pytest.mark.parametrize("how", ["disabled", "deleted"])
 async def test_a_location_that_goes_later_stops_alone(tmp_path: Path, how: str) -> None:
     async with open_world(tmp_path) as world:

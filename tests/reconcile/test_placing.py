@@ -15,9 +15,11 @@ import pytest
 from aiohttp.web import HTTPClientError, HTTPConflict, HTTPForbidden
 
 from syncd.core.placing import order_key
+from syncd.errors import RefusedError
 from syncd.ledger import placing, restored
 from syncd.ledger.connection import ledger_path, write_engine
 from syncd.simulator.erp.book import Book
+from syncd.stores.bigcommerce.placing import BigCommercePlacing
 from tests.reconcile.test_crash_points import FragileHop
 from tests.reconcile.test_pause import call
 from tests.reconcile.test_reload import reloading
@@ -501,6 +503,28 @@ async def test_its_status_follows_the_erp_with_as_few_writes_as_that_takes(tmp_p
         assert len(puts) == 3
         await anyio.sleep(60)
         await world.settled({"A": 20, "B": 20, "C": 20})
+
+
+async def test_an_order_that_the_shop_refuses_to_show_keeps_no_other_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with shop_and_erp(tmp_path) as (world, _), world.daemon():
+        await begun(world)
+        assert world.erp is not None
+        wants(world, "SO1", {"A": 1}, status="awaiting_payment")
+        await until_heard(world, "SO1", "placed")
+
+        async def refuse(*_args: Any) -> Any:
+            raise RefusedError("GET /v2/orders/100: 400: no", status=400)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(BigCommercePlacing, "read", refuse)
+            world.erp.wishes.change("SO1", "awaiting_fulfillment")
+            told = await until_heard(world, "SO1", "not_followed", 2)
+            assert "refuses" in told["reason"]
+            wants(world, "SO2", {"A": 1})
+            await until_heard(world, "SO2", "placed")
+        assert "placing.stuck" not in [event["event"] for event in world.events()]
 
 
 def filings(us: Store) -> list[tuple[str, int]]:
