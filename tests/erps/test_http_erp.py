@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -370,3 +371,13 @@ async def test_without_an_erp_nothing_was_written():
     async with http_client("http://127.0.0.1:1") as client:
         with pytest.raises(StoreFault):
             await HttpErp(client).post([sale("k1")])
+
+
+async def test_a_document_that_is_too_large_to_be_sent_is_refused_alone() -> None:
+    """The client takes it for a bug of ours, and one such order would hold up all documents behind it, for good."""
+    order = an_order("large")
+    (line,) = order.lines
+    async with scripted(lambda _: (204, b"")) as erp:
+        with pytest.raises(RefusedError, match="bytes"):
+            await erp.put_order(msgspec.structs.replace(order, lines=(line,) * 2_000))
+        await erp.put_order(order)
