@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import aiohttp
 from pydantic import SecretStr
@@ -69,6 +69,14 @@ def make_http_erp(model: HttpErp, given: Means, log: Log) -> Erp:
     return HttpErpAdapter(erp_client(model, given, log))
 
 
+ERP_LIMITS: Final = Limits(
+    share=1.0,
+    interval_default_seconds=0.0,
+    concurrent_max=6,
+    writes_concurrent_max=3,  # moves, a document, an outcome: each is one task's, and none waits for another that hangs
+)
+
+
 def erp_client(model: HttpErp, given: Means, log: Log, meter: Meter | None = None) -> HttpClient:
     """The HTTP client for an ERP behind the REST contract, which logs the edges of its reachability."""
     token = model.token.get_secret_value()
@@ -78,7 +86,7 @@ def erp_client(model: HttpErp, given: Means, log: Log, meter: Meter | None = Non
         signer=HeaderSigner({"Authorization": f"Bearer {token}"}),
         clock=given.clock,
         chance=given.chance,
-        limits=Limits(share=1.0, interval_default_seconds=0.0),
+        limits=ERP_LIMITS,
         listener=LoggedEdges(log, events.ERP_UNREACHABLE, events.ERP_RECOVERED),
         secrets=[token],
         meter=meter,

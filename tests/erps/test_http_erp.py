@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
+import anyio
+import msgspec
 import pytest
 from aiohttp import web
+from pydantic import SecretStr
 
+from syncd.adapters import erp_client
+from syncd.clock import SystemChance, SystemClock
+from syncd.config.erp_models import HttpErp as HttpErpModel
 from syncd.core.quantity import Quantity, units
 from syncd.erps.http.erp import BATCH_MAX, HttpErp
 from syncd.errors import (
@@ -21,8 +29,10 @@ from syncd.errors import (
     SyncdError,
     Throttled,
 )
+from syncd.observability.log import make_log
 from syncd.ports.erp import ErpMove, PostResult
 from syncd.testing.order_document import an_order
+from syncd.transport.session import make_session
 from tests.erps.services import http_client, served, simulated_erp
 
 Reply = Callable[[web.Request], Any]
@@ -370,3 +380,39 @@ async def test_without_an_erp_nothing_was_written():
     async with http_client("http://127.0.0.1:1") as client:
         with pytest.raises(StoreFault):
             await HttpErp(client).post([sale("k1")])
+
+
+async def test_a_document_that_is_too_large_to_be_sent_is_refused_alone() -> None:
+    """The client takes it for a bug of ours, and one such order would hold up all documents behind it, for good."""
+    order = an_order("large")
+    (line,) = order.lines
+    async with scripted(lambda _: (204, b"")) as erp:
+        with pytest.raises(RefusedError, match="bytes"):
+            await erp.put_order(msgspec.structs.replace(order, lines=(line,) * 2_000))
+        await erp.put_order(order)
+
+
+async def test_documents_that_hang_hold_up_no_move() -> None:
+    """As the daemon makes the client: a document, an outcome and a batch of moves may be under way at a time."""
+    hangs = anyio.Event()
+
+    async def handle(request: web.Request) -> web.Response:
+        body = await request.json()
+        if request.method == "PUT":
+            await hangs.wait()
+            return web.Response(status=204)
+        return web.json_response({"outcomes": [{"key": move["key"], "result": "confirmed"} for move in body["moves"]]})
+
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", handle)
+    async with served(app) as base_url, make_session() as session:
+        model = HttpErpModel(kind="http", base_url=base_url, token=SecretStr("t"))
+        given = SimpleNamespace(clock=SystemClock(), chance=SystemChance(), session=session)
+        erp = HttpErp(erp_client(model, given, make_log(io.StringIO(), form="json", level="info", clock=SystemClock())))
+        async with anyio.create_task_group() as group:
+            group.start_soon(erp.put_order, an_order("a"))
+            await anyio.sleep(0.05)
+            with anyio.fail_after(5):
+                (outcome,) = await erp.post([sale("k1")])
+            assert outcome.result is PostResult.CONFIRMED
+            hangs.set()

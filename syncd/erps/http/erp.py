@@ -38,6 +38,7 @@ from syncd.transport.client import HttpClient
 BATCH_MAX = 100  # keys of 35 characters in one query: 4 kB, half of what servers take as a request line
 LEVELS_MAX = 5_000  # asked for in one answer: below 1 MB
 SHIPMENTS_MAX = 200  # asked for in one answer
+DOCUMENT_BYTES_MAX = 2**20  # as the client's own limit: about a thousand lines
 WISHES_MAX = 100  # orders asked for in one answer
 LATE_SECONDS = 120.0  # longer than the common time limits of proxies and application servers
 REFUSED_WHOLE = frozenset({409, 413, 422})
@@ -136,11 +137,14 @@ class HttpErp:
         return ErpLevels(levels, page.cursor, page.complete, page.more, answer.began, answer.ended, restarted)
 
     async def put_order(self, order: OrderDocument) -> None:
-        """Create or replace the document. RefusedError where the ERP says no to it (400, 409, 413, 422); MisconfiguredError for
+        """Create or replace the document. RefusedError where the ERP says no to it (400, 409, 413, 422) or it is too large; MisconfiguredError for
         404 and 405, of a service that keeps none."""
-        path = f"{ORDERS_PATH}/{quote(order.key, safe='')}"
+        path, body = f"{ORDERS_PATH}/{quote(order.key, safe='')}", wire.order_body(order)
+        if len(body) > DOCUMENT_BYTES_MAX:
+            reason = f"the document has {len(body)} bytes, {DOCUMENT_BYTES_MAX} are sent at most"
+            raise RefusedError(reason, operation="erp.put_order", key=order.key)
         try:
-            await self._client.write("PUT", path, wire.order_body(order))
+            await self._client.write("PUT", path, body)
         except RefusedError as error:
             if error.status not in NO_DOCUMENTS:
                 raise
