@@ -37,7 +37,9 @@ async def release_placement(scene: Scene, work: TenantWork, entry: Held, *, book
             values = {"state": BOOKED, "confirmed_at": now, "reason": "entered in the shop by hand"}
             placing.conclude(connection, context.tenant, row, placing.placed(row, ""), **values)
             return "the order is in the shop by hand: nothing is sent, and the ERP hears that it is placed"
-        placing.change(connection, context.tenant, row, state=INTENDED, retry_at=0, reason="")
+        # One that goes by a checkout begins with a new cart.
+        anew = {"stage": "", "cart": "", "draft": ""}
+        placing.change(connection, context.tenant, row, state=INTENDED, retry_at=0, reason="", **anew)
         return "the order is placed once more, unless the shop has it already"
 
     return {"moves": 0, "note": await scene.ledger.run(unit)}

@@ -34,24 +34,23 @@ from syncd.ports.checkouts import CheckoutPort
 from syncd.ports.placing import Placement, Refusal
 from syncd.reconcile.placements import Placements
 
-NOTHING, CART, FILL, ORDER, DRAFT, KEY = (
-    "",
-    "cart",
-    "fill",
-    "order",
-    "draft",
-    "key",
-)  # CART, ORDER, KEY: a request is under way
+NOTHING, FILL, DRAFT = "", "fill", "draft"  # what there is: nothing, a cart to be filled, a draft
+CART, ORDER, KEY = "cart", "order", "key"  # the request that is under way
 BEFORE: Final = {CART: NOTHING, ORDER: FILL, KEY: DRAFT}
 FILLS_MAX = 8  # requests in a row to fill one checkout: an address, a consignment, a way of shipping
-STRANGE_HINT = "the shop's order counts as a sale of the shop now: cancel one of the two, there or in the ERP; then release --already-counted"
+STRANGE_HINT = (
+    "the shop's order counts as a sale of the shop now: cancel it there, and release --count, which makes another one; or cancel the "
+    "ERP's, and release --already-counted"
+)
+GONE_HINT = "was it deleted in the shop? release --count makes another one"
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A person must look."""
+    """A person must look, and what may be done."""
 
     reason: str
+    hint: str
 
 
 Ended = (
@@ -94,11 +93,21 @@ class CheckoutStep:
             return await self._finish(row, placement)
         except NotFound:
             if row.stage == DRAFT:
-                return Held(f"its draft {row.draft} isn't in the shop any more")
+                if await self._shows_late(row):
+                    return None
+                return Held(f"its draft {row.draft} isn't in the shop any more", GONE_HINT)
             drafts = await self.port.made_of(row.cart)
             stage, draft = (DRAFT, drafts.orders[0]) if drafts.orders else (NOTHING, "")
             await self._go_on(row, stage, draft=draft)  # somebody has removed the cart
             return None
+
+    async def _shows_late(self, row: PlacementRow) -> bool:
+        """Whether a draft that was made isn't shown yet."""
+        placements = self.placements
+        if placements.context.tenant.clock.now() > placements.dead_at(row) + placements.port.traits.stale_us:
+            return False
+        await placements.wait(row, "its draft doesn't show yet")
+        return True
 
     async def drop(self, row: PlacementRow) -> None:
         """Nothing becomes of it any more: its cart is removed, if that works; if not, it passes by itself."""
@@ -146,7 +155,9 @@ class CheckoutStep:
         shown = await self.placements.port.read(row.draft)
         if shown.status is not ShopStatus.INCOMPLETE or shown.archived:
             state = "archived" if shown.archived else shown.status
-            return Held(f"its draft {row.draft} was touched in the shop before it had our key: it is {state}")
+            return Held(
+                f"its draft {row.draft} was touched in the shop before it had our key: it is {state}", STRANGE_HINT
+            )
         sent, not_after = await self._claim(row, KEY, placement)
         answer = await self._sent(sent, lambda: self._write_key(row, placement, not_after))
         if isinstance(answer, Refusal):

@@ -41,7 +41,7 @@ from syncd.ledger import items, orders, placing, quarantine, signals, stores, te
 from syncd.ledger.placing import CONFIRMED, INTENDED, QUARANTINED, REFUSED, SENT, WITHDRAWN, PlacementRow
 from syncd.observability import events
 from syncd.ports.placing import FoundOrders, OrderOutcome, Placement, PlacingPort, Refusal, Result
-from syncd.reconcile.checkout_step import STRANGE_HINT, CheckoutStep, Held
+from syncd.reconcile.checkout_step import CheckoutStep, Held
 from syncd.reconcile.context import StoreContext
 from syncd.reconcile.follow_status import FollowStatus
 from syncd.reconcile.placements import Placements, by_shop_sku
@@ -297,7 +297,7 @@ class PlaceStep:
         if isinstance(ended, str):
             await self._end(row, ended, "")
         elif isinstance(ended, Held):
-            await self._hold(row, ended.reason, STRANGE_HINT)
+            await self._hold(row, ended.reason, ended.hint)
         elif ended is not None and self._is_short_for_now(row, ended, counters):
             await self.placements.later(row, ended.reason)
         elif ended is not None:

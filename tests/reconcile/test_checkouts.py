@@ -10,9 +10,12 @@ from typing import Any
 import anyio
 import pytest
 
+from tests.reconcile.test_cart_holds import HOLDS, held
 from tests.reconcile.test_crash_points import FragileHop
+from tests.reconcile.test_pause import call
 from tests.reconcile.test_placing import (
     BILLING,
+    FROM_ERP,
     OPENING,
     begun,
     drifts,
@@ -259,7 +262,7 @@ async def test_an_order_that_the_erp_cancels_while_it_is_a_draft_is_not_placed(t
 
 async def test_a_draft_that_somebody_places_by_hand_waits_for_a_person(tmp_path: Path) -> None:
     """It has no key of ours: it is a sale of the shop. Ours isn't written over it."""
-    async with shop_and_erp(tmp_path) as (world, us), world.daemon():
+    async with shop_and_erp(tmp_path) as (world, us), world.daemon() as app:
         await begun(world)
         real = us.shop.carts.delete
 
@@ -273,6 +276,13 @@ async def test_a_draft_that_somebody_places_by_hand_waits_for_a_person(tmp_path:
         await until_state(world, SO1="quarantined")
         await world.settled({"A": 14, "B": 20, "C": 20})
         assert not ours(us)
+        await us.act(str(next(iter(us.shop.book.kept))), "cancel")
+        await world.settled({"A": 17, "B": 20, "C": 20})
+        (entry,) = (await call(world, app, "quarantine.list"))["entries"]
+        await call(world, app, "quarantine.release", id=entry["id"], decision="count")
+        await until_heard(world, "SO1", "placed")
+        await world.settled({"A": 17, "B": 20, "C": 20})
+        assert len(ours(us)) == 1
 
 
 async def test_a_cart_that_somebody_removes_is_made_again(tmp_path: Path) -> None:
@@ -305,3 +315,78 @@ async def test_its_status_follows_like_that_of_any(tmp_path: Path) -> None:
         await world.settled(OPENING)
         assert await state_of(world, "SO1") == "confirmed"
         assert "Ada" not in (await row_of(world, "SO1")).content
+
+
+@pytest.mark.parametrize("request_", ["order", "status"])
+async def test_a_request_that_arrives_late_is_waited_for(tmp_path: Path, request_: str) -> None:
+    async with shop_and_erp(tmp_path) as (world, us), world.daemon():
+        await begun(world)
+        whose, name = (us.shop.carts, "order_of") if request_ == "order" else (us.shop, "set_status")
+        real = getattr(whose, name)
+
+        def later(*args: Any, **fields: Any) -> Any:
+            setattr(whose, name, real)
+            asyncio.get_running_loop().call_later(20.0, lambda: real(*args, **fields))
+            raise ConnectionError  # the shop answers 500
+
+        setattr(whose, name, later)
+        orders(world, "SO1", {"A": 3})
+        await until_heard(world, "SO1", "placed")
+        await anyio.sleep(120)
+        await world.settled({"A": 17, "B": 20, "C": 20})
+        assert [order.status_id for order in us.shop.book.kept.values()] == [11]
+        assert [row.split(" ")[0] for row in await writes(world, us)].count("PUT") == 2
+        assert not drifts(world)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        {"torn_orders": 1.0, "torn_as": "incomplete"},
+        {"torn_orders": 1.0, "torn_as": "no_lines"},
+        {"late_orders_seconds": [5.0, 5.0]},
+        {"stale_orders_seconds": 5.0},
+    ],
+    ids=["torn", "no lines", "late", "stale"],
+)
+async def test_levels_agree_however_the_shop_shows_its_orders(tmp_path: Path, faults: dict[str, Any]) -> None:
+    async with shop_and_erp(tmp_path) as (world, us), world.daemon():
+        await begun(world)
+        await us.call("PUT", "/faults", faults)
+        for key, units in (("SO1", 3), ("SO2", 17)):
+            orders(world, key, {"A": units})
+            await until_heard(world, key, "placed")
+        await anyio.sleep(180)
+        await world.settled({"A": 0, "B": 20, "C": 20})
+        assert len(ours(us)) == 2
+        assert world.erp is not None
+        assert not world.erp.book.posts
+
+
+async def test_its_cart_keeps_nothing_from_other_shops(tmp_path: Path) -> None:
+    """The ERP has taken its units: a hold would take them a second time."""
+    async with shop_and_erp(tmp_path, HOLDS, others={"shop": "woocommerce"}) as (world, us):
+        world.configure(per_store={"us": FROM_ERP + HOLDS}, webhooks=True)
+        async with world.daemon():
+            await begun(world)
+            held_back = []
+            real = us.shop.carts.consign
+
+            def refuse(*args: Any) -> Any:
+                held_back.append(args)
+                raise ConnectionError  # the cart stays for a while
+
+            us.shop.carts.consign = refuse
+            orders(world, "SO1", {"A": 3})
+            await world.until(lambda: "" if len(held_back) > 1 else "not tried")
+
+            async def read() -> str:
+                rows = await world.asked(us)
+                return "" if any(row.startswith("GET /stores/simshop/v3/carts/") for row in rows) else "not read"
+
+            await world.until(read)
+            await anyio.sleep(5)
+            assert await held(world) == {}
+            us.shop.carts.consign = real
+            await until_heard(world, "SO1", "placed")
+            await world.settled({"A": 17, "B": 20, "C": 20})
