@@ -18,6 +18,7 @@ from syncd.core.placing import order_key
 from syncd.errors import RefusedError
 from syncd.ledger import placing, restored
 from syncd.ledger.connection import ledger_path, write_engine
+from syncd.reconcile.place_step import PlaceStep
 from syncd.simulator.erp.book import Book
 from syncd.stores.bigcommerce.placing import BigCommercePlacing
 from tests.reconcile.test_crash_points import FragileHop
@@ -638,6 +639,31 @@ async def test_an_order_that_the_erp_cancels_has_its_units_in_one_place(
             await anyio.sleep(1)
             seen.add((await us.levels())["A"])
         assert max(seen) == 20, seen
+        await until_heard(world, "SO1", "withdrawn", 2)
+        await world.settled({"A": 20, "B": 20, "C": 20})
+        assert not ours(us)
+
+
+@pytest.mark.parametrize("at", ["_counters", "_is_early"])
+async def test_what_the_erp_cancels_while_an_order_is_prepared_is_not_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    async with shop_and_erp(tmp_path) as (world, us), world.daemon():
+        await begun(world)
+        assert world.erp is not None
+        await anyio.sleep(60)  # no write is landing any more
+        wishes, real, done = world.erp.wishes, getattr(PlaceStep, at), []
+
+        async def meanwhile(step: PlaceStep, *args: Any) -> Any:
+            if not done:
+                done.append(at)
+                wishes.change("SO1", "cancelled")
+                while (await row_of(world, "SO1")).wanted != "cancelled":
+                    await anyio.sleep(0.5)
+            return await real(step, *args)
+
+        monkeypatch.setattr(PlaceStep, at, meanwhile)
+        wants(world, "SO1", {"A": 3}, status="awaiting_fulfillment")
         await until_heard(world, "SO1", "withdrawn", 2)
         await world.settled({"A": 20, "B": 20, "C": 20})
         assert not ours(us)
