@@ -9,7 +9,11 @@ from typing import Any
 
 import anyio
 import pytest
+from aiohttp.web import HTTPServiceUnavailable
 
+from syncd.core.order import Phase
+from syncd.ledger import orders as ledger_orders
+from syncd.ledger import placing
 from tests.reconcile.test_cart_holds import HOLDS, held
 from tests.reconcile.test_crash_points import FragileHop
 from tests.reconcile.test_pause import call
@@ -117,21 +121,23 @@ async def test_what_a_checkout_cannot_take_is_refused_before_anything_is_sent(tm
 async def test_a_lost_answer_to_any_request_makes_one_order(tmp_path: Path, number: int, lost_by: str) -> None:
     async with shop_and_erp(tmp_path) as (world, us), world.daemon():
         await begun(world)
+        await us.call("PUT", "/faults", {"lost_answer": 0.5, "lost_answer_by": lost_by})
+        real, answers = us.shop.happens, []
+
+        def happens(probability: float) -> bool:
+            if probability != 0.5:
+                return real(probability)
+            answers.append(probability)
+            return len(answers) == number + 1  # the answer to just this request
+
+        us.shop.happens = happens
         orders(world, "SO1", {"A": 3})
-
-        async def reached(count: int) -> str:
-            return "" if len(await writes(world, us)) >= count else "not sent"
-
-        if number:
-            await world.until(lambda: reached(number))
-        await us.call("PUT", "/faults", {"lost_answer": 1.0, "lost_answer_by": lost_by})
-        await world.until(lambda: reached(number + 1))
-        await us.call("DELETE", "/faults")
         await until_heard(world, "SO1", "placed")
         await world.settled({"A": 17, "B": 20, "C": 20})
         await anyio.sleep(240)
         await world.settled({"A": 17, "B": 20, "C": 20})
         assert len(ours(us)) == 1
+        assert len(answers) >= len(REQUESTS)
         assert [order.status_id for order in us.shop.book.kept.values()] == [11]
         assert not drifts(world)
 
@@ -390,3 +396,40 @@ async def test_its_cart_keeps_nothing_from_other_shops(tmp_path: Path) -> None:
             us.shop.carts.consign = real
             await until_heard(world, "SO1", "placed")
             await world.settled({"A": 17, "B": 20, "C": 20})
+
+
+async def test_the_room_ends_with_what_the_shop_took_and_not_with_its_answer(tmp_path: Path) -> None:
+    """The draft is in the ledger by then, with nothing taken: that it was read says nothing of the order."""
+    async with shop_and_erp(tmp_path, "late_seconds = 1\n") as (world, us), world.daemon():
+        await begun(world)
+        seen: set[tuple[str, bool, bool]] = set()
+        plain = world.ledger.run
+
+        async def run(unit: Any, **how: Any) -> Any:
+            def watched(connection: Any) -> Any:
+                result = unit(connection)
+                row = placing.read_placement(connection, "acme", "SO1")
+                if row is not None and row.draft:
+                    known = ledger_orders.read_orders(connection, "acme", "us", [row.draft]).get(row.draft)
+                    room = placing.open_rooms(connection, "acme", "us", ["A"])
+                    seen.add((row.state, known is not None and known.phase is not Phase.DRAFT, bool(room)))
+                return result
+
+            return await plain(watched, **how)
+
+        world.ledger.run = run  # type: ignore[method-assign]
+        real = us.shop.set_status
+
+        def slow(*args: Any, **fields: Any) -> Any:
+            us.shop.set_status = real
+            args[0].external_order_id = ""
+            raise HTTPServiceUnavailable  # nothing was done; meanwhile the draft is read
+
+        us.shop.set_status = slow
+        orders(world, "SO1", {"A": 3})
+        await anyio.sleep(100)
+        await until_heard(world, "SO1", "placed")
+        await world.settled({"A": 17, "B": 20, "C": 20})
+        assert ("confirmed", False, True) in seen
+        assert {room for _, counted, room in seen if not counted} == {True}
+        assert {room for _, counted, room in seen if counted} == {False}
