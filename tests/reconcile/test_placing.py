@@ -652,14 +652,18 @@ async def test_what_the_erp_cancels_while_an_order_is_prepared_is_not_sent(
         await begun(world)
         assert world.erp is not None
         await anyio.sleep(60)  # no write is landing any more
-        wishes, real, done = world.erp.wishes, getattr(PlaceStep, at), []
+        wishes, real = world.erp.wishes, getattr(PlaceStep, at)
+        done: list[str] = []
 
         async def meanwhile(step: PlaceStep, *args: Any) -> Any:
             if not done:
                 done.append(at)
                 wishes.change("SO1", "cancelled")
-                while (await row_of(world, "SO1")).wanted != "cancelled":
-                    await anyio.sleep(0.5)
+
+                async def complaint() -> str:
+                    return "" if (await row_of(world, "SO1")).wanted == "cancelled" else "not heard of"
+
+                await world.until(complaint)
             return await real(step, *args)
 
         monkeypatch.setattr(PlaceStep, at, meanwhile)
