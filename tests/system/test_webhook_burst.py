@@ -93,7 +93,7 @@ def test_a_power_cut_in_a_burst_of_calls_loses_nothing_that_was_answered(tmp_pat
         assert heard >= {*orders, last[0]}
         with closing(sqlite3.connect(house.state / "ledger.sqlite3", isolation_level=None)) as connection:
             waiting = {order for (order,) in connection.execute(SPOKEN_OF)}
-            connection.execute("INSERT INTO signal VALUES ('acme', 'gone', '1', 1, 1)")
+            connection.execute("INSERT INTO signal VALUES ('acme', 'gone', 'order', '1', 1, 1)")
         assert heard <= waiting
         call(house.ports["us"], "/faults", method="DELETE")
         house.begin_life()
