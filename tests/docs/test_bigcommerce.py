@@ -54,7 +54,7 @@ def test_the_page_names_every_switch_of_the_simulated_shop_that_says_when_orders
     _, _, after = PAGE.partition("## Where the documents are silent")
     section, _, _ = after.partition("\n## ")
     named = {name for name in SPAN.findall(section) if name in Switches.__struct_fields__}
-    assert named == {*SWITCHES, "aggregated_locations"} - {"unpaid_status"}
+    assert named == {*SWITCHES, "aggregated_locations", "pick_lists_adjust_inventory"} - {"unpaid_status"}
 
 
 def test_the_page_names_switches_that_there_are_for_what_else_is_left_open():

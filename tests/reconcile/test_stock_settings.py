@@ -144,6 +144,22 @@ async def test_what_the_documents_leave_open_is_no_drift_whichever_way_the_shop_
         assert drifts(world) == []
 
 
+@pytest.mark.parametrize("adjusts", [False, True])
+async def test_what_was_picked_from_a_list_counts_whether_or_not_the_list_takes_stock(
+    tmp_path: Path, adjusts: bool
+) -> None:
+    """The list's own line counts nothing, the chosen product's does; the shop's counter may or may not have moved for it."""
+    async with one_store(tmp_path, {}, pick_lists_adjust_inventory=adjusts) as (world, store):
+        await world.clock.sleep(CALM_SECONDS)
+        order, _ = await place(store, 2, rich=["bundle"])
+        await world.settled({"A": 37})
+        assert await taken(store) == {order: 3 if adjusts else 2}
+        await world.clock.sleep(CALM_SECONDS)
+        await store.act(order, "cancel")
+        await world.settled({"A": 40})
+        assert drifts(world) == []
+
+
 @pytest.mark.parametrize("holds", [False, True])
 async def test_of_several_orders_of_one_cart_the_paid_ones_count(tmp_path: Path, holds: bool) -> None:
     """With `holds` the shop takes stock for a shopper who has only seen the payment page, against the vendor's own page: found

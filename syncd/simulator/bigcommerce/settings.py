@@ -78,6 +78,8 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How many lines an order shows with include=consignments.line_items; 0 is all."""
     migrated_takes_stock: bool = True
     """An order created with external_source M-MIG takes stock."""
+    pick_lists_adjust_inventory: bool = True
+    """The product chosen from a pick list takes stock (the modifier's `product_list_adjusts_inventory`)."""
     base_variant_adjustable: bool = False
     """A simple product's own variant id may be adjusted though the product is tracked by product."""
     aggregated_locations: bool = False

@@ -139,7 +139,7 @@ class Takings:
         return given
 
     def _take(self, order: Order, line: Line, units: int, now_us: int) -> None:
-        if line.item is None or units <= 0:
+        if line.item is None or units <= 0 or self._is_only_picked(line):
             return
         self.sold[line.sku] = self.sold.get(line.sku, 0) + units
         counters = self._counters(line.item)
@@ -150,6 +150,12 @@ class Takings:
                 self._stockroom.move(counter, -part, now_us, f"order {order.id}")
                 line.taken[counter.location_id] = line.taken.get(counter.location_id, 0) + part
                 left -= part
+
+    def _is_only_picked(self, line: Line) -> bool:
+        """Whether the line was chosen from a pick list that leaves stock alone."""
+        if self._settings.switches.pick_lists_adjust_inventory or line.details is None:
+            return False
+        return line.details.parent_id is not None
 
     def _counters(self, item: ItemKey) -> list[Counter]:
         """The counters that orders take from, the default location's last: it bears what is missing."""

@@ -54,6 +54,7 @@ UNPAID_BY_HAND = UNPAID | {Phase.DRAFT}
 DECLINED = UNPAID | {Phase.CANCELLED}
 ARCHIVED = DECLINED | {Phase.COMPLETED, Phase.REFUNDED}
 MIGRATED = frozenset(Phase)
+PICKED = frozenset(Phase)
 
 _ABSENT = (None, "", 0, "0")
 _ORDERS = msgspec.json.Decoder(wire.Order, strict=False)
@@ -119,7 +120,7 @@ def map_order(order: wire.Order, products: Iterable[wire.OrderProduct], content:
         completed=read_date_or_none(order.date_shipped if isinstance(order.date_shipped, str) else None),
         rule=rule,
         puts_back=_puts_back(order, unique),
-        untold=_untold(order),
+        untold=_untold(order, unique),
     )
 
 
@@ -229,10 +230,16 @@ def _puts_back(order: wire.Order, products: Iterable[wire.OrderProduct]) -> bool
     return order.status_id == 4 and not any(parse(product.quantity_refunded or 0) for product in products)
 
 
-def _untold(order: wire.Order) -> frozenset[Phase]:
-    """The phases of which the documents don't tell what this order does to the counter."""
+def _untold(order: wire.Order, products: Iterable[wire.OrderProduct]) -> frozenset[Phase]:
+    """The phases of which nothing that is read tells what this order does to the counter.
+
+    Whether the product chosen from a pick list takes stock is set on the list (`product_list_adjusts_inventory` of the
+    product's modifier), and the order doesn't say.
+    """
     if order.external_source == MIGRATED_SOURCE:
         return MIGRATED
+    if any(product.parent_order_product_id not in _ABSENT for product in products):
+        return PICKED
     if _is_archived(order):
         return ARCHIVED
     if order.status_id == 6:
