@@ -17,7 +17,7 @@ from syncd.core.quantity import LONG_AGO, Instant, microseconds, seconds, show
 from syncd.core.signal import Kind
 from syncd.engine.reconciler import Reconciler
 from syncd.engine.supervisor import TenantWork
-from syncd.ledger import carts, deliveries, history, levels, pauses, signals, stores
+from syncd.ledger import carts, deliveries, documents, history, levels, pauses, signals, stores
 from syncd.reconcile.context import StoreContext
 from syncd.transport.client import HttpClient
 
@@ -194,6 +194,7 @@ def _store(
         "drift": {"open": drift.open, "last_day": drift.late, "open_units": show(drift.units)},
         "webhooks": _webhooks(connection, context),
         "carts": _carts(connection, context),
+        "documents": _documents(connection, context),
         **_guest(context.client),
         "swept_at": iso(row.swept),
     }
@@ -237,6 +238,15 @@ def _carts(connection: Connection, context: StoreContext) -> dict[str, Any] | No
         "waiting": signals.count(connection, context.tenant.tenant, context.store, Kind.CART),
         "trouble": context.carts_trouble or None,
     }
+
+
+def _documents(connection: Connection, context: StoreContext) -> dict[str, int] | None:
+    """How many of the store's orders are to be made documents, and how many documents are to be put to the ERP; None where nobody
+    wants them."""
+    if context.documents is None:
+        return None
+    due, waiting = documents.count(connection, context.tenant.tenant).get(context.store, (0, 0))
+    return {"due": due, "waiting": waiting}
 
 
 def _guest(client: HttpClient | None) -> dict[str, Any]:

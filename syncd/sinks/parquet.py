@@ -81,9 +81,12 @@ class ParquetSink:
 
 
 def read_part(path: Path) -> list[dict[str, Any]]:
-    """A part's rows, `at` in microseconds."""
+    """A part's rows, `at` in microseconds. Raises OSError for one that can't be read, damaged ones too."""
     arrow, parquet = _arrow()
-    table = parquet.read_table(path, use_threads=False, partitioning=None)
+    try:
+        table = parquet.read_table(path, use_threads=False, partitioning=None)
+    except arrow.ArrowException as error:
+        raise OSError(f"{path.name} is damaged: {type(error).__name__}") from error
     return list(table.set_column(table.schema.get_field_index("at"), "at", table["at"].cast(arrow.int64())).to_pylist())
 
 

@@ -189,16 +189,20 @@ async def test_what_waits_for_the_erp_is_not_put_in_shadow_mode(tmp_path: Path) 
 
 
 async def test_an_erp_that_hangs_holds_up_no_store_and_nothing_is_read_twice_for_it(tmp_path: Path) -> None:
-    async with shop_and_erp(tmp_path, 'order_parts = ["messages"]\n') as (world, us), world.daemon():
+    async with shop_and_erp(tmp_path, 'order_parts = ["messages"]\n') as (world, us), world.daemon() as app:
         await world.started()
         assert world.erp is not None
         world.erp.order_faults = 4
         bought = await us.buy({"A": 1})
         assert bought is not None
         await world.settled({"A": 19, "B": 20, "C": 20})  # moves and levels go on meanwhile
+        (tenant,) = (await call(world, app, "status"))["tenants"]
+        assert sum(tenant["stores"][0]["documents"].values()) == 1
         await until_told(world, bought["order"])
         await until_quiet(world)
         assert world.erp.order_faults == 0
+        (tenant,) = (await call(world, app, "status"))["tenants"]
+        assert tenant["stores"][0]["documents"] == {"due": 0, "waiting": 0}
         asked = [row for row in await world.asked(us) if f"/orders/{bought['order']}/messages" in row]
         assert len(asked) == 1
 

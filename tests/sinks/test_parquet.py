@@ -113,6 +113,16 @@ async def test_an_erasure_leaves_no_byte_of_it_in_any_part(tmp_path):
     assert not list(tmp_path.glob("day=*/.*"))
 
 
+async def test_a_damaged_part_ends_an_erasure_with_its_name(tmp_path):
+    sink = a_sink(tmp_path)
+    await sink.open()
+    await sink.deliver([an_event("e1")])
+    [part] = parts(tmp_path)
+    part.write_bytes(part.read_bytes()[:-8])
+    with pytest.raises(StoreFault, match=part.name):
+        await sink.erase(Whom("ada@example.test", frozenset(), frozenset()))
+
+
 async def test_without_pyarrow_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MisconfiguredError) as raised:
