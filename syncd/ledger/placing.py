@@ -21,7 +21,7 @@ INTENDED, SENT, CONFIRMED = "intended", "sent", "confirmed"
 REFUSED, QUARANTINED = "refused", "quarantined"  # the ERP is told; a person must look
 WITHDRAWN, SKIPPED, BOOKED = "withdrawn", "skipped", "booked"  # by the ERP; not for a shop; there by other hands
 ENDED = frozenset({CONFIRMED, REFUSED, WITHDRAWN, SKIPPED, BOOKED})  # nothing is sent any more: nobody has to be named
-OPEN = "open"  # the stage of a cart that a shopper may buy: its cart isn't ours alone
+OPEN = "open"  # the stage of a cart that a shopper may buy: it isn't ours alone
 DONE = "done"  # of a change of status, beside intended, sent and refused
 STRANGE = "it carries the key of order {}, which the ERP has placed: nothing is counted for it"
 REFUSED_YET_THERE = "the ERP was told that it is {}, and it is there all the same: nothing is counted for it"
@@ -217,8 +217,7 @@ def _revise(connection: Connection, tenant: str, row: PlacementRow, told: Told) 
     units again: there is no room for them any more. Returns the SKUs of that room."""
     values: dict[str, object] = {"revision": told.revision, "wanted": told.status}
     if row.state in (INTENDED, SENT, CONFIRMED) and row.order.way is Way.CART:
-        # What is wrong with it is looked at when it is its turn: an entry that can't be read has no lines, and is refused then.
-        order = msgspec.structs.replace(told.order, way=Way.CART)
+        order = msgspec.structs.replace(told.order, way=Way.CART)  # what is wrong with it is looked at in its turn
         values["content"] = _encoded(without_people(order) if row.state == CONFIRMED else order)
     if row.state == CONFIRMED and row.following != SENT:
         values |= {"following": INTENDED, "retry_at": 0}

@@ -193,10 +193,16 @@ async def test_a_request_that_arrives_late_is_waited_for(tmp_path: Path, what: s
         prepares(world, "Q1", {"A": 3})
         await until_heard(world, "Q1", "prepared")
         real, sent = getattr(us.shop.carts, what), []
+        seen = us.shop.carts.seen
+
+        def unseen(_cart: str) -> Any:
+            raise ConnectionError
 
         def later(*args: Any, **fields: Any) -> Any:
             setattr(us.shop.carts, what, real)
             sent.append(args)
+            if what == "change":
+                us.shop.carts.seen = unseen  # until the ERP has changed its mind
             asyncio.get_running_loop().call_later(20.0, lambda: real(*args, **fields))
             raise ConnectionError  # the shop answers 500
 
@@ -204,12 +210,6 @@ async def test_a_request_that_arrives_late_is_waited_for(tmp_path: Path, what: s
         if what == "change":
             changes(world, "Q1", {"A": 5})
             await world.until(lambda: "" if sent else "not sent")
-            seen = us.shop.carts.seen
-
-            def unseen(_cart: str) -> Any:
-                raise ConnectionError  # it can't be read until the ERP has changed its mind
-
-            us.shop.carts.seen = unseen
             changes(world, "Q1", {"A": 3})  # as it is: nothing would be sent, and the late one would win
 
             async def complaint() -> str:
