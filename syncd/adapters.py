@@ -167,6 +167,13 @@ def placing_port(model: AnyStoreModel, port: Store) -> PlacingPort | None:
     return None
 
 
+def links_port(model: AnyStoreModel, port: Store) -> CartsPort | None:
+    """How carts that the ERP prepares get into the store, where it gets any orders."""
+    if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.orders == "from_erp":
+        return port.carts
+    return None
+
+
 def checkout_port(model: AnyStoreModel, port: Store) -> CheckoutPort | None:
     """How the ERP's orders get into the store by a checkout, where it gets any."""
     if isinstance(model, BigCommerceStore) and isinstance(port, BigCommerceAdapter) and model.orders == "from_erp":

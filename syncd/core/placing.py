@@ -20,6 +20,7 @@ from syncd.core.quantity import UNIT, Quantity, is_whole, show
 
 OWN_PREFIX = "syncd-"  # how the names of our orders in a shop begin
 LINES_MAX = 500  # of one order
+CART_LINES_MAX = 200  # of a cart: each change of a line is a request
 KEY_CHARACTERS_MAX = 200
 NAME_CHARACTERS_MAX = 250  # of a line without a product: the vendor's limit
 TEXT_CHARACTERS_MAX = 10_000  # of staff notes and of the customer's message
@@ -75,11 +76,12 @@ class Way(StrEnum):
 
     ORDER = "order"  # at once, as it is told
     CHECKOUT = "checkout"  # by a cart and its checkout: at the shop's prices, with its shipping, taxes and promotions
+    CART = "cart"  # as a cart that a shopper buys by himself: what comes of it is a sale of the shop
 
 
 class WantedOrder(msgspec.Struct, frozen=True):
     """An order that the ERP wants in a store. `key` is the ERP's own, unique for ever; what was told first under a key is what
-    is placed. `customer` is the shop's id of the customer, "" a guest; `shipping` is where it goes (None: to the billing
+    is placed, but for a cart, which follows. `customer` is the shop's id of the customer, "" a guest; `shipping` is where it goes (None: to the billing
     address); `channel` the shop's id of the channel, 0 its own choice. `shipping_method`: of a
     checkout, the name of a way to ship that the shop offers; "" the cheapest."""
 
@@ -167,10 +169,13 @@ def order_key(tenant: str, store: str, key: str) -> str:
 def check(order: WantedOrder) -> None:
     """Whether the order keeps the rules that need no look at the shop. Raises Unplaceable with all that is wrong."""
     flaws = [*_order_flaws(order), *_line_flaws(order.lines)]
-    flaws += _address_flaws("billing", order.billing)
-    if order.shipping is not None:
-        flaws += _address_flaws("shipping", order.shipping)
-    flaws += _checkout_flaws(order)
+    if order.way is Way.CART:
+        flaws += _cart_flaws(order)
+    else:
+        flaws += _address_flaws("billing", order.billing)
+        if order.shipping is not None:
+            flaws += _address_flaws("shipping", order.shipping)
+        flaws += _checkout_flaws(order)
     if flaws:
         raise Unplaceable("; ".join(flaw.text for flaw in flaws), flaws)
 
@@ -273,6 +278,20 @@ def _checkout_flaws(order: WantedOrder) -> Iterable[Flaw]:
         for name in CHECKOUT_NEEDS:
             if address is not None and not getattr(address, name):
                 yield _flaw(f"{which}: a checkout needs {name}")
+
+
+def _cart_flaws(order: WantedOrder) -> Iterable[Flaw]:
+    """A cart is at the shop's prices, and is changed thing by thing. Who buys it, and how it is shipped, its shopper says."""
+    if len(order.lines) > CART_LINES_MAX:
+        yield _flaw(f"a cart has at most {CART_LINES_MAX} lines, not {len(order.lines)}")
+    priced = any(line.price.is_given for line in order.lines)
+    if priced or any(price.is_given for price in (order.subtotal, order.shipping_cost, order.total)):
+        yield _flaw("the shop reckons what is in a cart: leave prices and sums out")
+    skus = [line.sku for line in order.lines]
+    if not all(skus) or len(set(skus)) < len(skus):
+        yield _flaw("a cart has lines with a SKU only, and each SKU once")
+    if order.shipping_method:
+        yield _flaw("shipping_method is looked at in a checkout alone")
 
 
 def _line_flaws(lines: Sequence[WantedLine]) -> Iterable[Flaw]:

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from syncd.core.following import ShopStatus
-from syncd.core.placing import Address, Flaw, Offer, PlacedLine, Room, WantedOrder, order_key
+from syncd.core.placing import Address, Flaw, Offer, PlacedLine, Room, WantedOrder, Way, order_key
 from syncd.core.quantity import Instant
 from syncd.core.target import OpenRoom
 from syncd.ledger.rows import Among, OneRow, Rows, Statement
@@ -21,6 +21,7 @@ INTENDED, SENT, CONFIRMED = "intended", "sent", "confirmed"
 REFUSED, QUARANTINED = "refused", "quarantined"  # the ERP is told; a person must look
 WITHDRAWN, SKIPPED, BOOKED = "withdrawn", "skipped", "booked"  # by the ERP; not for a shop; there by other hands
 ENDED = frozenset({CONFIRMED, REFUSED, WITHDRAWN, SKIPPED, BOOKED})  # nothing is sent any more: nobody has to be named
+OPEN = "open"  # the stage of a cart that a shopper may buy: it isn't ours alone
 DONE = "done"  # of a change of status, beside intended, sent and refused
 STRANGE = "it carries the key of order {}, which the ERP has placed: nothing is counted for it"
 REFUSED_YET_THERE = "the ERP was told that it is {}, and it is there all the same: nothing is counted for it"
@@ -56,7 +57,8 @@ _OF_ORDER = Statement(
     "ORDER BY seq"
 )
 _IS_OURS = Statement(
-    "SELECT 1 FROM placement WHERE tenant = :tenant AND store = :store AND cart = :cart AND cart != ''"
+    "SELECT 1 FROM placement WHERE tenant = :tenant AND store = :store AND cart = :cart AND cart != '' "
+    "AND stage != 'open'"
 )
 _OF_KEYS = Among(
     f"SELECT {_FIELDS} FROM placement WHERE tenant = :tenant AND store = :store AND own_key IN :among"  # noqa: S608
@@ -211,9 +213,12 @@ def take_wishes(
 
 
 def _revise(connection: Connection, tenant: str, row: PlacementRow, told: Told) -> set[str]:
-    """The ERP has changed its mind about the order's status. What is under way ends first. Of one that it cancels its level has the
+    """The ERP has changed its mind about the order's status, or about a cart. What is under way ends first. Of one that it cancels its level has the
     units again: there is no room for them any more. Returns the SKUs of that room."""
     values: dict[str, object] = {"revision": told.revision, "wanted": told.status}
+    if row.state in (INTENDED, SENT, CONFIRMED) and row.order.way is Way.CART:
+        order = msgspec.structs.replace(told.order, way=Way.CART)  # what is wrong with it is looked at in its turn
+        values["content"] = _encoded(without_people(order) if row.state == CONFIRMED else order)
     if row.state == CONFIRMED and row.following != SENT:
         values |= {"following": INTENDED, "retry_at": 0}
     elif row.result and row.state in (REFUSED, WITHDRAWN):  # it stays so, and the ERP hears it again
@@ -243,7 +248,7 @@ def of_order(connection: Connection, tenant: str, store: str, order: str) -> lis
 
 
 def is_own_cart(connection: Connection, tenant: str, store: str, cart: str) -> bool:
-    """Whether a cart is one that an order of the ERP's goes by."""
+    """Whether a cart is one that an order of the ERP's goes by. One that a shopper shall buy is his."""
     return _IS_OURS.scalar(connection, tenant=tenant, store=store, cart=cart) is not None
 
 

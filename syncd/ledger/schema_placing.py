@@ -31,7 +31,8 @@ placing_store = Table(
 # Orders of the ERP. `content` is what it told first, without people once it has ended; `state` intended, sent, confirmed, refused, quarantined, withdrawn, skipped,
 # booked. `lines` are in the shop's terms, once they are known, and stay so. `shop_order` is the shop's id. Until when a request may
 # still arrive: `dead_at`. `wanted` is the status of the newest `revision`, and `following` what became of it: "" (nothing to do),
-# intended, sent, done, refused. `stage`, `cart` and `draft` are of an order that goes by a checkout (`reconcile/checkout_step.py`). `untold`: the ERP is to hear of `result`; `telling` counts what it is to be told.
+# intended, sent, done, refused. `stage`, `cart` and `draft` are of an order that goes by a checkout (`reconcile/checkout_step.py`), or is a cart
+# (`reconcile/link_step.py`), whose `content` is what it shall hold now. `untold`: the ERP is to hear of `result`; `telling` counts what it is to be told.
 placement = Table(
     "placement",
     metadata,

@@ -144,6 +144,11 @@ PLACEMENT_NOT_FOLLOWED = Event(
     "warning",
     "A change of an order's status isn't written to the store; the ERP is told why.",
 )
+PLACEMENT_CART = Event(
+    "placement.cart",
+    "info",
+    "What became of a cart that the ERP prepares, or of a change of it; the ERP is told.",
+)
 PLACEMENT_HELD = Event("placement.held", "error", "An order of the ERP waits until someone decides.")
 PLACEMENT_UNHEARD = Event("placement.unheard", "warning", "The ERP doesn't want to hear what became of its order.")
 PLACING_STUCK = Event(

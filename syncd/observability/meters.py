@@ -115,7 +115,7 @@ class Meter:
         self.deliveries[outcome] = self.deliveries.get(outcome, 0) + times
 
     def placement(self, outcome: str) -> None:
-        """An order of the ERP for a store, or its status: placed, refused, held, not_sent, in_doubt, followed, not_followed."""
+        """An order of the ERP for a store, or its status: placed, refused, held, not_sent, in_doubt, followed, not_followed; of carts prepared, converted, gone, withdrawn."""
         self.placements[outcome] = self.placements.get(outcome, 0) + 1
 
     def document(self, outcome: str) -> None:

@@ -55,7 +55,8 @@ class WantedLine(msgspec.Struct, frozen=True):
 
 
 class NewCart(msgspec.Struct, frozen=True):
-    """A cart that was made, or changed: as it is now, and where a shopper opens it, "" where the store doesn't say."""
+    """A cart that was made, or changed: as it is now, and where a shopper opens it, "" where the store doesn't say. A link may be
+    good for one visit."""
 
     content: Cart
     cart_url: str = ""
@@ -76,12 +77,17 @@ class CartsPort(Protocol):
     async def orders_of(self, cart: str) -> tuple[PlacedOrder, ...]:
         """The orders that were made from a cart, drafts too; none is no error. May be repeated."""
 
-    async def create(self, lines: tuple[WantedLine, ...], *, customer: str = "", not_after: Instant = NEVER) -> NewCart:
-        """Make a cart with these lines, for a customer of the store ("": a guest), and not after `not_after`. No key keeps two
+    async def create(
+        self, lines: tuple[WantedLine, ...], *, customer: str = "", channel: int = 0, not_after: Instant = NEVER
+    ) -> NewCart:
+        """Make a cart with these lines, for a customer of the store ("": a guest), in a channel (0: the store's own choice), and
+        not after `not_after`. No key keeps two
         requests from making two carts: after OutcomeUnknown there may be one that nobody knows, which takes no stock and passes with
         its life. Raises RefusedError for what the store doesn't sell."""
 
-    async def change(self, cart: str, version: int, lines: tuple[WantedLine, ...]) -> NewCart:
+    async def change(
+        self, cart: str, version: int, lines: tuple[WantedLine, ...], *, not_after: Instant = NEVER
+    ) -> NewCart:
         """Let a cart hold these lines and no others, if it still has this version. May be repeated after OutcomeUnknown, once the
         cart was read again. Raises NotFound for a cart that is gone, CartConflict where it has changed since."""
 

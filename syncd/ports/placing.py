@@ -17,7 +17,8 @@ from syncd.core.quantity import NEVER, Instant
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """An order as the ERP wants it now. `revision` grows with each change; of a later one the status alone is looked at.
+    """An order as the ERP wants it now. `revision` grows with each change; of a later one the status alone is looked at, and
+    the lines of a cart.
     `raw` is what the ERP sent."""
 
     order: WantedOrder
@@ -52,10 +53,14 @@ class Result(StrEnum):
     WITHDRAWN = "withdrawn"  # the ERP cancelled it before it was sent: it isn't in the shop
     FOLLOWED = "followed"  # the shop has the status of this revision
     NOT_FOLLOWED = "not_followed"  # it hasn't, and won't get it from us
+    PREPARED = "prepared"  # the cart is there, as this revision has it
+    CONVERTED = "converted"  # it was bought: there is an order of it, a sale of the shop
+    GONE = "gone"  # the cart isn't there any more, and no order of it is known
 
 
 class OrderOutcome(msgspec.Struct, frozen=True):
-    """What the ERP is told about one of its orders. `order` is the shop's id of it, "" where it isn't there."""
+    """What the ERP is told about one of its orders. `order` is the shop's id of it, "" where it isn't there. Of a cart: its id, and
+    where a shopper opens it, and its checkout."""
 
     key: str
     store: str
@@ -65,6 +70,9 @@ class OrderOutcome(msgspec.Struct, frozen=True):
     status: str = ""
     reason: str = ""
     flaws: tuple[Flaw, ...] = ()
+    cart: str = ""
+    cart_url: str = ""
+    checkout_url: str = ""
 
 
 class ErpOrdersPort(Protocol):

@@ -123,7 +123,7 @@ CART_CHANGES = Metric(
 PLACEMENT_OUTCOMES = Metric(
     "syncd_placement_outcomes_total",
     "counter",
-    "What became of the ERP's orders for the store: placed, refused, held, not_sent, in_doubt, followed, not_followed.",
+    "What became of the ERP's orders for the store: placed, refused, held, not_sent, in_doubt, followed, not_followed; of carts prepared, converted, gone, withdrawn.",
     (*STORE, "outcome"),
 )
 DOCUMENT_OUTCOMES = Metric(

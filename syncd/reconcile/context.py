@@ -184,6 +184,7 @@ class StoreContext:
     placing: PlacingPort | None = None  # None: this store gets no orders from the ERP
     takes_no_orders: bool = False  # soft: it refuses all of them, whatever they are
     checkouts: CheckoutPort | None = None  # None: none by a checkout
+    links: CartsPort | None = None  # None: no carts that the ERP prepares
     catalogued: Instant = LONG_AGO  # soft: when the last whole reading of its catalogue began
     documents: DocumentsPort | None = None  # None: nobody wants its orders whole
     hooks: HooksPort | None = None  # None: this store is only polled

@@ -24,15 +24,11 @@ from syncd.core.following import START, ShopStatus
 from syncd.core.order import Phase
 from syncd.core.placing import (
     OUT_OF_STOCK,
-    UNKNOWN_SKU,
     Flaw,
     Resolved,
     Unplaceable,
     Way,
-    check,
-    resolve,
     rooms_of,
-    shop_skus,
 )
 from syncd.core.quantity import LONG_AGO, Instant, microseconds, seconds
 from syncd.core.signal import Kind
@@ -44,11 +40,11 @@ from syncd.ports.placing import FoundOrders, OrderOutcome, Placement, PlacingPor
 from syncd.reconcile.checkout_step import CheckoutStep, Held
 from syncd.reconcile.context import StoreContext
 from syncd.reconcile.follow_status import FollowStatus
+from syncd.reconcile.link_step import LinkStep
 from syncd.reconcile.placements import Placements, by_shop_sku
 from syncd.reconcile.room import Counters, counters_of, end_left_over
 
 ROOM_SECONDS = 60.0  # the counter is waited for so long; then the shop itself decides
-CATALOGUE_SECONDS = 600.0  # a SKU that the shop doesn't seem to sell is refused after this, read again or not
 SHORT_ATTEMPTS_MAX = 3  # of an order that the shop has no stock for, though it should
 MISCONFIGURED_SECONDS = 300.0  # somebody has to mend it
 IDLE_SECONDS = 3_600.0  # the bell rings when there is something
@@ -65,6 +61,7 @@ class PlaceStep:
     placements: Placements = field(init=False)
     follower: FollowStatus = field(init=False)
     checkout: CheckoutStep | None = field(init=False)
+    link: LinkStep | None = field(init=False)
     stuck_until: Instant = LONG_AGO  # soft: the store takes no orders from us
     waited: dict[str, Instant] = field(default_factory=dict)  # soft: since when an order waits for its counters
     absent: set[tuple[str, int]] = field(
@@ -77,6 +74,8 @@ class PlaceStep:
         self.follower = FollowStatus(self.placements, self.read_orders)
         port = self.context.checkouts
         self.checkout = None if port is None else CheckoutStep(self.placements, port)
+        links = self.context.links
+        self.link = None if links is None else LinkStep(self.placements, links)
 
     async def run(self) -> float:
         """One order's next step. Returns the seconds until it is due again (the bell may ring before)."""
@@ -98,7 +97,7 @@ class PlaceStep:
             assert due is not None
             return max(0.2, seconds(due - now))
         try:
-            await (self.follower.run(row) if row.state == CONFIRMED else self._work(row))
+            await self._next(row)
         except (RefusedError, MisconfiguredError) as error:  # about no single order: all else goes on
             await self.placements.later(row, str(error))
             return await self._stand_back(error)
@@ -108,6 +107,16 @@ class PlaceStep:
         if row.state == CONFIRMED:
             context.takes_no_orders = False
         return 0.0
+
+    async def _next(self, row: PlacementRow) -> None:
+        if row.order.way is Way.CART and self.link is not None:
+            await self.link.run(row)
+        elif row.order.way is Way.CART:
+            await self._refuse(row, Refusal("this store gets no carts"), {})
+        elif row.state == CONFIRMED:
+            await self.follower.run(row)
+        else:
+            await self._work(row)
 
     async def _stand_back(self, error: MisconfiguredError | RefusedError) -> float:
         """The store takes no order from us at all: said once, and tried again now and then."""
@@ -144,9 +153,9 @@ class PlaceStep:
             await self._conclude(row, WITHDRAWN, Result.WITHDRAWN, "cancelled in the ERP before it was placed")
             return
         try:
-            resolved = await self._resolve(row)
+            resolved = await self.placements.resolve(row)
         except Unplaceable as error:
-            if not self._may_be_sold_soon(row, error):
+            if not self.placements.may_be_sold_soon(row, error):
                 await self._refuse(row, Refusal(str(error), error.flaws), {})
             else:
                 await self.placements.wait(row, f"{error}; its catalogue is read again first")
@@ -191,27 +200,6 @@ class PlaceStep:
             reason = "found after an answer was lost" if row.state == SENT else "it was there already"
             await self._end(row, found.orders[0].order, reason)
         return bool(found.orders)
-
-    async def _resolve(self, row: PlacementRow) -> Resolved:
-        """The order in the shop's terms; what was sent once is sent the same. Raises Unplaceable."""
-        context, order = self.context, row.order
-        check(order)
-        wanted = shop_skus([line.sku for line in order.lines if line.sku], context.policy)
-        known = await context.tenant.ledger.read(
-            lambda connection: placing.offers(connection, context.tenant.tenant, context.store, wanted)
-        )
-        resolved = resolve(order, known, context.policy)
-        return Resolved(row.placed, resolved.items) if row.lines else resolved
-
-    def _may_be_sold_soon(self, row: PlacementRow, error: Unplaceable) -> bool:
-        """Whether the catalogue may know better once it is read again."""
-        context = self.context
-        unknown = any(flaw.kind == UNKNOWN_SKU for flaw in error.flaws)
-        late = context.tenant.clock.now() - row.told_at > microseconds(CATALOGUE_SECONDS)
-        if not unknown or context.catalogued > row.told_at or late:
-            return False
-        context.unknown_products = True
-        return True
 
     async def _counters(self, row: PlacementRow, resolved: Resolved) -> Counters:
         """The counters that the order takes from, with its room in their targets."""

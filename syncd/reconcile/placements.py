@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from syncd.core.placing import PlacedLine
+from syncd.core.placing import UNKNOWN_SKU, PlacedLine, Resolved, Unplaceable, check, resolve, shop_skus
 from syncd.core.quantity import LONG_AGO, Instant, microseconds
 from syncd.core.signal import Kind
 from syncd.ledger import items, placing, restored, signals, tenants
@@ -18,6 +18,7 @@ from syncd.reconcile.context import StoreContext
 SENDING_SECONDS = 120.0  # a request waits for its turn and for its answer no longer than this
 ASK_SECONDS = 5.0  # between two questions about a request whose end is unknown, or about what must come first
 RETRY_SECONDS = (5.0, 15.0, 60.0, 300.0)  # after failures in a row of one order; the last one stays
+CATALOGUE_SECONDS = 600.0  # a SKU that the shop doesn't seem to sell is refused after this, read again or not
 REASON_CHARACTERS_MAX = 500
 
 
@@ -54,6 +55,27 @@ class Placements:
         if self.restored is None:
             self.restored = await self.context.tenant.ledger.read(restored.restored_at)
         return Instant(self.restored + self.port.traits.late_us) if self.restored else LONG_AGO
+
+    async def resolve(self, row: PlacementRow) -> Resolved:
+        """The order in the shop's terms; what was sent once is sent the same. Raises Unplaceable."""
+        context, order = self.context, row.order
+        check(order)
+        wanted = shop_skus([line.sku for line in order.lines if line.sku], context.policy)
+        known = await context.tenant.ledger.read(
+            lambda connection: placing.offers(connection, context.tenant.tenant, context.store, wanted)
+        )
+        resolved = resolve(order, known, context.policy)
+        return Resolved(row.placed, resolved.items) if row.lines else resolved
+
+    def may_be_sold_soon(self, row: PlacementRow, error: Unplaceable) -> bool:
+        """Whether the catalogue may know better once it is read again."""
+        context = self.context
+        unknown = any(flaw.kind == UNKNOWN_SKU for flaw in error.flaws)
+        late = context.tenant.clock.now() - row.told_at > microseconds(CATALOGUE_SECONDS)
+        if not unknown or context.catalogued > row.told_at or late:
+            return False
+        context.unknown_products = True
+        return True
 
     async def doubt(self, row: PlacementRow, reason: str) -> None:
         """Nobody knows: the shop is asked soon, and it is sent again only when the request is surely dead."""

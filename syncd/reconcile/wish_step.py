@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from syncd.core.following import ShopStatus
-from syncd.core.placing import INVALID, Address, Flaw, Unplaceable, WantedOrder, check, rooms_of
+from syncd.core.placing import INVALID, Address, Flaw, Unplaceable, WantedOrder, Way, check, rooms_of
 from syncd.core.quantity import LONG_AGO, Instant, microseconds
 from syncd.errors import MisconfiguredError, RefusedError, SyncdError, TransientError
 from syncd.ledger import items, placing, quarantine, tenants
@@ -152,7 +152,8 @@ class WishStep:
         except Unplaceable as error:
             return Told(order, wish.revision, status, refused=str(error), flaws=error.flaws)
         store = stores[order.store]
-        no_room = store.takes_no_orders or status is ShopStatus.CANCELLED
+        # A cart takes nothing, and the ERP hasn't taken its units.
+        no_room = store.takes_no_orders or status is ShopStatus.CANCELLED or order.way is Way.CART
         rooms = () if no_room else rooms_of(order, store.policy)  # made when it is about to be placed
         return Told(order, wish.revision, status, rooms=rooms)
 
@@ -183,4 +184,5 @@ class WishStep:
 
 
 def _as_pending(order: WantedOrder) -> WantedOrder:
-    return WantedOrder(order.key, order.store, order.billing, order.lines, order.shipping)
+    way = Way.CART if order.way is Way.CART else Way.ORDER
+    return WantedOrder(order.key, order.store, order.billing, order.lines, order.shipping, way=way)

@@ -31,17 +31,25 @@ class FakeCarts:
         """Those that somebody has put there."""
         return self.orders.get(cart, ())
 
-    async def create(self, lines: tuple[WantedLine, ...], *, customer: str = "", not_after: Instant = NEVER) -> NewCart:
+    async def create(
+        self, lines: tuple[WantedLine, ...], *, customer: str = "", channel: int = 0, not_after: Instant = NEVER
+    ) -> NewCart:
         """At once, under the next name."""
         if self.clock.now() > not_after:
             raise Throttled("too late to be sent", wait_seconds=0.0, operation="make cart")
         self.made += 1
         name, now = f"00000000-0000-4000-8000-{self.made:012d}", self.clock.now()
-        self.kept[name] = Cart(name, 1, now, now, "USD", self._lines(lines), customer=customer)
+        self.kept[name] = Cart(
+            name, 1, now, now, "USD", self._lines(lines), customer=customer, channel=str(channel or 1)
+        )
         return NewCart(self.kept[name], f"https://fake.example/{name}", f"https://fake.example/{name}/checkout")
 
-    async def change(self, cart: str, version: int, lines: tuple[WantedLine, ...]) -> NewCart:
+    async def change(
+        self, cart: str, version: int, lines: tuple[WantedLine, ...], *, not_after: Instant = NEVER
+    ) -> NewCart:
         """All of it at once."""
+        if self.clock.now() > not_after:
+            raise Throttled("too late to be sent", wait_seconds=0.0, operation="change cart")
         known = self.kept.get(cart)
         if known is None:
             raise NotFound(f"no cart {cart}", operation="change cart", key=cart)

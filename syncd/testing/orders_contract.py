@@ -85,6 +85,18 @@ class ErpOrdersContract:
         found, _ = await self.everything(orders)
         assert [wish.order for wish in found] == [wanted]
 
+    async def test_a_cart_may_be_prepared(self, orders: ErpOrdersPort, people: OrdersDriver) -> None:
+        """It says so, and hears the cart's id and its links; nobody has to be named in it."""
+        key = f"{self.prefix}/cart"
+        wanted = WantedOrder(key, "shop", Address(), (WantedLine(units(2), f"{self.prefix}-a"),), way=Way.CART)
+        await people.want(wanted)
+        found, _ = await self.everything(orders)
+        assert [wish.order for wish in found] == [wanted]
+        link = "https://s.example/c-1"
+        told = OrderOutcome(key, "shop", 1, Result.PREPARED, cart="c-1", cart_url=link, checkout_url=f"{link}/checkout")
+        await orders.tell(told)
+        assert await people.heard(key) == ("prepared", "")
+
     async def test_orders_since_a_cursor_hold_every_later_one(
         self, orders: ErpOrdersPort, people: OrdersDriver
     ) -> None:

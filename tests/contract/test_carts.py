@@ -99,10 +99,12 @@ class TestFake(CartsContract):
 
 
 class Overwrites(FakeCarts):
-    async def change(self, cart: str, version: int, lines: tuple[WantedLine, ...]) -> NewCart:
+    async def change(
+        self, cart: str, version: int, lines: tuple[WantedLine, ...], *, not_after: Instant = NEVER
+    ) -> NewCart:
         if cart in self.kept:
             version = self.kept[cart].version
-        return await super().change(cart, version, lines)
+        return await super().change(cart, version, lines, not_after=not_after)
 
 
 class FindsOthersOrders(FakeCarts):
@@ -124,9 +126,11 @@ class KeepsVersions(FakeCarts):
 
 
 class MakesTooLate(FakeCarts):
-    async def create(self, lines: tuple[WantedLine, ...], *, customer: str = "", not_after: Instant = NEVER) -> NewCart:
+    async def create(
+        self, lines: tuple[WantedLine, ...], *, customer: str = "", channel: int = 0, not_after: Instant = NEVER
+    ) -> NewCart:
         del not_after
-        return await super().create(lines, customer=customer)
+        return await super().create(lines, customer=customer, channel=channel)
 
 
 class KeepsWhatIsDeleted(FakeCarts):

@@ -193,7 +193,7 @@ async def test_a_cart_comes_to_hold_what_is_wanted_and_nothing_else(world):
     assert now.content.version == made.version
     world.forget()
     assert (await world.store.carts.change(made.id, made.version, wanted)).content == now.content
-    assert world.asked.writes == [], "nothing is left to do"
+    assert [row[:2] for row in world.asked.writes] == [("POST", "redirect_urls")], "new links, and nothing else to do"
 
 
 async def test_a_version_that_is_no_more_is_a_conflict_and_nothing_is_done(world):

@@ -56,8 +56,8 @@ class Entry(msgspec.Struct, frozen=True, rename={"way": "as"}):
 
     key: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     store: str
-    billing: Place
     lines: tuple[Line, ...]
+    billing: Place = Place()  # `core/placing.py` says where it is needed
     revision: int = 1
     status: ShopStatus = ShopStatus.PENDING
     shipping: Place | None = None
@@ -108,6 +108,9 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     status: str = ""
     reason: str = ""
     details: tuple[Detail, ...] = ()
+    cart: str = ""
+    cart_url: str = ""
+    checkout_url: str = ""
 
 
 _ENTRY = msgspec.json.Decoder(Entry)
@@ -136,7 +139,10 @@ def outcome_body(outcome: OrderOutcome) -> bytes:
         for flaw in outcome.flaws
     )
     reason = outcome.reason[:REASON_CHARACTERS_MAX]
-    told = Outcome(outcome.store, outcome.revision, outcome.result, outcome.order, outcome.status, reason, details)
+    told = Outcome(
+        outcome.store, outcome.revision, outcome.result, outcome.order, outcome.status, reason, details, outcome.cart,
+        outcome.cart_url, outcome.checkout_url,
+    )  # fmt: skip
     return msgspec.json.encode(told)
 
 

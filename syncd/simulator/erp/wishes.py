@@ -38,10 +38,12 @@ class Wishes:
         self._move(entry, -1)
         self.told.append(dict(entry))
 
-    def change(self, key: str, status: str) -> None:
-        """The order's status changes; cancelled, it gives its units back."""
+    def change(self, key: str, status: str, lines: list[dict[str, Any]] | None = None) -> None:
+        """The order's status changes, or the lines of a cart; cancelled, it gives its units back."""
         entry = self.orders[key]
         entry |= {"revision": entry["revision"] + 1, "status": status}
+        if lines is not None:
+            entry["lines"] = lines
         self.told.append(dict(entry))
         if status == "cancelled":
             self._give_back(key)
@@ -62,6 +64,8 @@ class Wishes:
             self._move(self.orders[key], 1)
 
     def _move(self, entry: Mapping[str, Any], sign: int) -> None:
+        if entry.get("as") == "cart":
+            return  # a sale of the shop, once somebody buys it
         for line in entry["lines"]:
             if line.get("sku") in self.book.skus:
                 change = Decimal(line["quantity"]) * sign

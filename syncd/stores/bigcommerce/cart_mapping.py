@@ -66,6 +66,12 @@ class Redirects(msgspec.Struct, gc=False):
     checkout_url: str | None = ""
 
 
+class RedirectsAnswer(msgspec.Struct, gc=False):
+    """New links to a cart."""
+
+    data: Redirects
+
+
 class CartRow(msgspec.Struct, gc=False):
     """A cart."""
 

@@ -15,7 +15,8 @@ from syncd.core.cart import PLACED
 from syncd.core.quantity import NEVER, SECOND, UNIT, Instant, Quantity
 from syncd.errors import NotFound, OutcomeUnknown, RefusedError, StoreFault
 from syncd.ports.carts import CartConflict, CartLook, CartTraits, NewCart, PlacedOrder, WantedLine
-from syncd.stores.bigcommerce.cart_mapping import CartAnswer, map_cart
+from syncd.stores.bigcommerce.cart_mapping import CartAnswer, RedirectsAnswer, map_cart
+from syncd.stores.bigcommerce.checkouts import v3_refusal
 from syncd.stores.bigcommerce.client import Client, decode
 from syncd.stores.bigcommerce.mapping import decode_order, phase_of
 from syncd.transport import Answer
@@ -28,6 +29,7 @@ LINES_MAX: Final = 200  # of a cart that is made or changed: each change of a li
 
 _CART: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ANSWER: Final = msgspec.json.Decoder(CartAnswer, strict=False)
+_REDIRECTS: Final = msgspec.json.Decoder(RedirectsAnswer, strict=False)
 _ROWS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _LINKS: Final = (("include", "redirect_urls"),)
 
@@ -80,15 +82,27 @@ class BigCommerceCarts:
             found.append(PlacedOrder(str(order.id), phase in PLACED))
         return tuple(found)
 
-    async def create(self, lines: tuple[WantedLine, ...], *, customer: str = "", not_after: Instant = NEVER) -> NewCart:
+    async def create(
+        self, lines: tuple[WantedLine, ...], *, customer: str = "", channel: int = 0, not_after: Instant = NEVER
+    ) -> NewCart:
         """One POST; it answers with the addresses where a shopper opens the cart."""
         body: dict[str, Any] = _items(lines)
         if customer:
             body["customer_id"] = int(customer)
-        answer = await self._client.write("POST", "/v3/carts", msgspec.json.encode(body), _LINKS, not_after=not_after)
+        if channel:
+            body["channel_id"] = channel
+        try:
+            answer = await self._client.write(
+                "POST", "/v3/carts", msgspec.json.encode(body), _LINKS, not_after=not_after
+            )
+        except RefusedError as error:
+            reason = v3_refusal(error).reason  # raises where it isn't about this cart
+            raise RefusedError(reason, operation="make cart", status=error.status, body=error.body) from error
         return _made(answer)
 
-    async def change(self, cart: str, version: int, lines: tuple[WantedLine, ...]) -> NewCart:
+    async def change(
+        self, cart: str, version: int, lines: tuple[WantedLine, ...], *, not_after: Instant = NEVER
+    ) -> NewCart:
         """Read, then a request for all that is new and one for each line that changes or goes, each with the version that the one
         before it has left."""
         look = await self.read(cart)
@@ -105,15 +119,17 @@ class BigCommerceCarts:
         _items(lines)  # what can't be asked for is refused before anything is sent
         now = NewCart(look.content)
         if new := tuple(line for name, line in wanted.items() if name not in have):
-            now = await self._step(cart, "POST", f"/v3/carts/{cart}/items", {**_items(new), "version": version})
+            now = await self._step(
+                cart, "POST", f"/v3/carts/{cart}/items", {**_items(new), "version": version}, not_after
+            )
         for name, old in have.items():
             line, path = wanted.get(name), f"/v3/carts/{cart}/items/{old.line}"
             if line is None:
-                now = await self._step(cart, "DELETE", path, {"version": now.content.version})
+                now = await self._step(cart, "DELETE", path, {"version": now.content.version}, not_after)
             elif line.quantity != old.quantity or (line.price is not None and line.price != old.list_price):
                 body = {"line_item": _item(line), "version": now.content.version}
-                now = await self._step(cart, "PUT", path, body)
-        return now
+                now = await self._step(cart, "PUT", path, body, not_after)
+        return now if now.cart_url else await self._linked(now, not_after)
 
     async def delete(self, cart: str) -> None:
         """One DELETE; a cart that is gone is as good."""
@@ -122,11 +138,27 @@ class BigCommerceCarts:
         except NotFound:
             return
 
-    async def _step(self, cart: str, method: str, path: str, body: Mapping[str, Any]) -> NewCart:
+    async def _linked(self, now: NewCart, not_after: Instant) -> NewCart:
+        """With new links: each opens the cart once. A cart that a shopper has begun has none."""
+        path = f"/v3/carts/{now.content.cart}/redirect_urls"
         try:
-            answer = await self._client.write(method, path, msgspec.json.encode(body), _LINKS)
+            answer = await self._client.write("POST", path, b"", not_after=not_after)
+            links = _REDIRECTS.decode(answer.body).data
+        except NotFound:
+            raise
+        except RefusedError:
+            return now
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise OutcomeUnknown(f"{answer.operation}: no links in the answer", operation=answer.operation) from error
+        return NewCart(now.content, links.cart_url or "", links.checkout_url or "")
+
+    async def _step(self, cart: str, method: str, path: str, body: Mapping[str, Any], not_after: Instant) -> NewCart:
+        try:
+            answer = await self._client.write(method, path, msgspec.json.encode(body), _LINKS, not_after=not_after)
         except RefusedError as error:
-            raise (_conflict(cart) if error.status == CONFLICT else error) from None
+            if error.status == CONFLICT and b"stock" not in error.body.lower():
+                raise _conflict(cart) from None
+            raise
         return _made(answer)
 
 

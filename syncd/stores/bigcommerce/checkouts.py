@@ -57,7 +57,7 @@ class BigCommerceCheckouts:
         try:
             answer = await self._client.write("POST", "/v3/carts", msgspec.json.encode(body), not_after=not_after)
         except RefusedError as error:
-            return _refusal(error)
+            return v3_refusal(error)
         cart = _told(answer, _CART).data.id
         if not CART_ID.fullmatch(cart):
             raise OutcomeUnknown(f"{answer.operation}: no cart in the answer", operation=answer.operation)
@@ -96,7 +96,7 @@ class BigCommerceCheckouts:
         except NotFound:
             raise
         except RefusedError as error:
-            return _refusal(error)
+            return v3_refusal(error)
         return str(_told(answer, _MADE).data.id)
 
     async def made_of(self, cart: str) -> Drafts:
@@ -135,7 +135,7 @@ class BigCommerceCheckouts:
         except NotFound:
             raise
         except RefusedError as error:
-            return _refusal(error)
+            return v3_refusal(error)
         return False
 
 
@@ -192,7 +192,7 @@ def _option(one: Consignment, wanted: str) -> ShippingOption | Refusal:
     return Refusal(reason, (Flaw(BAD_FIELD, "", reason),))
 
 
-def _refusal(error: RefusedError) -> Refusal:
+def v3_refusal(error: RefusedError) -> Refusal:
     """What the shop says no to. Raises where it isn't about this order, and where the cart has changed meanwhile."""
     if error.status == LOCKED:
         raise StoreFault(str(error), status=error.status, operation=error.operation) from error
