@@ -19,12 +19,10 @@ from syncd.control.server import _for_log
 from syncd.core.cart import Cart, CartState, KnownCart
 from syncd.core.document import Customer, OrderDocument
 from syncd.core.document_place import Address
-from syncd.core.placing import Address as PlacingAddress
-from syncd.core.placing import WantedOrder
 from syncd.core.quantity import Instant
 from syncd.erps.embedded.documents import document
 from syncd.errors import StoreFault
-from syncd.ledger import carts, deliveries, documents, erasure, payloads, placing, quarantine
+from syncd.ledger import carts, deliveries, documents, erasure, payloads, quarantine
 from syncd.ledger.outbox import Event
 from syncd.ledger.schema_outbox import erasure as table
 from tests.control.bench import TENANT, Bench, open_bench, order
@@ -222,21 +220,6 @@ async def test_a_cart_stays_without_whose_it_is(tmp_path):
         left = {name: row.known.content for name, row in rows.items()}
         assert [(left[name].customer, left[name].email) for name in sorted(left)] == [("", ""), ("", ""), ("8", BOB)]
         assert {content.currency for content in left.values()} == {"EUR"}
-
-
-async def test_an_order_that_is_still_to_be_placed_is_left_alone_and_told(tmp_path):
-    async with a_life(tmp_path) as bench:
-        wanted = WantedOrder("w-1", "us", PlacingAddress(email=ADA), ())
-
-        def place(connection: Any) -> None:
-            told = [placing.Told(wanted, 1, wanted.status)]
-            placing.take_wishes(connection, "acme", told, "", begin=(), epoch=1, now=Instant(5))
-
-        await bench.ledger.run(place)
-        assert (await erase(bench, only_look=True))["under_way"] == 1
-        assert (await erase(bench))["under_way"] == 1
-        row = await bench.ledger.read(lambda c: placing.read_placement(c, "acme", "w-1"))
-        assert row.order.billing.email == ADA
 
 
 async def test_sinks_are_told_with_keys_and_orders_and_nothing_personal(tmp_path):
