@@ -17,6 +17,8 @@ depends_on = None
 def upgrade() -> None:
     """Make the table anew, the kind in its key; what waits are orders."""
     op.rename_table("signal", "signal_of_orders")
+    if op.get_context().dialect.name == "postgresql":  # there the key's index keeps its name: the new table's takes it
+        op.execute("ALTER INDEX pk_signal RENAME TO pk_signal_of_orders")
     op.create_table(
         "signal",
         sa.Column("tenant", sa.Text, nullable=False),
