@@ -211,7 +211,7 @@ class Course:
 
     def dropped(self, reading: Reading) -> Quantity:
         """By how much the upper end is higher since own lowerings after this reading may not have fitted."""
-        return self._dropped(reading, self._all_applied(reading).hi)
+        return self._dropped(reading, self._all_applied(reading).hi) if self._lowerings else Quantity(0)
 
     def _all_applied(self, reading: Reading) -> Interval:
         """What the reading says if the shop has dropped nothing."""

@@ -199,8 +199,7 @@ class CheckoutStep:
             await placements.doubt(sent, str(error))
             return None
         except (TransientError, MisconfiguredError) as error:  # surely it had no effect
-            await placements.change(sent, state=INTENDED, stage=BEFORE[sent.stage], reason=str(error)[:500])
-            placements.count("not_sent")
+            await placements.not_sent(sent, error, state=INTENDED, stage=BEFORE[sent.stage])
             raise
         except NotFound:
             await placements.change(sent, state=INTENDED, stage=BEFORE[sent.stage])

@@ -76,8 +76,7 @@ class FollowStatus:
         except RefusedError as error:
             await self._not_followed(sent, f"the shop refuses it: {error}")
         except (TransientError, MisconfiguredError) as error:  # surely it wasn't written
-            await placements.change(sent, following=INTENDED, reason=str(error)[:REASON_CHARACTERS_MAX])
-            placements.count("not_sent")
+            await placements.not_sent(sent, error, following=INTENDED)
             raise
         else:
             await self._followed(sent, step)

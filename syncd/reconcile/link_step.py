@@ -13,14 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection
 
 from syncd.core.following import ShopStatus
 from syncd.core.placing import REFUSED as SHOP_SAYS_NO
 from syncd.core.placing import Flaw, Unplaceable
 from syncd.core.quantity import SECOND, Instant
 from syncd.errors import MisconfiguredError, NotFound, OutcomeUnknown, RefusedError, TransientError
-from syncd.ledger import placing, tenants
 from syncd.ledger.placing import CONFIRMED, DONE, INTENDED, OPEN, REFUSED, SENT, WITHDRAWN, PlacementRow
 from syncd.observability import events
 from syncd.ports.carts import CartConflict, CartsPort, NewCart, WantedLine
@@ -68,7 +66,7 @@ class LinkStep:
         lines = await self._lines(row)
         if lines is None:
             return
-        sent, not_after = await self._claim(row, state=SENT)
+        sent, not_after = await self.placements.claim(row, state=SENT)
         if sent is None:
             return
         order = sent.order
@@ -79,7 +77,7 @@ class LinkStep:
         except RefusedError as error:
             await self._refuse(sent, str(error), (Flaw(SHOP_SAYS_NO, "", str(error)),))
         except (TransientError, MisconfiguredError) as error:  # surely nothing was made
-            await self._not_sent(sent, error, state=INTENDED)
+            await self.placements.not_sent(sent, error, state=INTENDED)
             raise
         else:
             await self._end(sent, Result.PREPARED, made=made, state=CONFIRMED, stage=OPEN, cart=made.content.cart)
@@ -130,7 +128,7 @@ class LinkStep:
             await self._end(row, Result.GONE, "the cart isn't there any more, and no order of it is known")
 
     async def _delete(self, row: PlacementRow) -> None:
-        sent, _ = await self._claim(row, following=SENT)
+        sent, _ = await self.placements.claim(row, following=SENT)
         if sent is None:
             return
         try:
@@ -139,12 +137,12 @@ class LinkStep:
             await self.placements.doubt(sent, str(error))
             return
         except (TransientError, MisconfiguredError) as error:
-            await self._not_sent(sent, error, following=INTENDED)
+            await self.placements.not_sent(sent, error, following=INTENDED)
             raise
         try:
             bought = await self._bought(sent)  # between the look and the deletion
         except TransientError as error:
-            await self._not_sent(sent, error, following=INTENDED)
+            await self.placements.not_sent(sent, error, following=INTENDED)
             raise
         if bought:
             await self._end(sent, Result.CONVERTED, "it was bought in the shop", order=bought)
@@ -155,45 +153,23 @@ class LinkStep:
         lines = await self._lines(row)
         if lines is None:
             return
-        sent, not_after = await self._claim(row, following=SENT)
+        sent, not_after = await self.placements.claim(row, following=SENT)
         if sent is None:
             return
         try:
             made = await self.port.change(row.cart, version, lines, not_after=not_after)
         except (CartConflict, NotFound) as error:  # a shopper was there: it is read again
-            await self._not_sent(sent, error, following=INTENDED)
+            await self.placements.not_sent(sent, error, following=INTENDED)
             await self.placements.later(sent, str(error))
         except OutcomeUnknown as error:
             await self.placements.doubt(sent, str(error))
         except (TransientError, MisconfiguredError) as error:  # perhaps some of its requests: it is read again
-            await self._not_sent(sent, error, following=INTENDED)
+            await self.placements.not_sent(sent, error, following=INTENDED)
             raise
         else:
             await self._end(sent, Result.PREPARED, made=made)
 
     # -- on disk
-
-    async def _claim(self, row: PlacementRow, **values: Any) -> tuple[PlacementRow | None, Instant]:
-        """On disk as sent, before it is. None: the ERP has told something else since."""
-        context = self.placements.context
-        tenant = context.tenant.tenant
-        now, not_after, dead_at = self.placements.sending()
-
-        def unit(connection: Connection) -> PlacementRow | None:
-            tenants.assert_epoch(connection, tenant, context.tenant.epoch)
-            if self.placements.is_revised(connection, row):
-                return None
-            placing.change(
-                connection, tenant, row, sent_at=now, dead_at=dead_at, retry_at=now, attempts=row.attempts + 1, reason="",
-                epoch=context.tenant.epoch, **values,
-            )  # fmt: skip
-            return placing.read_placement(connection, tenant, row.key)
-
-        return await context.tenant.ledger.run(unit), not_after
-
-    async def _not_sent(self, sent: PlacementRow, error: Exception, **values: Any) -> None:
-        await self.placements.change(sent, reason=str(error)[:REASON_CHARACTERS_MAX], **values)
-        self.placements.count("not_sent")
 
     async def _refuse(self, row: PlacementRow, reason: str, flaws: tuple[Flaw, ...] = ()) -> None:
         """The ERP hears why: there is no cart, or it stays as it is."""

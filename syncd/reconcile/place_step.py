@@ -41,7 +41,7 @@ from syncd.reconcile.checkout_step import CheckoutStep, Held
 from syncd.reconcile.context import StoreContext
 from syncd.reconcile.follow_status import FollowStatus
 from syncd.reconcile.link_step import LinkStep
-from syncd.reconcile.placements import Placements, by_shop_sku
+from syncd.reconcile.placements import REASON_CHARACTERS_MAX, Placements, by_shop_sku
 from syncd.reconcile.room import Counters, counters_of, end_left_over
 
 ROOM_SECONDS = 60.0  # the counter is waited for so long; then the shop itself decides
@@ -238,23 +238,10 @@ class PlaceStep:
 
     async def _send(self, row: PlacementRow, resolved: Resolved, counters: Counters) -> None:
         """On disk as sent, then sent, once."""
-        context = self.context
-        tenant = context.tenant.tenant
-        now, not_after, dead_at = self.placements.sending()
         status = ShopStatus(row.wanted) if row.wanted in START else row.order.status
         order = msgspec.structs.replace(row.order, status=status)
-
-        def claim(connection: Connection) -> PlacementRow | None:
-            tenants.assert_epoch(connection, tenant, context.tenant.epoch)
-            if self.placements.is_revised(connection, row):
-                return None
-            placing.change(
-                connection, tenant, row, state=SENT, sent_at=now, dead_at=dead_at, retry_at=now, attempts=row.attempts + 1,
-                lines=msgspec.json.encode(resolved.lines).decode(), written=status, reason="", epoch=context.tenant.epoch,
-            )  # fmt: skip
-            return placing.read_placement(connection, tenant, row.key)
-
-        sent = await context.tenant.ledger.run(claim)
+        lines = msgspec.json.encode(resolved.lines).decode()
+        sent, not_after = await self.placements.claim(row, state=SENT, lines=lines, written=status)
         if sent is None:
             return
         try:
@@ -264,14 +251,13 @@ class PlaceStep:
             await self.placements.doubt(sent, str(error))
             return
         except (TransientError, MisconfiguredError) as error:  # surely nothing was made
-            await self.placements.change(sent, state=INTENDED, reason=str(error)[:500])
-            self.placements.count("not_sent")
+            await self.placements.not_sent(sent, error, state=INTENDED)
             raise
-        context.takes_no_orders = False
+        self.context.takes_no_orders = False
         if isinstance(answer, str):
             await self._end(sent, answer, "")
         elif self._is_short_for_now(sent, answer, counters):
-            await self.placements.change(sent, state=INTENDED, reason=answer.reason[:500])
+            await self.placements.change(sent, state=INTENDED, reason=answer.reason[:REASON_CHARACTERS_MAX])
             await self.placements.later(sent, answer.reason)
         else:
             await self._refuse(sent, answer, by_shop_sku(row, resolved.lines))
@@ -337,7 +323,7 @@ class PlaceStep:
         outcome = OrderOutcome(row.key, row.store, row.revision, result, "", "", reason, flaws)
         told = msgspec.json.encode(flaws).decode() if flaws else ""
         await self.placements.change(
-            row, outcome, state=state, reason=reason[:500], flaws=told, confirmed_at=self.context.tenant.clock.now(),
+            row, outcome, state=state, reason=reason[:REASON_CHARACTERS_MAX], flaws=told, confirmed_at=self.context.tenant.clock.now(),
             end_room=True,
         )  # fmt: skip
         self._forget(row)
@@ -350,7 +336,9 @@ class PlaceStep:
         def unit(connection: Connection) -> int | None:
             now = context.tenant.clock.now()
             tenants.assert_epoch(connection, tenant, context.tenant.epoch)
-            placing.change(connection, tenant, row, state=QUARANTINED, reason=reason[:500], confirmed_at=now)
+            placing.change(
+                connection, tenant, row, state=QUARANTINED, reason=reason[:REASON_CHARACTERS_MAX], confirmed_at=now
+            )
             skus = placing.end_rooms(connection, tenant, context.store, [row.key])
             items.make_due(connection, tenant, skus, now)
             return quarantine.hold(

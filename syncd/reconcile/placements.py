@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -48,6 +49,29 @@ class Placements:
         """Whether the ERP has told something else of the order since the row was read: then it is looked at anew first."""
         latest = placing.read_placement(connection, self.context.tenant.tenant, row.key)
         return latest is None or latest.revision != row.revision
+
+    async def claim(self, row: PlacementRow, **values: object) -> tuple[PlacementRow | None, Instant]:
+        """On disk as sent, before it is; and until when it may leave. None: the ERP has told something else since."""
+        context = self.context
+        tenant = context.tenant.tenant
+        now, not_after, dead_at = self.sending()
+
+        def unit(connection: Connection) -> PlacementRow | None:
+            tenants.assert_epoch(connection, tenant, context.tenant.epoch)
+            if self.is_revised(connection, row):
+                return None
+            placing.change(
+                connection, tenant, row, sent_at=now, dead_at=dead_at, retry_at=now, attempts=row.attempts + 1, reason="",
+                epoch=context.tenant.epoch, **values,
+            )  # fmt: skip
+            return placing.read_placement(connection, tenant, row.key)
+
+        return await context.tenant.ledger.run(unit), not_after
+
+    async def not_sent(self, sent: PlacementRow, error: Exception, **values: Any) -> None:
+        """It surely had no effect, for no fault of its own."""
+        await self.change(sent, reason=str(error)[:REASON_CHARACTERS_MAX], **values)
+        self.count("not_sent")
 
     async def forgotten_dead_at(self) -> Instant:
         """When requests that a ledger put back from a backup has forgotten have no effect any more: whatever it says of an order,
